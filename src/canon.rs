@@ -1,0 +1,10 @@
+//! Canonical entities and what is said about them: entities, mappings, owners, events.
+//!
+//! Pure: it parses and compiles; the store evaluates.
+
+pub mod entity;
+pub mod event;
+pub mod mapping;
+pub mod owner;
+
+pub use event::{Event, EventOp};

@@ -1,0 +1,1 @@
+//! Canonical entities as `sql/canonical/<entity>.sql` declares them.

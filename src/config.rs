@@ -1,0 +1,237 @@
+//! The configuration file: one TOML file, read into plain structs and judged as a whole.
+//!
+//! Parsing resolves secrets and reports every problem at once; nothing here connects.
+
+pub mod load;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use load::{load, parse};
+pub use secret::Secret;
+
+/// Everything the operator says. Unknown keys are errors that name the nearest known one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The process itself.
+    #[serde(default)]
+    pub daemon: DaemonConfig,
+    /// Limits with their defaults and units.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Sources by name.
+    #[serde(default)]
+    pub source: BTreeMap<String, SourceConfig>,
+    /// Canonical entities: who owns which attribute.
+    #[serde(default)]
+    pub entity: BTreeMap<String, EntityConfig>,
+    /// Targets by name.
+    #[serde(default)]
+    pub target: BTreeMap<String, TargetConfig>,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DaemonConfig {
+    /// Where ledger and store live; made with mode 0700.
+    pub state_dir: PathBuf,
+    /// Metrics, health and the operator's API.
+    pub http_listen: SocketAddr,
+    /// A folder whose `canonical/` and `mappings/` are looked into before the built-in ones.
+    pub sql_dir: Option<PathBuf>,
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("/var/lib/trueup"),
+            http_listen: SocketAddr::from(([127, 0, 0, 1], 9847)),
+            sql_dir: None,
+        }
+    }
+}
+
+/// `[limits]`: every bound of the process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest journal entry. A larger transaction spans entries.
+    pub chunk_bytes: usize,
+    /// Journal bytes that one conform batch takes at most; a single larger transaction is taken
+    /// whole.
+    pub batch_bytes: usize,
+    /// How long conform waits for more after the first transaction, so that bursts share a
+    /// batch.
+    pub batch_wait_ms: u64,
+    /// Rows of one copy chunk.
+    pub copy_chunk_rows: u32,
+    /// Size at which a journal segment is closed and the next one begun.
+    pub segment_bytes: u64,
+    /// How long conformed journal segments are kept.
+    pub journal_retention_hours: u64,
+    /// Journal size at which capture stops confirming and waits.
+    pub journal_bytes_max: u64,
+    /// Events of one outbox block.
+    pub block_events: usize,
+    /// Events of one target transaction.
+    pub apply_events: usize,
+    /// Parked events a target may have before it pauses.
+    pub parked_events_max: usize,
+    /// Attempts before a parked event becomes a dead letter.
+    pub attempts_max: u32,
+    /// First and longest pause between attempts; doubled each time, with jitter.
+    pub retry_delay_ms: u64,
+    /// See `retry_delay_ms`.
+    pub retry_delay_ms_max: u64,
+    /// Memory DuckDB may use for its buffers.
+    pub store_memory_bytes: u64,
+    /// Threads DuckDB may use.
+    pub store_threads: u32,
+    /// Longest run time of an operator's SQL statement.
+    pub sql_timeout_secs: u64,
+    /// Most rows an operator's SQL statement returns.
+    pub sql_rows_max: usize,
+    /// How long an idle source waits between two advances of its confirmed position.
+    pub idle_confirm_secs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            chunk_bytes: 1 << 20,
+            batch_bytes: 8 << 20,
+            batch_wait_ms: 10,
+            copy_chunk_rows: 10_000,
+            segment_bytes: 256 << 20,
+            journal_retention_hours: 24,
+            journal_bytes_max: 20 << 30,
+            block_events: 1_000,
+            apply_events: 5_000,
+            parked_events_max: 100_000,
+            attempts_max: 8,
+            retry_delay_ms: 500,
+            retry_delay_ms_max: 60_000,
+            store_memory_bytes: 128 << 20,
+            store_threads: 2,
+            sql_timeout_secs: 30,
+            sql_rows_max: 10_000,
+            idle_confirm_secs: 10,
+        }
+    }
+}
+
+/// Which kind of database a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// PostgreSQL 14 or later.
+    Postgres,
+    /// MariaDB 10.6 or later.
+    Mariadb,
+}
+
+/// `[source.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Which kind of database.
+    pub kind: SourceKind,
+    /// `postgres://user@host:port/database` or `mysql://…`; never with a password in it.
+    pub url: String,
+    /// The password, as `${file:PATH}` or `${env:NAME}`.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Patterns of tables to mirror: `schema.table`, `*` as wildcard, `!` excludes.
+    #[serde(default)]
+    pub tables: Vec<String>,
+    /// The mapping pack, if this source feeds canonical entities.
+    #[serde(default)]
+    pub mapping: Option<String>,
+    /// What its zoneless timestamps mean.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// Transport security.
+    #[serde(default)]
+    pub tls: Tls,
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// How a connection is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// `verify-full`, but off on loopback addresses.
+    #[default]
+    Auto,
+    /// Never.
+    Disable,
+    /// Encrypted; the certificate is not judged.
+    Require,
+    /// Encrypted, certificate and host name verified.
+    VerifyFull,
+}
+
+/// `[entity.<name>]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntityConfig {
+    /// Attribute → source; `"*"` is the default owner.
+    #[serde(default)]
+    pub owner: BTreeMap<String, String>,
+}
+
+/// Which kind of system a target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    /// Tables in a PostgreSQL database.
+    Postgres,
+}
+
+/// `[target.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// Which kind of system.
+    pub kind: TargetKind,
+    /// As for sources.
+    pub url: String,
+    /// As for sources.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Transport security.
+    #[serde(default)]
+    pub tls: Tls,
+    /// As for sources.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
+    /// What is delivered, and into which table.
+    #[serde(default)]
+    pub entity: BTreeMap<String, TargetEntity>,
+}
+
+/// `[target.<name>.entity.<entity>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetEntity {
+    /// The operator's table, `table` or `schema.table`.
+    pub table: String,
+    /// Key columns: target column → SQL over the canonical row. A unique index on exactly these
+    /// columns must exist.
+    pub key: BTreeMap<String, String>,
+    /// The other columns: target column → SQL over the canonical row.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+}

@@ -1,0 +1,60 @@
+//! Secrets: named by reference, read when needed, never shown.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// A reference to a secret, `${file:PATH}` or `${env:NAME}`. Anything else is refused, so that
+/// no password ever stands in a configuration file.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Secret(Place);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    File(String),
+    Env(String),
+}
+
+impl Secret {
+    /// Reads the secret now; a trailing newline of a file is not part of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the file or the variable cannot be read.
+    pub fn read(&self) -> Result<String> {
+        match &self.0 {
+            Place::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+                .context(ErrorKind::Config, || format!("could not read the secret file {path}")),
+            Place::Env(name) => std::env::var(name)
+                .context(ErrorKind::Config, || format!("the secret variable {name} is not set")),
+        }
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        match inner.and_then(|inner| inner.split_once(':')) {
+            Some(("file", path)) if !path.is_empty() => Ok(Secret(Place::File(path.to_owned()))),
+            Some(("env", name)) if !name.is_empty() => Ok(Secret(Place::Env(name.to_owned()))),
+            _ => Err(Error::new(
+                ErrorKind::Config,
+                "a secret must be written ${file:PATH} or ${env:NAME}, never as itself",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::File(path) => write!(f, "secret from file {path}"),
+            Place::Env(name) => write!(f, "secret from variable {name}"),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Sources: the legacy databases, read through their own replication logs.
+//!
+//! A source is two things that never meet: an I/O side ([`Source`]: connect, stream, copy,
+//! examine) that hands capture **undecoded** frames, and a pure side ([`decode`]) that conform
+//! uses to turn journaled frames into [`Transaction`]s. Nothing on the I/O side can fail on a
+//! value, so a poison row never holds the source.
+
+pub mod decode;
+pub mod finding;
+pub mod frame;
+pub mod mysql;
+pub mod postgres;
+pub mod tls;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::change::{Position, Table, TableName, Visibility};
+use crate::config::SourceConfig;
+use crate::error::Result;
+pub use finding::Finding;
+
+/// What a stream hands to capture, in log order.
+#[derive(Debug)]
+pub enum Captured {
+    /// A piece of the transaction in flight, not to be looked into (see [`frame`]).
+    Frame(Bytes),
+    /// A table as it is from here on in the log; goes into the schema history with the journal
+    /// entry that holds its frame. The frame that carries it for the decoder follows as
+    /// [`Captured::Frame`].
+    Schema(Arc<Table>),
+    /// The transaction in flight is whole; the log continues at this position.
+    End(Position),
+    /// Nothing is in flight and everything up to this position has been handed over.
+    Idle(Position),
+}
+
+/// How a slot, a binlog position or a server identity stands to what the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing of ours exists yet: prepare and copy everything.
+    New,
+    /// The stream can continue exactly where the ledger ends.
+    Continues,
+    /// Changes are lost or may be lost; the text says why, for people.
+    Gap(String),
+}
+
+/// A prepared source: what capture needs to know before it reads.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Where the stream begins (a new slot's consistent point, or the ledger's position).
+    pub start: Position,
+    /// The tables to mirror, as the catalog shows them now.
+    pub tables: Vec<Arc<Table>>,
+    /// A chunk counts only if its snapshot began after everything that ran when the slot or the
+    /// publication last changed (design §2, "Publication and slot").
+    pub fence: Fence,
+}
+
+/// When a chunk may begin to count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fence {
+    /// At once.
+    Open,
+    /// PostgreSQL: only with a snapshot whose xmin is at least this (S0's xmax).
+    Xmin(u64),
+}
+
+/// A chunk of a copy: rows of one table in key order, and what its snapshot could see.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The table as the chunk read it.
+    pub table: Arc<Table>,
+    /// What the chunk's snapshot could see.
+    pub visibility: Visibility,
+    /// The rows, each in the encoding of [`crate::change::tuple`], one after the other.
+    pub rows: Bytes,
+    /// How many rows.
+    pub row_count: u64,
+    /// The chunk may enter the journal once the log is journaled up to here.
+    pub admit_after: Position,
+    /// The key of its last row; the next chunk begins after it. `None`: the table is done.
+    pub next_after: Option<Vec<crate::change::Cell>>,
+}
+
+/// A configured source. A closed list: the compiler names what a new kind must answer.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// PostgreSQL by logical replication.
+    Postgres(postgres::Postgres),
+    /// MariaDB by its binlog.
+    Mysql(mysql::Mysql),
+}
+
+impl Source {
+    /// A source from its configuration; connects to nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) for an unusable URL or secret.
+    pub fn new(name: &str, install: &str, config: &SourceConfig) -> Result<Self> {
+        Ok(match config.kind {
+            crate::config::SourceKind::Postgres => {
+                Source::Postgres(postgres::Postgres::new(name, install, config)?)
+            }
+            crate::config::SourceKind::Mariadb => {
+                Source::Mysql(mysql::Mysql::new(name, install, config)?)
+            }
+        })
+    }
+
+    /// Compares slot or binlog with what the ledger knows; changes nothing.
+    ///
+    /// # Errors
+    /// The source cannot be reached or answers with an error.
+    pub async fn standing(&self, ledger: Option<&Position>) -> Result<Standing> {
+        match self {
+            Source::Postgres(source) => source.standing(ledger).await,
+            Source::Mysql(source) => source.standing(ledger).await,
+        }
+    }
+
+    /// Makes or adopts what the source needs (slot, publication) and reads the tables.
+    /// `ledger` is `None` when nothing was ever captured: then whatever exists under our name
+    /// is made anew.
+    ///
+    /// # Errors
+    /// The source cannot be reached, or is not set up as we need it; the hint says how.
+    pub async fn prepare(&self, ledger: Option<&Position>) -> Result<Prepared> {
+        match self {
+            Source::Postgres(source) => source.prepare(ledger).await,
+            Source::Mysql(source) => source.prepare(ledger).await,
+        }
+    }
+
+    /// Opens the log at `start`.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn stream(&self, start: &Position, tables: &[TableName]) -> Result<Stream> {
+        Ok(match self {
+            Source::Postgres(source) => Stream::Postgres(Box::new(source.stream(start, tables).await?)),
+            Source::Mysql(source) => Stream::Mysql(Box::new(source.stream(start, tables).await?)),
+        })
+    }
+
+    /// Opens a session for copying.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn copier(&self, fence: Fence) -> Result<Copier> {
+        Ok(match self {
+            Source::Postgres(source) => Copier::Postgres(Box::new(source.copier(fence).await?)),
+            Source::Mysql(source) => Copier::Mysql(Box::new(source.copier(fence).await?)),
+        })
+    }
+
+    /// Examines the source for `check`: every finding names its remedy.
+    pub async fn examine(&self) -> Vec<Finding> {
+        match self {
+            Source::Postgres(source) => source.examine().await,
+            Source::Mysql(source) => source.examine().await,
+        }
+    }
+}
+
+/// An open log. Feedback to the server runs on its own, whatever the consumer does.
+#[derive(Debug)]
+pub enum Stream {
+    /// PostgreSQL.
+    Postgres(Box<postgres::stream::PostgresStream>),
+    /// MariaDB.
+    Mysql(Box<mysql::stream::MysqlStream>),
+}
+
+impl Stream {
+    /// The next piece of the log. Cancel-safe: a dropped call loses nothing.
+    ///
+    /// # Errors
+    /// The connection broke or the server refused: reconnect from the journal's end.
+    pub async fn next(&mut self) -> Result<Captured> {
+        match self {
+            Stream::Postgres(stream) => stream.next().await,
+            Stream::Mysql(stream) => stream.next().await,
+        }
+    }
+
+    /// Tells the server that everything up to `position` is durable in the ledger. Cheap; never
+    /// blocks.
+    pub fn confirm(&self, position: &Position) {
+        match self {
+            Stream::Postgres(stream) => stream.confirm(position),
+            Stream::Mysql(stream) => stream.confirm(position),
+        }
+    }
+}
+
+/// An open copy session: one short transaction per chunk, never a long one.
+#[derive(Debug)]
+pub enum Copier {
+    /// PostgreSQL.
+    Postgres(Box<postgres::copy::PostgresCopier>),
+    /// MariaDB.
+    Mysql(Box<mysql::copy::MysqlCopier>),
+}
+
+impl Copier {
+    /// Reads the next chunk of `table` after the key `after` (from the start if `None`), at most
+    /// `rows_max` rows. Waits until the fence is open; `waiting` is told for whom.
+    ///
+    /// # Errors
+    /// The connection broke, or the table cannot be read.
+    pub async fn chunk(
+        &mut self,
+        table: &TableName,
+        after: Option<&[crate::change::Cell]>,
+        rows_max: u32,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Chunk> {
+        match self {
+            Copier::Postgres(copier) => copier.chunk(table, after, rows_max, waiting).await,
+            Copier::Mysql(copier) => copier.chunk(table, after, rows_max, waiting).await,
+        }
+    }
+}

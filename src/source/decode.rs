@@ -1,0 +1,51 @@
+//! Journal entries to transactions: pure, one decoder per source, fed in journal order.
+//!
+//! A decoder knows the tables from the schema history as of its first entry and from the schema
+//! frames it meets; it never asks a server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::mysql::binlog::BinlogDecoder;
+use super::postgres::pgoutput::PgoutputDecoder;
+use crate::change::{Table, Transaction};
+use crate::config::SourceKind;
+use crate::error::Result;
+
+/// Tables by the number under which the log names them.
+pub type Tables = HashMap<u64, Arc<Table>>;
+
+/// Decodes the log of one source.
+#[derive(Debug)]
+pub enum Decoder {
+    /// PostgreSQL's pgoutput, protocol version 1.
+    Pgoutput(PgoutputDecoder),
+    /// MariaDB's binlog.
+    Binlog(BinlogDecoder),
+}
+
+impl Decoder {
+    /// A decoder that starts with the tables the schema history knows.
+    #[must_use]
+    pub fn new(kind: SourceKind, tables: Tables) -> Self {
+        match kind {
+            SourceKind::Postgres => Decoder::Pgoutput(PgoutputDecoder::new(tables)),
+            SourceKind::Mariadb => Decoder::Binlog(BinlogDecoder::new(tables)),
+        }
+    }
+
+    /// Feeds the frames of one journal entry and returns the transactions that became whole.
+    /// A transaction spread over entries comes out with its last one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::error::ErrorKind::Decode) if a frame is malformed or names
+    /// a table the history does not know.
+    pub fn feed(&mut self, entry: Bytes) -> Result<Vec<Transaction>> {
+        match self {
+            Decoder::Pgoutput(decoder) => decoder.feed(entry),
+            Decoder::Binlog(decoder) => decoder.feed(entry),
+        }
+    }
+}

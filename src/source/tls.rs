@@ -1,0 +1,1 @@
+//! Transport security shared by all connections: which certificates are trusted, and when.

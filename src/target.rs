@@ -1,0 +1,154 @@
+//! Targets: the systems that need the events.
+//!
+//! A target applies rows and keeps, in the same transaction, its own account of what it has:
+//! a cursor and the holes below it. *Applied* ⇔ sequence ≤ cursor and no hole. On start the
+//! ledger learns from the target, never the reverse.
+
+pub mod postgres;
+
+use std::collections::BTreeMap;
+
+use crate::config::{TargetConfig, TargetKind};
+use crate::error::Result;
+use crate::source::Finding;
+
+/// What the target says about itself after a connect.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Everything up to this sequence is applied, but for the holes.
+    pub cursor: u64,
+    /// Sequences at or below the cursor that are not applied, with entity and key.
+    pub holes: Vec<Hole>,
+    /// How far each entity's baseline has come.
+    pub baselines: BTreeMap<String, BaselineState>,
+}
+
+/// An event below the cursor that the target does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hole {
+    /// The event.
+    pub sequence: u64,
+    /// Its entity.
+    pub entity: String,
+    /// Its canonical key.
+    pub key: String,
+}
+
+/// How far a baseline (the rows that were there before the first event) has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaselineState {
+    /// Rows up to and including this canonical key are in the target.
+    Through(String),
+    /// All of them.
+    Done,
+}
+
+/// One row to bring to the target: the last state of one canonical key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRow {
+    /// The entity, which names the table.
+    pub entity: String,
+    /// The canonical key.
+    pub key: String,
+    /// Key columns in the order of [`TargetEntity::key`](crate::config::TargetEntity), as text
+    /// in PostgreSQL's input syntax.
+    pub key_cells: Vec<Option<String>>,
+    /// The other columns, likewise; `None` removes the row.
+    pub cells: Option<Vec<Option<String>>>,
+    /// The sequences this row stands for, ascending; empty for a baseline row. Holes for them
+    /// are closed when the row is applied and made when it is parked.
+    pub sequences: Vec<u64>,
+}
+
+/// One transaction in the target.
+#[derive(Debug, Clone, Default)]
+pub struct Apply {
+    /// The event range it stands for, `from..=to`; the cursor moves from `from - 1` to `to`.
+    /// `None`: the cursor stays (a baseline chunk or a retry of parked rows).
+    pub range: Option<(u64, u64)>,
+    /// Upserts and deletes. Per key at most one. The order is the order of application for
+    /// upserts; deletes come after them in reverse order.
+    pub rows: Vec<TargetRow>,
+    /// Events of the range that are not to be applied now because their key is parked.
+    pub held: Vec<Hole>,
+    /// Baseline progress made by `rows`.
+    pub baseline: Option<(String, BaselineState)>,
+}
+
+/// What became of an [`Apply`]. The transaction is committed; the cursor has moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Rows the target refused; holes for their sequences were committed with the rest.
+    pub refused: Vec<Refused>,
+}
+
+/// A row the target refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The row.
+    pub row: TargetRow,
+    /// Why, as a class.
+    pub class: Refusal,
+    /// The target's own words, without row values.
+    pub words: String,
+}
+
+/// Why a target refuses a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It refers to a row the target does not have yet: wait.
+    Dependency,
+    /// The row itself: a person must look.
+    Rejected,
+}
+
+/// A configured target. A closed list.
+#[derive(Debug)]
+pub enum Target {
+    /// Tables in a PostgreSQL database.
+    Postgres(postgres::PostgresTarget),
+}
+
+impl Target {
+    /// A target from its configuration; connects to nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) for an unusable URL or secret.
+    pub fn new(name: &str, install: &str, config: &TargetConfig) -> Result<Self> {
+        Ok(match config.kind {
+            TargetKind::Postgres => {
+                Target::Postgres(postgres::PostgresTarget::new(name, install, config)?)
+            }
+        })
+    }
+
+    /// Connects, makes `_trueup` if it is missing, raises the epoch from `epoch - 1` (the one
+    /// the ledger last used) by compare-and-set, and reads the account.
+    ///
+    /// # Errors
+    /// `Unreachable`; or `Gap` when the target's epoch is not below `epoch` (a clone or a
+    /// restored ledger).
+    pub async fn open(&mut self, epoch: u64) -> Result<Account> {
+        match self {
+            Target::Postgres(target) => target.open(epoch).await,
+        }
+    }
+
+    /// Applies one transaction: rows, cursor, holes and baseline together or not at all.
+    ///
+    /// # Errors
+    /// `Unreachable` when the outcome is not known: open again and read the account. `Gap` when
+    /// another process raised the epoch. Refused rows are not errors.
+    pub async fn apply(&mut self, apply: Apply) -> Result<Applied> {
+        match self {
+            Target::Postgres(target) => target.apply(apply).await,
+        }
+    }
+
+    /// Examines the target for `check`.
+    pub async fn examine(&mut self) -> Vec<Finding> {
+        match self {
+            Target::Postgres(target) => target.examine().await,
+        }
+    }
+}
