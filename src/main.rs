@@ -1,1 +1,3 @@
-fn main(){}
+//! The `trueup` command.
+
+fn main() {}

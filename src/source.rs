@@ -140,7 +140,9 @@ impl Source {
     /// As [`Source::prepare`].
     pub async fn stream(&self, start: &Position, tables: &[TableName]) -> Result<Stream> {
         Ok(match self {
-            Source::Postgres(source) => Stream::Postgres(Box::new(source.stream(start, tables).await?)),
+            Source::Postgres(source) => {
+                Stream::Postgres(Box::new(source.stream(start, tables).await?))
+            }
             Source::Mysql(source) => Stream::Mysql(Box::new(source.stream(start, tables).await?)),
         })
     }

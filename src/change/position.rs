@@ -39,9 +39,9 @@ impl Position {
     pub fn covers(&self, other: &Position) -> Result<bool> {
         match (self, other) {
             (Position::Lsn(mine), Position::Lsn(theirs)) => Ok(mine >= theirs),
-            (Position::Gtid(mine), Position::Gtid(theirs)) => Ok(theirs.iter().all(|(domain, t)| {
-                mine.get(domain).is_some_and(|m| m.sequence >= t.sequence)
-            })),
+            (Position::Gtid(mine), Position::Gtid(theirs)) => Ok(theirs
+                .iter()
+                .all(|(domain, t)| mine.get(domain).is_some_and(|m| m.sequence >= t.sequence))),
             _ => Err(Error::new(
                 ErrorKind::Bug,
                 format!("positions {self} and {other} are of different kinds"),

@@ -44,7 +44,11 @@ impl Mysql {
     ///
     /// # Errors
     /// See there.
-    pub async fn stream(&self, _start: &Position, _tables: &[TableName]) -> Result<stream::MysqlStream> {
+    pub async fn stream(
+        &self,
+        _start: &Position,
+        _tables: &[TableName],
+    ) -> Result<stream::MysqlStream> {
         Err(not_yet())
     }
     /// See [`super::Source::copier`].

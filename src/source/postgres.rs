@@ -1,7 +1,7 @@
 //! Postgres as a source.
 
-pub mod pgoutput;
 pub mod copy;
+pub mod pgoutput;
 pub mod stream;
 
 use super::{Fence, Finding, Prepared, Standing};
@@ -44,7 +44,11 @@ impl Postgres {
     ///
     /// # Errors
     /// See there.
-    pub async fn stream(&self, _start: &Position, _tables: &[TableName]) -> Result<stream::PostgresStream> {
+    pub async fn stream(
+        &self,
+        _start: &Position,
+        _tables: &[TableName],
+    ) -> Result<stream::PostgresStream> {
         Err(not_yet())
     }
     /// See [`super::Source::copier`].
