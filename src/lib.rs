@@ -4,5 +4,7 @@ pub mod canon;
 pub mod change;
 pub mod config;
 pub mod error;
+pub mod failpoint;
+pub mod ledger;
 pub mod source;
 pub mod target;
