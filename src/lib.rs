@@ -7,4 +7,5 @@ pub mod error;
 pub mod failpoint;
 pub mod ledger;
 pub mod source;
+pub mod store;
 pub mod target;
