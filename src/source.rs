@@ -6,6 +6,7 @@
 //! value, so a poison row never holds the source.
 
 pub mod decode;
+pub mod entry;
 pub mod finding;
 pub mod frame;
 pub mod mysql;
