@@ -21,6 +21,14 @@ pub struct MariadbServer {
 }
 
 impl MariadbServer {
+    /// Whether this machine has the programs to run one.
+    ///
+    /// # Errors
+    /// `Setup`: it has not; the hint says how to get them.
+    pub fn installed() -> Result<()> {
+        Installed::mariadb().map(drop)
+    }
+
     /// Makes and starts one; waits until it answers.
     ///
     /// # Errors

@@ -20,6 +20,14 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
+    /// Whether this machine has the programs to run one.
+    ///
+    /// # Errors
+    /// `Setup`: it has not; the hint says how to get them.
+    pub fn installed() -> Result<()> {
+        Installed::postgres().map(drop)
+    }
+
     /// Makes and starts one; waits until it answers.
     ///
     /// # Errors
