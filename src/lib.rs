@@ -3,9 +3,13 @@
 pub mod canon;
 pub mod change;
 pub mod config;
+pub mod deliver;
+pub mod demo;
 pub mod error;
 pub mod failpoint;
+pub mod finding;
 pub mod ledger;
 pub mod source;
 pub mod store;
 pub mod target;
+pub mod tls;
