@@ -6,3 +6,4 @@ pub mod config;
 pub mod error;
 pub mod source;
 pub mod target;
+pub mod tls;
