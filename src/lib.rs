@@ -3,7 +3,9 @@
 pub mod canon;
 pub mod change;
 pub mod config;
+pub mod demo;
 pub mod error;
+pub mod failpoint;
 pub mod source;
 pub mod target;
 pub mod tls;
