@@ -160,9 +160,11 @@ impl Book<'_> {
             .await
             .map_err(|error| self.failed("could not read the cursor", &error))?;
         let (theirs, since): (i64, String) = (row.get("epoch"), row.get("opened_at"));
-        let seen = format!("target `{target}` is at epoch {theirs} since {since} UTC, we are at {epoch}");
+        let seen =
+            format!("target `{target}` is at epoch {theirs} since {since} UTC, we are at {epoch}");
         Ok(if row.get("is_alive") {
-            let what = format!("{seen}: another process with a copy of our state is delivering now");
+            let what =
+                format!("{seen}: another process with a copy of our state is delivering now");
             Error::new(ErrorKind::Gap, what)
                 .hint("stop the other process; if both were used, reconcile before you go on")
         } else {

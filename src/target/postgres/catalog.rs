@@ -5,7 +5,6 @@
 use tokio_postgres::Client;
 
 use super::connect::Address;
-use super::table::quoted;
 use crate::error::Result;
 
 /// A table as it exists.
@@ -19,6 +18,8 @@ pub(super) struct Facts {
     pub kind: String,
     /// The role that looked.
     pub role: String,
+    /// That role may name things in the schema.
+    pub may_use: bool,
     /// That role may delete rows.
     pub may_delete: bool,
     /// Its columns.
@@ -69,7 +70,11 @@ pub(super) async fn facts(
 ) -> Result<Option<Facts>> {
     let failed = |error| address.failed(&format!("could not look up table {table}"), &error);
     let sql = include_str!("../../../sql/target/postgres/table.sql");
-    let Some(row) = client.query_opt(sql, &[&quoted(table)]).await.map_err(failed)? else {
+    let (schema, name) = match table.split_once('.') {
+        Some((schema, name)) => (Some(schema), name),
+        None => (None, table),
+    };
+    let Some(row) = client.query_opt(sql, &[&schema, &name]).await.map_err(failed)? else {
         return Ok(None);
     };
     let oid: u32 = row.get("oid");
@@ -82,6 +87,7 @@ pub(super) async fn facts(
         name: row.get("name"),
         kind: row.get("kind"),
         role: row.get("role"),
+        may_use: row.get("may_use"),
         may_delete: row.get("may_delete"),
         columns: columns.iter().map(column).collect(),
         uniques: uniques

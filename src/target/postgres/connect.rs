@@ -10,7 +10,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls, Socket};
 
-use super::refusal::failure;
+use super::refusal::{failure, with_causes};
 use crate::config::{Secret, TargetConfig, Tls};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::tls::postgres_connector;
@@ -92,16 +92,8 @@ impl Address {
         T: MakeTlsConnect<Socket>,
         T::Stream: Send + 'static,
     {
-        let (client, connection) = config.connect(transport).await.map_err(|error| {
-            let cause = with_causes(&error);
-            match error.as_db_error() {
-                Some(_) => self.failed("could not log in", &error),
-                None => {
-                    let what = format!("could not connect to target `{}`", self.target);
-                    Error::new(ErrorKind::Unreachable, what).caused_by(cause)
-                }
-            }
-        })?;
+        let connected = config.connect(transport).await;
+        let (client, connection) = connected.map_err(|error| self.unconnected(&error))?;
         // It ends when the client is dropped. Its error also reaches whoever uses the client.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -109,6 +101,21 @@ impl Address {
             }
         });
         Ok(client)
+    }
+
+    fn unconnected(&self, error: &tokio_postgres::Error) -> Error {
+        if error.as_db_error().is_some() {
+            return self.failed("could not log in", error);
+        }
+        let (what, cause) =
+            (format!("could not connect to target `{}`", self.target), with_causes(error));
+        // The client gives this no kind of its own.
+        if self.password.is_none() && cause.contains("password missing") {
+            return Error::new(ErrorKind::Setup, what)
+                .caused_by("the server asks for a password")
+                .hint("set password = \"${file:PATH}\" for this target");
+        }
+        Error::new(ErrorKind::Unreachable, what).caused_by(cause)
     }
 
     /// The host that decides about encryption: of several, the one that needs it most.
@@ -119,26 +126,10 @@ impl Address {
         };
         let mut hosts = self.config.get_hosts().iter().map(name);
         let first = hosts.next().unwrap_or_default();
-        let is_remote = |host: &String| {
-            crate::tls::protection(self.tls, host) != crate::tls::Protection::Off
-        };
+        let is_remote =
+            |host: &String| crate::tls::protection(self.tls, host) != crate::tls::Protection::Off;
         if is_remote(&first) { first } else { hosts.find(is_remote).unwrap_or(first) }
     }
-}
-
-/// A client error with its causes, or the server's message if it is one: never its DETAIL.
-fn with_causes(error: &tokio_postgres::Error) -> String {
-    if let Some(answer) = error.as_db_error() {
-        return answer.message().to_owned();
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

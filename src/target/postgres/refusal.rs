@@ -56,7 +56,7 @@ pub(super) fn verdict(error: &tokio_postgres::Error) -> Option<Verdict> {
 pub(super) fn failure(what: String, error: &tokio_postgres::Error) -> Error {
     let Some(cause) = error.as_db_error() else {
         // Without an answer of the server these hold no data, only the state of the connection.
-        return Error::new(ErrorKind::Unreachable, what).caused_by(error.to_string());
+        return Error::new(ErrorKind::Unreachable, what).caused_by(with_causes(error));
     };
     let (kind, hint) = kind_and_hint(cause.code().code());
     let failure = Error::new(kind, what).caused_by(words(cause));
@@ -64,6 +64,21 @@ pub(super) fn failure(what: String, error: &tokio_postgres::Error) -> Error {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// A client error with its causes, or the server's message if it is one: never its DETAIL.
+pub(super) fn with_causes(error: &tokio_postgres::Error) -> String {
+    if let Some(answer) = error.as_db_error() {
+        return answer.message().to_owned();
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
 }
 
 /// Classes whose failure says nothing about a row. All others can be raised by a row's value or
@@ -87,7 +102,9 @@ fn is_about_a_row(code: &str, routine: Option<&str>) -> bool {
 fn kind_and_hint(code: &str) -> (ErrorKind, Option<&'static str>) {
     match (code.get(..2).unwrap_or(code), code) {
         (_, "42501") => (ErrorKind::Setup, Some("run `trueup check`: it prints the grants")),
-        ("42" | "3F" | "0A", _) => (ErrorKind::Setup, Some("run `trueup check`: it compares table and mapping")),
+        ("42" | "3F" | "0A", _) => {
+            (ErrorKind::Setup, Some("run `trueup check`: it compares table and mapping"))
+        }
         ("28", _) => (ErrorKind::Setup, Some("correct user, password or pg_hba.conf")),
         ("3D", _) => (ErrorKind::Setup, Some("correct the database name in the target's url")),
         (_, "25006") => (ErrorKind::Setup, Some("point the url at the primary server")),
@@ -118,7 +135,8 @@ fn words(error: &DbError) -> String {
 /// Cuts out everything from the first quotation mark to the last: a value may itself hold
 /// quotation marks, and servers speak many languages.
 fn without_quotes(message: &str) -> String {
-    const MARKS: &[char] = &['"', '\'', '`', '«', '»', '‹', '›', '„', '“', '”', '‚', '‘', '’', '「', '」'];
+    const MARKS: &[char] =
+        &['"', '\'', '`', '«', '»', '‹', '›', '„', '“', '”', '‚', '‘', '’', '「', '」'];
     let Some((start, _)) = message.char_indices().find(|(_, c)| MARKS.contains(c)) else {
         return message.to_owned();
     };
@@ -138,9 +156,18 @@ mod tests {
     #[test]
     fn values_are_cut_out_whatever_they_hold() {
         for (message, clean) in [
-            (r#"invalid input syntax for type integer: "abc""#, "invalid input syntax for type integer: …"),
-            (r#"value "9"9" is out of range for type integer"#, "value … is out of range for type integer"),
-            ("ungültige Eingabesyntax für Typ integer: »abc«", "ungültige Eingabesyntax für Typ integer: …"),
+            (
+                r#"invalid input syntax for type integer: "abc""#,
+                "invalid input syntax for type integer: …",
+            ),
+            (
+                r#"value "9"9" is out of range for type integer"#,
+                "value … is out of range for type integer",
+            ),
+            (
+                "ungültige Eingabesyntax für Typ integer: »abc«",
+                "ungültige Eingabesyntax für Typ integer: …",
+            ),
             (r#"cut "short"#, "cut …"),
             ("division by zero", "division by zero"),
         ] {
@@ -150,10 +177,14 @@ mod tests {
 
     #[test]
     fn classes_part_rows_from_connections() {
-        for code in ["22001", "22P02", "23502", "23505", "23514", "P0001", "21000", "44000", "ERP01"] {
+        for code in
+            ["22001", "22P02", "23502", "23505", "23514", "P0001", "21000", "44000", "ERP01"]
+        {
             assert!(is_about_a_row(code, None), "{code}");
         }
-        for code in ["08006", "40001", "40P01", "53100", "55P03", "57014", "57P01", "58030", "42P01"] {
+        for code in
+            ["08006", "40001", "40P01", "53100", "55P03", "57014", "57P01", "58030", "42P01"]
+        {
             assert!(!is_about_a_row(code, None), "{code}");
         }
         assert!(is_about_a_row("42501", Some("ExecWithCheckOptions")));

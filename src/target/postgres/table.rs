@@ -34,6 +34,12 @@ impl Table {
             findings.push(Finding::error(what, "name the table itself, not a view of it"));
             return Err(findings);
         }
+        if !facts.may_use {
+            let what = format!("entity {entity}: this role may not use schema {}", facts.schema);
+            let (schema, role) = (quote(&facts.schema), quote(&facts.role));
+            let remedy = format!("GRANT USAGE ON SCHEMA {schema} TO {role};");
+            findings.push(Finding::error(what, remedy));
+        }
         let key = mapped(entity, &label, config.key.keys(), &facts, &mut findings);
         let columns = mapped(entity, &label, config.columns.keys(), &facts, &mut findings);
         if !findings.is_empty() {
@@ -123,15 +129,15 @@ impl Table {
             return None;
         }
         let names = list(self.key.iter(), |column| column.name.clone());
-        let what = format!("entity {entity}: no unique index on exactly ({names}) of {}", self.label);
+        let what =
+            format!("entity {entity}: no unique index on exactly ({names}) of {}", self.label);
         let quoted = list(self.key.iter(), |column| quote(&column.name));
         Some(Finding::error(what, format!("CREATE UNIQUE INDEX ON {} ({quoted});", self.name)))
     }
 
     fn unmapped_findings(&self, entity: &str) -> Vec<Finding> {
-        let is_mapped = |name: &str| {
-            self.key.iter().chain(&self.columns).any(|column| column.name == name)
-        };
+        let is_mapped =
+            |name: &str| self.key.iter().chain(&self.columns).any(|column| column.name == name);
         let missing = self.facts.columns.iter().filter(|column| {
             column.is_not_null
                 && !column.has_default
@@ -186,11 +192,6 @@ impl Table {
     }
 }
 
-/// A configured name, `table` or `schema.table`, as an SQL identifier.
-pub(super) fn quoted(table: &str) -> String {
-    table.splitn(2, '.').map(quote).collect::<Vec<_>>().join(".")
-}
-
 /// The nearest of some names, if one is near: for "did you mean".
 pub(super) fn nearest<'a>(
     name: &str,
@@ -226,7 +227,9 @@ fn mapped<'a>(
         let existing = facts.columns.iter().map(|column| column.name.as_str());
         let remedy = match nearest(name, existing) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("add it: ALTER TABLE {} ADD COLUMN {} …;", qualified(facts), quote(name)),
+            None => {
+                format!("add it: ALTER TABLE {} ADD COLUMN {} …;", qualified(facts), quote(name))
+            }
         };
         let what = format!("entity {entity}: {label} has no column {name}");
         findings.push(Finding::error(what, remedy));
