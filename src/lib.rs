@@ -3,6 +3,8 @@
 pub mod canon;
 pub mod change;
 pub mod config;
+pub mod demo;
 pub mod error;
+pub mod failpoint;
 pub mod source;
 pub mod target;

@@ -1,0 +1,3 @@
+//! All integration tests in one binary: linked once, and sharing the servers they need.
+
+mod servers;
