@@ -92,9 +92,9 @@ const SYSTEM_AUTHORITIES: [&str; 5] = [
 ];
 
 fn system_authorities() -> Result<PathBuf> {
-    let found = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from).or_else(|| {
-        SYSTEM_AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file())
-    });
+    let found = std::env::var_os("SSL_CERT_FILE")
+        .map(PathBuf::from)
+        .or_else(|| SYSTEM_AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file()));
     found.ok_or_else(|| {
         Error::new(ErrorKind::Config, "no certificate authorities found on this system")
             .hint("set tls_ca to a PEM file with the authority that signed the server's certificate, or tls = \"require\" to encrypt without verifying")
