@@ -58,6 +58,12 @@ pub struct Prepared {
     /// A chunk counts only if its snapshot began after everything that ran when the slot or the
     /// publication last changed (design §2, "Publication and slot").
     pub fence: Fence,
+<<<<<<< HEAD
+=======
+    /// Tables whose changes are in the log from now on only: whatever was copied of them before,
+    /// they need a new copy. (PostgreSQL: what joined the publication just now.)
+    pub added: Vec<TableName>,
+>>>>>>> pgsource
     /// What the server calls itself (PostgreSQL: the system identifier). Another one later means
     /// a clone or a restore: a gap.
     pub identity: String,
