@@ -7,11 +7,9 @@
 
 pub mod decode;
 pub mod entry;
-pub mod finding;
 pub mod frame;
 pub mod mysql;
 pub mod postgres;
-pub mod tls;
 
 use std::sync::Arc;
 
@@ -20,7 +18,7 @@ use bytes::Bytes;
 use crate::change::{Position, Table, TableName, Visibility};
 use crate::config::SourceConfig;
 use crate::error::Result;
-pub use finding::Finding;
+pub use crate::finding::{self, Finding};
 
 /// What a stream hands to capture, in log order.
 #[derive(Debug)]
@@ -58,12 +56,9 @@ pub struct Prepared {
     /// A chunk counts only if its snapshot began after everything that ran when the slot or the
     /// publication last changed (design §2, "Publication and slot").
     pub fence: Fence,
-<<<<<<< HEAD
-=======
     /// Tables whose changes are in the log from now on only: whatever was copied of them before,
     /// they need a new copy. (PostgreSQL: what joined the publication just now.)
     pub added: Vec<TableName>,
->>>>>>> pgsource
     /// What the server calls itself (PostgreSQL: the system identifier). Another one later means
     /// a clone or a restore: a gap.
     pub identity: String,

@@ -74,12 +74,6 @@ impl Postgres {
     /// See there.
     pub async fn standing(
         &self,
-<<<<<<< HEAD
-        _ledger: Option<&Position>,
-        _identity: Option<&str>,
-    ) -> Result<Standing> {
-        Err(not_yet())
-=======
         ledger: Option<&Position>,
         identity: Option<&str>,
     ) -> Result<Standing> {
@@ -89,7 +83,6 @@ impl Postgres {
         let slot = Slot::read_released(&client, &self.object, &server).await?;
         let publication = Publication::read(&client, &self.object).await?;
         Ok(slot::standing(slot.as_ref(), publication.is_some(), &server, ledger, identity))
->>>>>>> pgsource
     }
 
     /// See [`super::Source::prepare`].
