@@ -10,6 +10,7 @@ pub mod entry;
 pub mod frame;
 pub mod mysql;
 pub mod postgres;
+pub mod tls;
 
 use std::sync::Arc;
 
