@@ -1,6 +1,7 @@
 //! Trueup keeps ERP, HR and project-accounting systems true to each other: sync plus proof.
 
 pub mod canon;
+pub mod capture;
 pub mod change;
 pub mod config;
 pub mod demo;

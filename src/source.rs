@@ -235,4 +235,20 @@ impl Copier {
             Copier::Mysql(copier) => copier.chunk(table, after, rows_max, waiting).await,
         }
     }
+
+    /// Reads particular rows of `table` by their keys; keys without a row are left out. Its
+    /// `next_after` is `None`.
+    ///
+    /// # Errors
+    /// As [`Copier::chunk`].
+    pub async fn rows(
+        &mut self,
+        table: &TableName,
+        keys: &[Vec<crate::change::Cell>],
+    ) -> Result<Chunk> {
+        match self {
+            Copier::Postgres(copier) => copier.rows(table, keys).await,
+            Copier::Mysql(copier) => copier.rows(table, keys).await,
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //! A transaction is one entry, or several of which only the last one *ends* it; readers see
 //! transactions whole. Segments are dropped whole.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -32,6 +33,8 @@ struct Open {
     segment: Segment,
     bytes: u64,
     last_seq: u64,
+    /// Per source, the first entry of a transaction that has no end yet: it pins its segment.
+    unfinished: HashMap<String, u64>,
 }
 
 impl Journal {
@@ -59,10 +62,10 @@ impl Journal {
             Some(segment) => segment,
             None => Segment::create(folder.join(file_name(last_seq + 1)), None)?,
         };
-        drop_open_tails(folder)?;
+        drop_open_tails(folder, None)?;
         let bytes = segment.content_bytes()?;
         let (news, _) = watch::channel(last_seq);
-        let open = Mutex::new(Open { segment, bytes, last_seq });
+        let open = Mutex::new(Open { segment, bytes, last_seq, unfinished: HashMap::new() });
         Ok(Self { folder: folder.to_owned(), segment_bytes_max, open, news })
     }
 
@@ -81,8 +84,24 @@ impl Journal {
         crate::failpoint::reach("after-journal-commit");
         open.last_seq = seq;
         open.bytes += entry.bytes.len() as u64 + 256;
+        if entry.ends {
+            open.unfinished.remove(entry.source);
+        } else {
+            open.unfinished.entry(entry.source.to_owned()).or_insert(seq);
+        }
         self.news.send_replace(seq);
         Ok(seq)
+    }
+
+    /// Drops what a broken session of `source` left without an end; the source sends it again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn drop_open_tail(&self, source: &str) -> Result<()> {
+        // The lock keeps other captures from writing to the files meanwhile.
+        let mut open = self.lock()?;
+        open.unfinished.remove(source);
+        drop_open_tails(&self.folder, Some(source))
     }
 
     /// Notes that everything of `source` up to `position` is journaled (an idle log moved on).
@@ -135,6 +154,9 @@ impl Journal {
     /// # Errors
     /// [`ErrorKind::Ledger`].
     pub fn discard(&self, conformed: u64, keep: Duration) -> Result<u64> {
+        let open = self.lock()?;
+        let pinned = open.unfinished.values().map(|first| first - 1).min();
+        let conformed = pinned.map_or(conformed, |pinned| pinned.min(conformed));
         let paths = segment_paths(&self.folder)?;
         let mut discarded = 0;
         for pair in paths.windows(2) {
@@ -295,8 +317,8 @@ fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Drops, per source, the transaction that a crash left without an end. Its parts may lie in
-/// several segments; only a source's newest entry can be without one.
-fn drop_open_tails(folder: &Path) -> Result<()> {
+/// several segments; only a source's newest entry can be without one. `of`: one source only.
+fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<()> {
     let mut segments = Vec::new();
     for path in segment_paths(folder)? {
         segments.push(Segment::open(path)?);
@@ -305,7 +327,7 @@ fn drop_open_tails(folder: &Path) -> Result<()> {
     let mut tails = Vec::new();
     for segment in segments.iter().rev() {
         for (source, _, first, ends) in segment.newest()? {
-            if seen.contains(&source) {
+            if seen.contains(&source) || of.is_some_and(|of| of != source) {
                 continue;
             }
             if !ends {

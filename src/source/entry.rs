@@ -93,8 +93,8 @@ pub fn decode_chunk(mut bytes: Bytes) -> Result<(CopyHeader, Vec<Vec<Cell>>)> {
     if bytes.len() < len {
         return Err(damaged());
     }
-    let header: CopyHeader = serde_json::from_slice(&bytes.split_to(len))
-        .map_err(|error| damaged().caused_by(error))?;
+    let header: CopyHeader =
+        serde_json::from_slice(&bytes.split_to(len)).map_err(|error| damaged().caused_by(error))?;
     let mut rows = Vec::new();
     while !bytes.is_empty() {
         rows.push(tuple::read_row(&mut bytes).ok_or_else(damaged)?);

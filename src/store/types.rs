@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::change::{Kind, TableName};
+use crate::change::Kind;
 
 /// The DuckDB type that keeps a column of this kind.
 #[must_use]
@@ -68,17 +68,6 @@ pub fn spelled_for_duckdb(kind: Kind, text: &str) -> Cow<'_, str> {
         return Cow::Owned(text.replace('+', ""));
     }
     Cow::Borrowed(text)
-}
-
-/// A mirror table's name in its source's DuckDB schema: bare in the default schema, qualified
-/// elsewhere.
-#[must_use]
-pub fn mirror_name(default_schema: &str, table: &TableName) -> String {
-    if table.schema == default_schema {
-        table.name.clone()
-    } else {
-        format!("{}.{}", table.schema, table.name)
-    }
 }
 
 /// An identifier, quoted for DuckDB.
@@ -151,9 +140,6 @@ mod tests {
     fn names_and_literals_are_quoted() {
         assert_eq!(quoted(r#"a"b"#), r#""a""b""#);
         assert_eq!(literal("it's"), "'it''s'");
-        let name = TableName::new("sales", "orders");
-        assert_eq!(mirror_name("public", &name), "sales.orders");
-        assert_eq!(mirror_name("sales", &name), "orders");
         assert_eq!(spelled_for_duckdb(Kind::Interval, "1 day +04:05"), "1 day 04:05");
     }
 }

@@ -23,4 +23,12 @@ impl MysqlCopier {
     ) -> Result<Chunk> {
         Err(super::not_yet())
     }
+
+    /// See [`crate::source::Copier::rows`].
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn rows(&mut self, _table: &TableName, _keys: &[Vec<Cell>]) -> Result<Chunk> {
+        Err(super::not_yet())
+    }
 }
