@@ -6,5 +6,6 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod failpoint;
+pub mod finding;
 pub mod source;
 pub mod target;
