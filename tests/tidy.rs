@@ -268,5 +268,5 @@ fn contains_word(text: &str, word: &str) -> bool {
 fn report(offences: Vec<String>, remedy: &str) {
     let count = offences.len();
     let list = offences.join("\n  ");
-    assert!(count == 0, "{count} offences:\n  {list}\nremedy: {remedy}");
+    assert!(count == 0, "offences ({count}):\n  {list}\nremedy: {remedy}");
 }
