@@ -29,8 +29,8 @@ use self::write::{Failed, OpenTable, Writer};
 use super::{Account, Applied, Apply, Hole, Refused};
 use crate::config::{TargetConfig, TargetEntity};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
-use crate::source::finding::Severity;
+use crate::finding::Finding;
+use crate::finding::Severity;
 
 /// A configured PostgreSQL target.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::connect::Address;
 use super::table::{Table, nearest};
 use crate::config::TargetEntity;
 use crate::error::{Error, Result};
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// The oldest version we test against.
 const VERSION_MIN: i32 = 140_000;

@@ -4,7 +4,7 @@
 
 use super::catalog::{ColumnFacts, Facts};
 use crate::config::TargetEntity;
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// A table that fits its mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
