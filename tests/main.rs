@@ -1,5 +1,6 @@
 //! All integration tests in one binary: linked once, and sharing the servers they need.
 
+mod postgres_target;
 mod servers;
 mod support;
 mod support_works;

@@ -8,9 +8,16 @@
 -- Two targets of one database may be opened at the same moment.
 SELECT pg_advisory_xact_lock(hashtext('_trueup schema'));
 
-CREATE SCHEMA IF NOT EXISTS _trueup;
-COMMENT ON SCHEMA _trueup IS
-    'Which events of Trueup this database has. Do not edit: rows would be lost or written twice. If Trueup is gone for good, drop it.';
+-- Not CREATE SCHEMA IF NOT EXISTS: that asks for the right to create one even if it is there, and
+-- an administrator may have made it for us.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '_trueup') THEN
+        CREATE SCHEMA _trueup;
+        COMMENT ON SCHEMA _trueup IS
+            'Which events of Trueup this database has. Do not edit: rows would be lost or written twice. If Trueup is gone for good, drop it.';
+    END IF;
+END $$;
 
 CREATE TABLE IF NOT EXISTS _trueup.cursor (
     install   text        NOT NULL,

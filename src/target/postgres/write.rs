@@ -10,7 +10,7 @@
 //!   └── nothing was written: rows that swap unique values let go ────┘ until nothing helps
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
@@ -184,62 +184,73 @@ impl Writer<'_> {
         for failed in tangled {
             groups.entry(&failed.row.entity).or_default().push(failed);
         }
-        for (entity, mut tangled) in groups {
-            let open = self.table(entity)?;
-            let mut attempts = 0;
-            // One row alone is no circle.
-            while tangled.len() > 1 && attempts < UNTANGLE_ATTEMPTS_MAX {
-                attempts += 1;
-                let refused = self.write_released(open, &tangled).await?;
-                if refused.is_empty() {
-                    tangled.clear();
-                    break;
-                }
-                let is_refused =
-                    |failed: &Failed<'_>| refused.iter().any(|key| *key == failed.row.key);
-                let (out, again): (Vec<_>, Vec<_>) = tangled.into_iter().partition(is_refused);
-                left.extend(out);
-                tangled = again;
-            }
-            left.extend(tangled);
+        for (entity, tangled) in groups {
+            left.extend(self.untangle_entity(self.table(entity)?, tangled).await?);
         }
         Ok(left)
     }
 
-    /// Releases the rows' unique values and writes them: all, or none and the keys of those that
-    /// were refused.
+    async fn untangle_entity<'r>(
+        &self,
+        open: &OpenTable,
+        mut tangled: Vec<Failed<'r>>,
+    ) -> Result<Vec<Failed<'r>>> {
+        let mut left = Vec::new();
+        let mut constraints = constraints_of(&tangled);
+        for _ in 0..UNTANGLE_ATTEMPTS_MAX {
+            // One row alone is no circle.
+            if tangled.len() < 2 {
+                break;
+            }
+            let refused = self.write_released(open, &rows_of(&tangled), &constraints).await?;
+            if refused.is_empty() {
+                return Ok(left);
+            }
+            // A row names one constraint at a time: behind the first there may be another.
+            let known = constraints.len();
+            constraints.extend(constraints_of(&refused));
+            if constraints.len() > known {
+                continue;
+            }
+            let is_refused =
+                |failed: &Failed<'_>| refused.iter().any(|other| other.row.key == failed.row.key);
+            let (out, again): (Vec<_>, Vec<_>) = tangled.into_iter().partition(is_refused);
+            left.extend(out);
+            tangled = again;
+        }
+        left.extend(tangled);
+        Ok(left)
+    }
+
+    /// Has the rows let go of these constraints' values and writes them: all, or none, and then
+    /// says which were refused.
     async fn write_released<'r>(
         &self,
         open: &OpenTable,
-        tangled: &[Failed<'r>],
-    ) -> Result<Vec<&'r str>> {
-        let everyone = || tangled.iter().map(|failed| failed.row.key.as_str()).collect::<Vec<_>>();
-        let rows = rows_of(tangled);
-        let mut constraints: Vec<&str> =
-            tangled.iter().filter_map(|failed| failed.verdict.constraint.as_deref()).collect();
-        constraints.sort_unstable();
-        constraints.dedup();
+        rows: &[&'r TargetRow],
+        constraints: &BTreeSet<String>,
+    ) -> Result<Vec<Failed<'r>>> {
         self.command("SAVEPOINT untangle").await?;
         let mut refused = Vec::new();
-        for constraint in constraints {
-            let Some(release) = open.table.release(constraint) else { continue };
+        for release in constraints.iter().filter_map(|name| open.table.release(name)) {
             let release = self.client.prepare(&release).await;
             let release =
                 release.map_err(|error| self.address.failed("could not free a value", &error))?;
-            if self.attempt(&release, &rows).await?.is_some() {
-                refused = everyone();
+            if let Some(verdict) = self.attempt(&release, rows).await? {
+                let all = rows.iter().map(|row| Failed { row, verdict: verdict.clone() });
+                refused.extend(all);
                 break;
             }
         }
         if refused.is_empty() {
-            let failed = self.batch(&open.upsert, &rows).await?;
-            refused = failed.iter().map(|failed| failed.row.key.as_str()).collect();
+            refused = self.batch(&open.upsert, rows).await?;
         }
-        let end = match refused.is_empty() {
-            true => "RELEASE SAVEPOINT untangle",
-            false => "ROLLBACK TO SAVEPOINT untangle; RELEASE SAVEPOINT untangle",
-        };
-        self.command(end).await?;
+        self.command(if refused.is_empty() {
+            "RELEASE SAVEPOINT untangle"
+        } else {
+            "ROLLBACK TO SAVEPOINT untangle; RELEASE SAVEPOINT untangle"
+        })
+        .await?;
         Ok(refused)
     }
 
@@ -299,6 +310,12 @@ struct Group<'a, 'r> {
 
 fn rows_of<'r>(failed: &[Failed<'r>]) -> Vec<&'r TargetRow> {
     failed.iter().map(|failed| failed.row).collect()
+}
+
+/// The unique constraints that stood in the way.
+fn constraints_of(failed: &[Failed<'_>]) -> BTreeSet<String> {
+    let unique = failed.iter().filter(|failed| failed.verdict.is_unique());
+    unique.filter_map(|failed| failed.verdict.constraint.clone()).collect()
 }
 
 /// The cell at a place counted over key and other columns.
