@@ -5,4 +5,5 @@ pub mod change;
 pub mod config;
 pub mod error;
 pub mod source;
+pub mod store;
 pub mod target;
