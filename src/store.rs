@@ -190,3 +190,7 @@ fn optional<T: duckdb::types::FromSql>(
 ) -> Result<Option<T>> {
     connection.query_row(sql, [], |row| row.get(0)).optional().context(ErrorKind::Store, what)
 }
+//! The store: everything people look at, in DuckDB. The only module that knows DuckDB.
+
+pub mod evaluate;
+pub mod expr;
