@@ -3,6 +3,9 @@
 pub mod canon;
 pub mod change;
 pub mod config;
+pub mod demo;
 pub mod error;
+pub mod failpoint;
+pub mod finding;
 pub mod source;
 pub mod target;
