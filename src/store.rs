@@ -8,6 +8,8 @@
 
 mod changes;
 pub mod collapse;
+pub mod evaluate;
+pub mod expr;
 pub mod mirror;
 pub mod overlay;
 pub mod reader;
@@ -190,7 +192,3 @@ fn optional<T: duckdb::types::FromSql>(
 ) -> Result<Option<T>> {
     connection.query_row(sql, [], |row| row.get(0)).optional().context(ErrorKind::Store, what)
 }
-//! The store: everything people look at, in DuckDB. The only module that knows DuckDB.
-
-pub mod evaluate;
-pub mod expr;
