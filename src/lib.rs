@@ -4,6 +4,7 @@ pub mod canon;
 pub mod capture;
 pub mod change;
 pub mod config;
+pub mod conform;
 pub mod demo;
 pub mod error;
 pub mod failpoint;

@@ -29,3 +29,9 @@ CREATE TABLE IF NOT EXISTS ops.mirror_table (
 CREATE TABLE IF NOT EXISTS ops.source_ready (
     source VARCHAR NOT NULL
 );
+
+-- Entities all of whose sources are ready: from then on their differences are events. What was
+-- there at that moment is the baseline, which every target reads from canon.
+CREATE TABLE IF NOT EXISTS ops.entity_ready (
+    entity VARCHAR NOT NULL
+);

@@ -1,6 +1,6 @@
 //! Which tables are mirrored, how their columns are kept, and where their copy stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::{Connection, params};
 
@@ -236,11 +236,14 @@ impl Store {
             execute(&self.connection, &statement, what)?;
         }
         track::create(&self.connection, &mirror)?;
+        self.connection
+            .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
+            .context(ErrorKind::Store, what)?;
+        self.mirrors.ready.retain(|ready| ready != source);
         self.mirrors.put(&self.connection, mirror)
     }
 
-    /// A table's copy is done. Returns true if with it every table of the source is, for the
-    /// first time.
+    /// A table's copy is done. Returns true if with it every table of the source is.
     ///
     /// # Errors
     /// [`ErrorKind::Bug`] if cells are still missing; [`ErrorKind::Store`].
@@ -261,6 +264,38 @@ impl Store {
             .context(ErrorKind::Store, || format!("could not note that {source} is ready"))?;
         self.mirrors.ready.push(source.to_owned());
         Ok(true)
+    }
+}
+
+impl Store {
+    /// Entities whose differences are events.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn ready_entities(&self) -> Result<BTreeSet<String>> {
+        let what = || "could not read which entities are ready".to_owned();
+        let mut statement = self
+            .connection
+            .prepare("SELECT DISTINCT entity FROM ops.entity_ready")
+            .context(ErrorKind::Store, what)?;
+        statement
+            .query_map([], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .context(ErrorKind::Store, what)
+    }
+
+    /// From the next batch on, differences of `entity` are events.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn entity_is_ready(&self, entity: &str) -> Result<()> {
+        if self.ready_entities()?.contains(entity) {
+            return Ok(());
+        }
+        self.connection
+            .execute("INSERT INTO ops.entity_ready VALUES (?)", params![entity])
+            .map(drop)
+            .context(ErrorKind::Store, || format!("could not note that {entity} is ready"))
     }
 }
 
