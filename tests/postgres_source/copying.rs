@@ -48,13 +48,37 @@ async fn a_writer_open_while_a_table_joins_the_publication_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_writer_younger_than_the_change_of_the_publication_is_waited_for_too() {
+    // GIVEN a publication that somebody else has just changed, and a writer who began to write
+    // after that change began and before it was committed: no younger transaction has finished.
+    let bench = Bench::alone(&Options::default(), TWO_TABLES);
+    let prepared = bench.source(&["a"]).prepare(None).await.unwrap();
+    let (owner, writer) = (bench.session().await, bench.session().await);
+    let alter = format!("BEGIN; ALTER PUBLICATION {} ADD TABLE b", bench.slot());
+    owner.batch_execute(&alter).await.unwrap();
+    writer.batch_execute("BEGIN; INSERT INTO b VALUES (1, 'early')").await.unwrap();
+    owner.batch_execute("COMMIT").await.unwrap();
+    // WHEN the table is copied while the writer is still open.
+    let source = bench.source(&["a", "b"]);
+    let joined = source.prepare(Some(&prepared.start)).await.unwrap();
+    let (copying, fence) = (source.clone(), joined.fence.clone());
+    let chunks = tokio::spawn(async move { copy(&copying, fence, "b", 100).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    writer.batch_execute("INSERT INTO b VALUES (2, 'late'); COMMIT").await.unwrap();
+    let chunks = tokio::time::timeout(SOON, chunks).await.unwrap().unwrap();
+    // THEN both rows are there.
+    let mut reader = Reader::open(&source, &joined.start).await;
+    reader.read_to(lsn(&chunks[0].admit_after)).await;
+    assert_eq!(lay(&chunks, &reader.transactions), bench.table("SELECT * FROM b"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_prepared_transaction_is_waited_for_and_named() {
     let bench = Bench::alone(&Options::default(), TWO_TABLES);
     let source = bench.source(&["a"]);
-    source.prepare(None).await.unwrap();
+    let start = source.prepare(None).await.unwrap().start;
     bench.sql("BEGIN; INSERT INTO a VALUES (1, 'x'); PREPARE TRANSACTION 'month end';");
-    let xmax = bench.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())");
-    let fence = Fence::Xmin(xmax.trim().parse().unwrap());
+    let fence = source.prepare(Some(&start)).await.unwrap().fence;
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let mut copier = source.copier(fence).await.unwrap();
@@ -120,6 +144,32 @@ async fn a_commit_that_is_decoded_while_invisible_counts_as_unseen() {
     );
     tokio::time::timeout(SOON, update).await.unwrap().unwrap();
     assert_eq!(lay(&chunks, &reader.transactions), bench.table("SELECT * FROM a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_chunk_has_seen_survives_a_crash_of_the_source() {
+    // GIVEN commits that are answered before they are written to the WAL.
+    let options = Options::default()
+        .setting("synchronous_commit", "off")
+        .setting("wal_writer_delay", "'10s'")
+        .setting("wal_writer_flush_after", "0")
+        .setting("autovacuum", "off");
+    let bench = Bench::alone(&options, TWO_TABLES);
+    let source = bench.source(&["a"]);
+    let prepared = source.prepare(None).await.unwrap();
+    let mut copier = source.copier(prepared.fence).await.unwrap();
+    let writer = bench.session().await;
+    // WHEN a chunk sees one of them, and the source crashes.
+    writer.batch_execute("INSERT INTO a VALUES (1, 'phantom')").await.unwrap();
+    let chunk = copier.chunk(&name("a"), None, 10, &|_| {}).await.unwrap();
+    bench.server.stop_immediately().unwrap();
+    bench.server.start_again().unwrap();
+    // THEN the source still has what the chunk has, and the log still carries it.
+    assert_eq!(chunk.row_count, 1);
+    assert_eq!(bench.sql("SELECT v FROM a"), "phantom\n");
+    let mut reader = Reader::open(&source, &prepared.start).await;
+    reader.read_to(lsn(&chunk.admit_after)).await;
+    assert_eq!(reader.rows().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

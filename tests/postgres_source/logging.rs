@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Bench, Reader, SOON, lsn, name, texts};
 use trueup::change::{Change, Kind, Op, Position, TransactionId};
 use trueup::demo::servers::Options;
-use trueup::source::{Captured, Stream};
+use trueup::error::ErrorKind;
+use trueup::source::{Captured, Standing, Stream};
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, v text, big text);
                      ALTER TABLE t ALTER big SET STORAGE EXTERNAL;";
@@ -183,6 +184,32 @@ async fn nothing_is_confirmed_that_we_did_not_confirm() {
     let mut again = Reader::open(&source, &prepared.start).await;
     again.read_to(bench.insert_lsn()).await;
     assert_eq!(again.rows().len(), 100, "what was not confirmed is sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_breaks_the_log_and_loses_nothing() {
+    let bench = Bench::alone(&Options::default(), TABLE);
+    let source = bench.source(&["t"]);
+    let prepared = source.prepare(None).await.unwrap();
+    let mut reader = Reader::open(&source, &prepared.start).await;
+    bench.sql("INSERT INTO t VALUES (1)");
+    reader.read_to(bench.insert_lsn()).await;
+    let journaled = Position::Lsn(reader.reached);
+    reader.stream.confirm(&journaled);
+    bench.server.restart().unwrap();
+    let error = loop {
+        match tokio::time::timeout(SOON, reader.stream.next()).await.unwrap() {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", error.chain());
+    bench.sql("INSERT INTO t VALUES (2)");
+    let standing = source.standing(Some(&journaled), Some(&prepared.identity)).await.unwrap();
+    assert_eq!(standing, Standing::Continues);
+    let mut again = Reader::open(&source, &journaled).await;
+    again.read_to(bench.insert_lsn()).await;
+    assert_eq!(again.rows().len(), 1, "only what came after the journal's end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
