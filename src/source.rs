@@ -70,7 +70,8 @@ pub struct Prepared {
 pub enum Fence {
     /// At once.
     Open,
-    /// PostgreSQL: only with a snapshot whose xmin is at least this (S0's xmax).
+    /// PostgreSQL: only with a snapshot whose xmin is at least this (a transaction id assigned
+    /// after the change).
     Xmin(u64),
 }
 

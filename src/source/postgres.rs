@@ -108,7 +108,7 @@ impl Postgres {
             tables: catalog::describe(&client, &chosen).await?,
             // Taken at every start, even if nothing was altered: somebody else may have altered
             // the publication while we were away, and asking is cheap.
-            fence: Fence::Xmin(snapshot_xmax(&client).await?),
+            fence: Fence::Xmin(fresh_xid(&client).await?),
             added,
             identity: server.identity,
         })
@@ -243,14 +243,24 @@ fn grant(table: &Listed, user: &str) -> String {
     )
 }
 
-/// The first transaction id that is surely not finished: S0 of the fence, and the reference by
-/// which the log's 32-bit ids are widened.
-async fn snapshot_xmax(client: &Client) -> Result<u64> {
+/// A transaction id assigned now: every transaction that has written anything so far has a lower
+/// one. (The xmax of a snapshot would not do: it is the last *finished* id plus one, and younger
+/// ones may be running.)
+async fn fresh_xid(client: &Client) -> Result<u64> {
+    transaction_id(client, "SELECT pg_catalog.pg_current_xact_id()::text").await
+}
+
+/// A transaction id near those in the log, all 64 bits of it, without using one up.
+async fn recent_xid(client: &Client) -> Result<u64> {
     let sql = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text";
-    let what = || "could not take a snapshot".to_owned();
+    transaction_id(client, sql).await
+}
+
+async fn transaction_id(client: &Client, sql: &str) -> Result<u64> {
+    let what = || "could not ask for a transaction id".to_owned();
     let row = client.query_one(sql, &[]).await.asking(what)?;
-    let xmax: String = row.try_get(0).asking(what)?;
-    xmax.parse::<u64>().context(ErrorKind::Decode, what)
+    let xid: String = row.try_get(0).asking(what)?;
+    xid.parse::<u64>().context(ErrorKind::Decode, what)
 }
 
 fn position_lsn(position: &Position) -> Result<u64> {

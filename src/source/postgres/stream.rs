@@ -20,9 +20,9 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use super::catalog::{self, Server};
+use super::recent_xid;
 use super::relation::Relation;
 use super::session::{Asked, Place, log_error, lsn};
-use super::snapshot_xmax;
 use crate::change::{Position, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
@@ -76,7 +76,7 @@ impl PostgresStream {
         server: &Server,
         catalog: Client,
     ) -> Result<Self> {
-        let reference = (snapshot_xmax(&catalog).await?, Instant::now());
+        let reference = (recent_xid(&catalog).await?, Instant::now());
         let config = place.replication(slot, start)?;
         let mut log = ReplicationClient::connect_gated(config)
             .await
@@ -166,7 +166,7 @@ impl PostgresStream {
             Some(ReplicationEvent::Begin { .. })
                 if self.reference.1.elapsed() > REFERENCE_AGE_MAX =>
             {
-                self.reference = (snapshot_xmax(&self.catalog).await?, Instant::now());
+                self.reference = (recent_xid(&self.catalog).await?, Instant::now());
                 Ok(None)
             }
             Some(ReplicationEvent::XLogData { data, .. }) if data.first() == Some(&b'R') => {
