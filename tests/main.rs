@@ -2,6 +2,7 @@
 
 mod postgres_target;
 mod postgres_source;
+mod demo_generator;
 mod servers;
 mod support;
 mod support_works;
