@@ -8,3 +8,4 @@ pub mod error;
 pub mod failpoint;
 pub mod source;
 pub mod target;
+pub mod tls;
