@@ -57,6 +57,12 @@ pub struct Prepared {
     /// A chunk counts only if its snapshot began after everything that ran when the slot or the
     /// publication last changed (design §2, "Publication and slot").
     pub fence: Fence,
+    /// Tables whose changes are in the log from now on only: whatever was copied of them before,
+    /// they need a new copy. (PostgreSQL: what joined the publication just now.)
+    pub added: Vec<TableName>,
+    /// What the server calls itself (PostgreSQL: the system identifier). Another one later means
+    /// a clone or a restore: a gap.
+    pub identity: String,
 }
 
 /// When a chunk may begin to count.
@@ -114,10 +120,14 @@ impl Source {
     ///
     /// # Errors
     /// The source cannot be reached or answers with an error.
-    pub async fn standing(&self, ledger: Option<&Position>) -> Result<Standing> {
+    pub async fn standing(
+        &self,
+        ledger: Option<&Position>,
+        identity: Option<&str>,
+    ) -> Result<Standing> {
         match self {
-            Source::Postgres(source) => source.standing(ledger).await,
-            Source::Mysql(source) => source.standing(ledger).await,
+            Source::Postgres(source) => source.standing(ledger, identity).await,
+            Source::Mysql(source) => source.standing(ledger, identity).await,
         }
     }
 

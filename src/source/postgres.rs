@@ -30,7 +30,11 @@ impl Postgres {
     ///
     /// # Errors
     /// See there.
-    pub async fn standing(&self, _ledger: Option<&Position>) -> Result<Standing> {
+    pub async fn standing(
+        &self,
+        _ledger: Option<&Position>,
+        _identity: Option<&str>,
+    ) -> Result<Standing> {
         Err(not_yet())
     }
     /// See [`super::Source::prepare`].
