@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod failpoint;
+pub mod finding;
 pub mod source;
 pub mod target;
 pub mod tls;
