@@ -242,14 +242,14 @@ impl Copier {
     ///
     /// # Errors
     /// As [`Copier::chunk`].
-    pub async fn rows(
+    pub async fn reread(
         &mut self,
         table: &TableName,
         keys: &[Vec<crate::change::Cell>],
     ) -> Result<Chunk> {
         match self {
-            Copier::Postgres(copier) => copier.rows(table, keys).await,
-            Copier::Mysql(copier) => copier.rows(table, keys).await,
+            Copier::Postgres(copier) => copier.reread(table, keys).await,
+            Copier::Mysql(copier) => copier.reread(table),
         }
     }
 }

@@ -128,7 +128,7 @@ impl TableCopy<'_> {
 
     async fn reread(&mut self, copier: &mut Copier, keys: &[Vec<Cell>]) -> Result<()> {
         for some in keys.chunks(REREAD_KEYS_MAX) {
-            let chunk = copier.rows(&self.name, some).await?;
+            let chunk = copier.reread(&self.name, some).await?;
             self.looked_from = self.put(Want::Chunk(Box::new(chunk), true)).await?;
         }
         Ok(())

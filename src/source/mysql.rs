@@ -67,10 +67,6 @@ impl Mysql {
     /// See there.
     pub async fn standing(
         &self,
-        _ledger: Option<&Position>,
-        _identity: Option<&str>,
-    ) -> Result<Standing> {
-        Err(not_yet())
         ledger: Option<&Position>,
         identity: Option<&str>,
     ) -> Result<Standing> {

@@ -83,10 +83,6 @@ impl Postgres {
         let slot = Slot::read_released(&client, &self.object, &server).await?;
         let publication = Publication::read(&client, &self.object).await?;
         Ok(slot::standing(slot.as_ref(), publication.is_some(), &server, ledger, identity))
-        _ledger: Option<&Position>,
-        _identity: Option<&str>,
-    ) -> Result<Standing> {
-        Err(not_yet())
     }
 
     /// See [`super::Source::prepare`].

@@ -1,8 +1,8 @@
 //! What `check` says about a target, and that its remedies work.
 
 use trueup::error::ErrorKind;
-use trueup::source::Finding;
-use trueup::source::finding::Severity;
+use trueup::finding::Finding;
+use trueup::finding::Severity;
 
 use super::rig::{Psa, server, target};
 

@@ -194,12 +194,14 @@ impl MysqlCopier {
         Ok(rows)
     }
 
-    /// See [`crate::source::Copier::rows`].
+    /// See [`crate::source::Copier::reread`]. Row images are whole here (`check` demands
+    /// `binlog_row_image = FULL`), so no cell is ever asked for again.
     ///
     /// # Errors
-    /// See there.
-    pub async fn rows(&mut self, _table: &TableName, _keys: &[Vec<Cell>]) -> Result<Chunk> {
-        Err(super::not_yet())
+    /// Always: see above.
+    pub fn reread(&self, table: &TableName) -> Result<Chunk> {
+        Err(Error::new(ErrorKind::Setup, format!("rows of {table} lack cells"))
+            .hint("set binlog_row_image = FULL and copy the source again"))
     }
 }
 

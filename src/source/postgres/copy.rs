@@ -106,12 +106,12 @@ impl PostgresCopier {
         })
     }
 
-    /// See [`crate::source::Copier::rows`]. The fence is open by then: the table's chunks were
+    /// See [`crate::source::Copier::reread`]. The fence is open by then: the table's chunks were
     /// read behind it.
     ///
     /// # Errors
     /// See there.
-    pub async fn rows(&mut self, table: &TableName, keys: &[Vec<Cell>]) -> Result<Chunk> {
+    pub async fn reread(&mut self, table: &TableName, keys: &[Vec<Cell>]) -> Result<Chunk> {
         let read = self.attempt(table, Which::Keys(keys)).await?.ok_or_else(|| {
             Error::new(ErrorKind::Bug, format!("rows of {table} were asked for before its fence"))
         })?;
