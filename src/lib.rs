@@ -2,10 +2,12 @@
 
 pub mod canon;
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod logging;
 pub mod metrics;
+pub mod serve;
 pub mod source;
 pub mod state;
 pub mod status;
