@@ -3,6 +3,7 @@
 pub mod canon;
 pub mod capture;
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod conform;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod finding;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+pub mod serve;
 pub mod source;
 pub mod state;
 pub mod status;

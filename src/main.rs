@@ -1,3 +1,98 @@
 //! The `trueup` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use trueup::cli::{self, DemoOptions, FoundTable, MappingTestOptions, Program, Start};
+use trueup::config::{Config, SourceConfig};
+use trueup::error::{Error, ErrorKind, Result};
+use trueup::source::{Finding, Source};
+use trueup::status::Status;
+use trueup::target::Target;
+
+fn main() -> ExitCode {
+    cli::main(&Parts)
+}
+
+/// The parts that exist so far.
+struct Parts;
+
+fn absent<T>(what: &str) -> Result<T> {
+    Err(Error::new(ErrorKind::Bug, format!("{what} is not part of this build")))
+}
+
+impl Program for Parts {
+    fn entities(&self, _: &Config) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn plan_mappings(&self, _: &Config) -> Vec<Finding> {
+        vec![Finding::warning("mappings are not planned", "use a build that has the planner")]
+    }
+
+    fn examine_source<'a>(
+        &'a self,
+        name: &'a str,
+        config: &'a Config,
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let Some(source) = config.source.get(name) else { return Vec::new() };
+            match Source::new(name, "", source) {
+                Ok(source) => source.examine().await,
+                Err(error) => vec![unusable(&error)],
+            }
+        })
+    }
+
+    fn examine_target<'a>(
+        &'a self,
+        name: &'a str,
+        config: &'a Config,
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let Some(target) = config.target.get(name) else { return Vec::new() };
+            match Target::new(name, "", target) {
+                Ok(mut target) => target.examine().await,
+                Err(error) => vec![unusable(&error)],
+            }
+        })
+    }
+
+    fn tables<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a SourceConfig,
+    ) -> BoxFuture<'a, Result<Vec<FoundTable>>> {
+        Box::pin(async { absent("listing tables") })
+    }
+
+    fn uninstall<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Config,
+        _: bool,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async { absent("uninstalling") })
+    }
+
+    fn status_from_state(&self, _: &Config) -> Result<Status> {
+        absent("reading the state folder")
+    }
+
+    fn run(&self, _: Start) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { absent("the daemon") })
+    }
+
+    fn demo(&self, _: DemoOptions, _: CancellationToken) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { absent("the demo") })
+    }
+
+    fn mapping_test(&self, _: &MappingTestOptions) -> Result<Vec<Finding>> {
+        absent("testing mappings")
+    }
+}
+
+fn unusable(error: &Error) -> Finding {
+    Finding::error(error.chain(), error.remedy().unwrap_or("see docs/configuration.md"))
+}

@@ -285,5 +285,4 @@ impl TargetStatus {
 }
 
 #[cfg(test)]
-#[path = "status/tests.rs"]
 mod tests;

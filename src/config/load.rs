@@ -51,5 +51,4 @@ fn judged(
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;
