@@ -14,8 +14,8 @@ use super::print;
 use super::program::Program;
 use crate::config::{self, Config, Problems};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
-use crate::source::finding::Severity;
+use crate::finding::Finding;
+use crate::finding::Severity;
 use crate::status::text;
 
 /// A system that says nothing for so long is reported instead of waited for.

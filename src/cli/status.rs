@@ -7,7 +7,7 @@ use super::print;
 use super::program::Program;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
+use crate::finding::Finding;
 use crate::state;
 use crate::status::{DaemonState, Status, text};
 
