@@ -1,5 +1,6 @@
 //! Trueup keeps ERP, HR and project-accounting systems true to each other: sync plus proof.
 
+pub mod app;
 pub mod canon;
 pub mod capture;
 pub mod change;
