@@ -4,6 +4,7 @@ mod demo_generator;
 mod postgres_source;
 mod postgres_target;
 mod servers;
+mod spine;
 mod support;
 mod support_works;
 mod tidy;
