@@ -65,6 +65,10 @@ async fn another_server_or_a_dropped_publication_is_a_gap() {
     let control = bench.sql("SELECT system_identifier FROM pg_control_system()");
     assert!(prepared.identity.starts_with(control.trim()));
     assert!(why(standing(&source, &prepared.start, "1/1").await).contains("another server"));
+    // Restored from an older copy: the ledger has seen more than this server ever wrote.
+    let beyond = Position::Lsn(bench.insert_lsn() + (1 << 40));
+    let gap = why(standing(&source, &beyond, &prepared.identity).await);
+    assert!(gap.contains("older copy"), "{gap}");
     bench.sql(&format!("DROP PUBLICATION {}", bench.slot()));
     let gap = why(standing(&source, &prepared.start, &prepared.identity).await);
     assert!(gap.contains("publication is gone"), "{gap}");
