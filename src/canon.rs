@@ -8,3 +8,4 @@ pub mod mapping;
 pub mod owner;
 
 pub use event::{Event, EventOp};
+pub use mapping::MappingSet;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::require::require;
 use trueup::demo::servers::{MariadbServer, Options, PostgresServer};
 
 /// Set for the child process of the kill -9 test only.
@@ -12,6 +13,9 @@ const HOLD: &str = "TRUEUP_TEST_HOLD";
 
 #[test]
 fn postgres_decodes_logically_and_keeps_commits_through_a_crash() {
+    if !require("postgres") {
+        return;
+    }
     let server = PostgresServer::start(&Options::default().setting("work_mem", "'7MB'")).unwrap();
     server.create_database("shop").unwrap();
     assert_eq!(server.sql("shop", "SHOW wal_level; SHOW work_mem;").unwrap(), "logical\n7MB\n");
@@ -31,6 +35,9 @@ fn postgres_decodes_logically_and_keeps_commits_through_a_crash() {
 
 #[test]
 fn mariadb_logs_full_rows_and_keeps_commits_through_a_crash() {
+    if !require("mariadb") {
+        return;
+    }
     let server = MariadbServer::start(&Options::default().setting("server_id", "77")).unwrap();
     server.create_database("people").unwrap();
     let settings = "SELECT @@server_id, @@log_bin, @@binlog_format, @@binlog_row_metadata, \
@@ -50,6 +57,9 @@ fn mariadb_logs_full_rows_and_keeps_commits_through_a_crash() {
 
 #[test]
 fn a_setting_beats_ours_so_wrong_servers_can_be_made() {
+    if !require("mariadb") {
+        return;
+    }
     let off = Options::default().setting("skip_log_bin", "");
     let server = MariadbServer::start(&off).unwrap();
     assert_eq!(server.sql("", "SELECT @@log_bin").unwrap(), "0\n");
@@ -57,6 +67,9 @@ fn a_setting_beats_ours_so_wrong_servers_can_be_made() {
 
 #[test]
 fn a_server_that_cannot_start_says_why() {
+    if !require("postgres") {
+        return;
+    }
     let wrong = Options::default().setting("wal_level", "sideways");
     let error = PostgresServer::start(&wrong).unwrap_err();
     assert!(error.chain().contains("sideways"), "{}", error.chain());
@@ -64,6 +77,9 @@ fn a_server_that_cannot_start_says_why() {
 
 #[test]
 fn servers_end_with_a_process_that_is_killed() {
+    if !require("postgres") || !require("mariadb") {
+        return;
+    }
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "servers::hold_servers_until_killed", "--nocapture"])
         .env(HOLD, "1")

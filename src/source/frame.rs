@@ -4,10 +4,11 @@
 //!
 //! | first byte | source | the rest |
 //! |---|---|---|
-//! | `B` `C` `I` `U` `D` `T` `R` `Y` `O` `M` | PostgreSQL | a pgoutput message, as the server sent it (Begin and Commit re-encoded byte for byte) |
+//! | `B` `C` `I` `U` `D` `T` `R` `Y` `O` `M` | PostgreSQL | a pgoutput message, byte for byte |
 //! | `x` | PostgreSQL | the 64-bit transaction id of the Begin before it, big-endian |
 //! | `s` | any | a [`Table`](crate::change::Table) as JSON: the schema from here on |
-//! | `e` | MariaDB | a binlog event, as the server sent it |
+//! | `e` | MariaDB | a binlog event, as the server sent it but for its checksum, which is verified and left out |
+//! | `p` | MariaDB | before the event that ends a group: the position after it, as text; events name only their own domain |
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -19,6 +20,8 @@ pub const SCHEMA: u8 = b's';
 pub const WIDE_XID: u8 = b'x';
 /// First byte of a binlog event frame.
 pub const BINLOG_EVENT: u8 = b'e';
+/// First byte of the frame that says which position the group in flight will end at.
+pub const POSITION: u8 = b'p';
 
 /// Appends a frame to an entry.
 pub fn push(entry: &mut BytesMut, frame: &[u8]) {

@@ -1,69 +1,226 @@
-//! Mysql as a source.
+//! MariaDB 10.6 and later as a source, read through its binlog by GTID.
+//!
+//! | file | what |
+//! |---|---|
+//! | `session` | connections, TLS, the pinned session, errors |
+//! | `settings`, `catalog`, `selection`, `examine` | what a server must be, what tables there are, which are mirrored |
+//! | `stream` | the log as frames (I/O) |
+//! | `binlog`, `event`, `table_map`, `rows`, `codec` | frames to transactions (pure) |
+//! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
+//! | `copy`, `key` | chunks of a copy |
+//! | `value`, `charset`, `reader` | canonical text, character sets, bytes |
+//!
+//! MySQL proper is not supported: its GTIDs, events and JSON are others.
 
+mod alter;
 pub mod binlog;
+mod catalog;
+mod charset;
+mod codec;
 pub mod copy;
+mod event;
+mod examine;
+mod key;
+mod reader;
+mod rows;
+mod selection;
+mod session;
+mod settings;
+mod statement;
 pub mod stream;
+mod table_map;
+mod token;
+mod value;
+
+use std::sync::Arc;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 
 use super::{Fence, Finding, Prepared, Standing};
+use crate::change::position::parse_gtids;
 use crate::change::{Position, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
+use session::Address;
+use settings::Server;
 
-/// A configured Mysql source.
+/// A configured MariaDB source.
 #[derive(Debug, Clone)]
-pub struct Mysql;
-
-fn not_yet() -> Error {
-    Error::new(ErrorKind::Config, "sources of kind mysql are not supported yet")
+pub struct Mysql {
+    address: Address,
+    patterns: Vec<String>,
 }
 
-#[expect(clippy::unused_async, reason = "the signatures are the contract with `Source`")]
 impl Mysql {
     /// See [`super::Source::new`].
     ///
     /// # Errors
     /// See there.
-    pub fn new(_name: &str, _install: &str, _config: &SourceConfig) -> Result<Self> {
-        Err(not_yet())
+    pub fn new(name: &str, _install: &str, config: &SourceConfig) -> Result<Self> {
+        Ok(Self { address: Address::new(name, config)?, patterns: config.tables.clone() })
     }
+
     /// See [`super::Source::standing`].
     ///
     /// # Errors
     /// See there.
     pub async fn standing(
         &self,
-        _ledger: Option<&Position>,
-        _identity: Option<&str>,
+        ledger: Option<&Position>,
+        identity: Option<&str>,
     ) -> Result<Standing> {
-        Err(not_yet())
+        let Some(ledger) = ledger else { return Ok(Standing::New) };
+        let mut connection = self.address.connect().await?;
+        let server = settings::read(&self.address, &mut connection).await?;
+        if let Some(known) = identity.filter(|known| *known != server.identity()) {
+            return Ok(Standing::Gap(format!(
+                "this is another server (identity {}, the ledger knows {known})",
+                server.identity()
+            )));
+        }
+        let now = Position::Gtid(server.position()?);
+        if !now.covers(ledger)? {
+            return Ok(Standing::Gap(format!(
+                "the server's log ends at {now}, before {ledger} where the ledger ends: it was \
+                 restored or its log was reset"
+            )));
+        }
+        let oldest = self.oldest(&mut connection).await?;
+        if !ledger.covers(&oldest)? {
+            return Ok(Standing::Gap(format!(
+                "the server's log begins at {oldest}, after {ledger} where the ledger ends: older \
+                 files were purged"
+            )));
+        }
+        Ok(Standing::Continues)
     }
+
+    /// What the oldest binlog file says that came before it.
+    async fn oldest(&self, connection: &mut Conn) -> Result<Position> {
+        let explain = |error| self.address.explain(error, "could not read the list of binlogs");
+        let file: Option<(String, u64)> =
+            connection.query_first("SHOW BINARY LOGS").await.map_err(explain)?;
+        let file = file.map(|(name, _)| name).unwrap_or_default();
+        // The list stands at the start of the file: its place is always 4.
+        let list: Option<Option<String>> = connection
+            .exec_first("SELECT BINLOG_GTID_POS(?, 4)", (file.as_str(),))
+            .await
+            .map_err(explain)?;
+        let list = list.flatten().as_deref().and_then(parse_gtids);
+        list.map(Position::Gtid).ok_or_else(|| {
+            Error::new(ErrorKind::Unreachable, format!("the binlog {file} is gone by now"))
+        })
+    }
+
     /// See [`super::Source::prepare`].
     ///
     /// # Errors
     /// See there.
-    pub async fn prepare(&self, _ledger: Option<&Position>) -> Result<Prepared> {
-        Err(not_yet())
+    pub async fn prepare(&self, ledger: Option<&Position>) -> Result<Prepared> {
+        let mut connection = self.address.connect().await?;
+        let server = settings::read(&self.address, &mut connection).await?;
+        examine::refuse(self.address.source(), &server.findings())?;
+        let tables = self.tables(&mut connection, &server).await?;
+        examine::refuse(self.address.source(), &tables.findings)?;
+        let start = match ledger {
+            Some(ledger) => ledger.clone(),
+            None => {
+                self.refuse_prepared_xa(&mut connection).await?;
+                Position::Gtid(server.position()?)
+            }
+        };
+        Ok(Prepared {
+            start,
+            tables: tables.described.into_iter().map(|found| Arc::new(found.table)).collect(),
+            fence: Fence::Open,
+            added: Vec::new(),
+            identity: server.identity(),
+        })
     }
+
+    /// Rows of an XA transaction stand in the log where it was prepared: one that is prepared
+    /// before we begin to read and committed afterwards would be lost.
+    async fn refuse_prepared_xa(&self, connection: &mut Conn) -> Result<()> {
+        let prepared: Vec<mysql_async::Row> = connection
+            .query("XA RECOVER")
+            .await
+            .map_err(|error| self.address.explain(error, "could not list XA transactions"))?;
+        if prepared.is_empty() {
+            return Ok(());
+        }
+        let what = format!("{} XA transactions are prepared and not finished", prepared.len());
+        Err(Error::new(ErrorKind::Setup, what).hint(
+            "finish those that XA RECOVER lists (XA COMMIT or XA ROLLBACK), then start again",
+        ))
+    }
+
+    async fn tables(&self, connection: &mut Conn, server: &Server) -> Result<examine::Tables> {
+        let known = catalog::known(&self.address, connection).await?;
+        let names: Vec<TableName> = known.iter().map(|known| known.name.clone()).collect();
+        let (source, database) = (self.address.source(), self.address.database());
+        let chosen = selection::select(source, database, &self.patterns, &names)?;
+        let chosen: Vec<TableName> = chosen.into_iter().cloned().collect();
+        let described = catalog::describe(&self.address, connection, &chosen).await?;
+        let forbidden = self.forbidden(connection, &chosen).await?;
+        let findings = examine::tables(&known, &described, &forbidden, server);
+        Ok(examine::Tables { described, findings })
+    }
+
+    /// Tables that we can see but not read.
+    async fn forbidden(
+        &self,
+        connection: &mut Conn,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>> {
+        let mut forbidden = Vec::new();
+        for table in tables {
+            let name = format!("{}.{}", key::quote(&table.schema), key::quote(&table.name));
+            match connection.query_drop(format!("SELECT * FROM {name} LIMIT 0")).await {
+                Ok(()) => {}
+                Err(mysql_async::Error::Server(error)) if matches!(error.code, 1142 | 1143) => {
+                    forbidden.push(table.clone());
+                }
+                Err(error) => {
+                    return Err(self.address.explain(error, format!("could not read {table}")));
+                }
+            }
+        }
+        Ok(forbidden)
+    }
+
     /// See [`super::Source::stream`].
     ///
     /// # Errors
     /// See there.
     pub async fn stream(
         &self,
-        _start: &Position,
-        _tables: &[TableName],
+        start: &Position,
+        tables: &[TableName],
     ) -> Result<stream::MysqlStream> {
-        Err(not_yet())
+        stream::MysqlStream::open(self.address.clone(), start, tables).await
     }
+
     /// See [`super::Source::copier`].
     ///
     /// # Errors
     /// See there.
     pub async fn copier(&self, _fence: Fence) -> Result<copy::MysqlCopier> {
-        Err(not_yet())
+        copy::MysqlCopier::open(self.address.clone()).await
     }
+
     /// See [`super::Source::examine`].
     pub async fn examine(&self) -> Vec<Finding> {
-        vec![Finding::error("sources of kind mysql are not supported yet", "remove the source")]
+        let examined = async {
+            let mut connection = self.address.connect().await?;
+            let server = settings::read(&self.address, &mut connection).await?;
+            let mut findings = server.findings();
+            match self.tables(&mut connection, &server).await {
+                Ok(tables) => findings.extend(tables.findings),
+                Err(error) => findings.push(examine::finding(&error)),
+            }
+            Ok(findings)
+        };
+        examined.await.unwrap_or_else(|error: Error| vec![examine::finding(&error)])
     }
 }

@@ -3,8 +3,8 @@
 use super::{Bench, name};
 use trueup::demo::servers::Options;
 use trueup::error::{Error, ErrorKind};
+use trueup::finding::Severity;
 use trueup::source::Source;
-use trueup::source::finding::Severity;
 
 fn assert_error(error: &Error, kind: ErrorKind, what: &str, remedy: &str) {
     assert_eq!(error.kind(), kind, "{}", error.chain());
@@ -145,7 +145,7 @@ async fn examine_names_what_an_operator_should_do() {
         (Severity::Warning, "ALTER SYSTEM SET max_slot_wal_keep_size".to_owned()),
         (Severity::Warning, "CREATE PUBLICATION".to_owned()),
     ] {
-        let is_it = |finding: &&trueup::source::Finding| {
+        let is_it = |finding: &&trueup::finding::Finding| {
             finding.remedy.as_ref().is_some_and(|found| found.contains(&remedy))
         };
         let found = findings.iter().find(is_it).unwrap_or_else(|| panic!("{remedy}: {findings:?}"));

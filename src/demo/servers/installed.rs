@@ -37,6 +37,12 @@ impl Installed {
         found.unwrap_or_else(|| PathBuf::from(name))
     }
 
+    /// The first of these folders, relative to the root, that holds `entry`.
+    pub(super) fn folder_with(&self, entry: &str, folders: &[&str]) -> Option<PathBuf> {
+        let mut folders = folders.iter().map(|folder| self.root.join(folder));
+        folders.find(|folder| folder.join(entry).exists())
+    }
+
     /// Environment for every program: an unpacked tree brings its own libraries.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         if self.root == Path::new("/") {

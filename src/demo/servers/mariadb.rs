@@ -1,6 +1,6 @@
 //! A private MariaDB.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Options;
@@ -21,6 +21,14 @@ pub struct MariadbServer {
 }
 
 impl MariadbServer {
+    /// Whether this machine has the programs to run one.
+    ///
+    /// # Errors
+    /// `Setup`: it has not; the hint says how to get them.
+    pub fn installed() -> Result<()> {
+        Installed::mariadb().map(drop)
+    }
+
     /// Makes and starts one; waits until it answers.
     ///
     /// # Errors
@@ -99,7 +107,6 @@ impl MariadbServer {
             .args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user=root"])
             .args(["--batch", "--skip-column-names", "--default-character-set=utf8mb4"])
             .args(["--connect-timeout=10".to_owned(), format!("--port={}", self.port)])
-            .arg(shared_option("character-sets-dir", &self.installed, "charsets"))
             .envs(self.installed.environment())
             .env("MYSQL_PWD", &self.password);
         if !database.is_empty() {
@@ -136,20 +143,18 @@ impl MariadbServer {
 
 fn configuration(home: &Home, installed: &Installed, options: &Options) -> String {
     let folder = home.folder.display();
-    let root = installed.root.display();
     let flush = if options.durable { "1" } else { "2" };
     let sync = if options.durable { "1" } else { "0" };
-    let lines = options.lines(&[
+    let mut ours = folders(installed);
+    ours.extend([
         ("datadir", format!("{folder}/data")),
         ("socket", format!("{folder}/server.sock")),
         ("pid_file", format!("{folder}/server.pid")),
-        ("basedir", format!("{root}/usr")),
-        ("plugin_dir", format!("{root}/usr/lib/mysql/plugin")),
-        ("lc_messages_dir", format!("{root}/usr/share/mysql")),
-        ("character_sets_dir", format!("{root}/usr/share/mysql/charsets")),
         ("bind_address", "127.0.0.1".to_owned()),
         ("port", home.port.to_string()),
         ("skip_name_resolve", String::new()),
+        // The same on every machine.
+        ("default_time_zone", "'+00:00'".to_owned()),
         ("server_id", "1".to_owned()),
         ("log_bin", "binlog".to_owned()),
         ("binlog_format", "ROW".to_owned()),
@@ -161,7 +166,7 @@ fn configuration(home: &Home, installed: &Installed, options: &Options) -> Strin
         ("innodb_flush_log_at_trx_commit", flush.to_owned()),
         ("sync_binlog", sync.to_owned()),
     ]);
-    format!("[mariadbd]\n{lines}")
+    format!("[mariadbd]\n{}", options.lines(&ours))
 }
 
 fn initialise(home: &Home, installed: &Installed, options: &Options) -> Result<()> {
@@ -171,17 +176,27 @@ fn initialise(home: &Home, installed: &Installed, options: &Options) -> Result<(
     command
         .args(["--no-defaults", "--auth-root-authentication-method=normal"])
         .args(["--skip-test-db", "--skip-name-resolve", "--skip-log-bin"])
-        .arg(format!("--basedir={}", installed.root.join("usr").display()))
         .arg(format!("--datadir={}", home.folder.join("data").display()))
         .arg(format!("--extra-file={}", accounts.display()))
-        .arg(shared_option("lc-messages-dir", installed, ""))
-        .arg(shared_option("character-sets-dir", installed, "charsets"));
+        .args(folders(installed).iter().map(|(name, path)| format!("--{name}={path}")));
     run(command, &Input::Nothing, "make a private MariaDB's data folder")?;
     std::fs::remove_file(accounts).ok();
     Ok(())
 }
 
-/// An option that points into the server's share folder, wherever it was unpacked.
-fn shared_option(name: &str, installed: &Installed, folder: &str) -> String {
-    format!("--{name}={}", installed.root.join("usr/share/mysql").join(folder).display())
+/// Where messages, character sets and plugins lie, as options; a server that was unpacked does not
+/// find them by itself. The folder's name differs between distributions and versions.
+fn folders(installed: &Installed) -> Vec<(&'static str, String)> {
+    let share = installed.folder_with("english", &["usr/share/mariadb", "usr/share/mysql"]);
+    let plugin = installed
+        .folder_with("plugin", &["usr/lib/mysql", "usr/lib64/mysql", "usr/lib64/mariadb"])
+        .map(|folder| folder.join("plugin"));
+    let found = [
+        ("basedir", Some(installed.root.join("usr"))),
+        ("character_sets_dir", share.as_ref().map(|share| share.join("charsets"))),
+        ("lc_messages_dir", share),
+        ("plugin_dir", plugin),
+    ];
+    let text = |(name, path): (_, Option<PathBuf>)| Some((name, path?.display().to_string()));
+    found.into_iter().filter_map(text).collect()
 }

@@ -20,6 +20,14 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
+    /// Whether this machine has the programs to run one.
+    ///
+    /// # Errors
+    /// `Setup`: it has not; the hint says how to get them.
+    pub fn installed() -> Result<()> {
+        Installed::postgres().map(drop)
+    }
+
     /// Makes and starts one; waits until it answers.
     ///
     /// # Errors
@@ -160,6 +168,9 @@ fn initialise(home: &Home, installed: &Installed, data: &Path, options: &Options
         ("max_prepared_transactions", "16".to_owned()),
         ("shared_buffers", "64MB".to_owned()),
         ("jit", "off".to_owned()),
+        // The same on every machine.
+        ("timezone", "'UTC'".to_owned()),
+        ("log_timezone", "'UTC'".to_owned()),
         ("fsync", durable.to_owned()),
         ("full_page_writes", durable.to_owned()),
     ]);

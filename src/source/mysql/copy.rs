@@ -1,26 +1,320 @@
-//! The chunks of a Mysql source's copy.
+//! The chunks of a MariaDB source's copy: one short transaction each, its binlog position exact.
+//!
+//! `START TRANSACTION WITH CONSISTENT SNAPSHOT` pins rows and binlog position together; the
+//! position becomes a GTID list by `BINLOG_GTID_POS`, or, when the log stands still, without
+//! making the server scan its log. Keys are ordered and compared by the server, never by us.
 
-use crate::change::{Cell, TableName};
-use crate::error::Result;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::BytesMut;
+use mysql_async::consts::ColumnType;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params, Value};
+
+use super::catalog::{self, Described};
+use super::charset::Charset;
+use super::key::Keys;
+use super::session::Address;
+use super::value::{self, Moment};
+use crate::change::position::{Gtid, parse_gtids};
+use crate::change::{Cell, Kind, Position, TableName, Visibility, tuple};
+use crate::error::{Error, ErrorKind, Result};
 use crate::source::Chunk;
+
+/// A chunk ends early when its rows take more than this.
+const CHUNK_BYTES_MAX: usize = 8 << 20;
 
 /// An open copy session.
 #[derive(Debug)]
-pub struct MysqlCopier;
+pub struct MysqlCopier {
+    address: Address,
+    connection: Conn,
+    /// Rows that fitted into the last chunk of a table that ended early.
+    rows_fit: HashMap<TableName, u32>,
+}
 
-#[expect(clippy::unused_async, reason = "the signatures are the contract with `Copier`")]
+/// A binlog file and an offset in it.
+type Place = (String, u64);
+
 impl MysqlCopier {
-    /// See [`crate::source::Copier::chunk`].
+    pub(super) async fn open(address: Address) -> Result<Self> {
+        let connection = address.connect().await?;
+        Ok(Self { address, connection, rows_fit: HashMap::new() })
+    }
+
+    /// See [`crate::source::Copier::chunk`]. The fence of a binlog is always open: nobody is
+    /// waited for.
     ///
     /// # Errors
     /// See there.
     pub async fn chunk(
         &mut self,
-        _table: &TableName,
-        _after: Option<&[Cell]>,
-        _rows_max: u32,
+        table: &TableName,
+        after: Option<&[Cell]>,
+        rows_max: u32,
         _waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
-        Err(super::not_yet())
+        let names = [table.clone()];
+        let described = catalog::describe(&self.address, &mut self.connection, &names).await?;
+        let described = described.into_iter().next().ok_or_else(|| {
+            Error::new(ErrorKind::Setup, format!("table {table} is not there any more"))
+                .hint("take it out of `tables`, or make it again")
+        })?;
+        let fits = self.rows_fit.get(table).map_or(rows_max, |rows| rows.saturating_mul(2));
+        let rows_max = rows_max.min(fits).max(1);
+
+        self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        let place = self.snapshot_place().await?;
+        let at_rest = self.position_at_rest(&place).await?;
+        let rows = self.rows(&described, after, rows_max).await?;
+        self.run("COMMIT").await?;
+        let seen = match at_rest {
+            Some(position) => position,
+            None => self.position_of(&place).await?,
+        };
+        let admit_after = self.position_now().await?;
+
+        if rows.is_cut {
+            self.rows_fit.insert(table.clone(), rows.count);
+        }
+        let is_done = rows.count < rows_max && !rows.is_cut;
+        Ok(Chunk {
+            table: described.table.into(),
+            visibility: Visibility::UpTo(Position::Gtid(seen)),
+            rows: rows.encoded.freeze(),
+            row_count: u64::from(rows.count),
+            admit_after: Position::Gtid(admit_after),
+            next_after: if is_done { None } else { rows.last_key },
+        })
     }
+
+    async fn run(&mut self, statement: &str) -> Result<()> {
+        let failed = |error| self.address.explain(error, format!("{statement} failed"));
+        self.connection.query_drop(statement).await.map_err(failed)
+    }
+
+    /// The binlog position of the open snapshot.
+    async fn snapshot_place(&mut self) -> Result<Place> {
+        let status = "SHOW STATUS LIKE 'binlog_snapshot_%'";
+        let values =
+            super::session::named_values(&self.address, &mut self.connection, status).await?;
+        let file = values.get("binlog_snapshot_file").filter(|file| !file.is_empty());
+        let offset = values.get("binlog_snapshot_position").and_then(|text| text.parse().ok());
+        match (file, offset) {
+            (Some(file), Some(offset)) => Ok((file.clone(), offset)),
+            _ => Err(Error::new(ErrorKind::Setup, "the server tells no binlog_snapshot_position")
+                .hint("set log_bin in my.cnf and restart the server")),
+        }
+    }
+
+    /// The GTID list of `place`, if that is where the log ends and nothing is written meanwhile.
+    async fn position_at_rest(&mut self, place: &Place) -> Result<Option<BTreeMap<u32, Gtid>>> {
+        if self.end_of_log().await?.as_ref() != Some(place) {
+            return Ok(None);
+        }
+        let position = self.position_now().await?;
+        Ok((self.end_of_log().await?.as_ref() == Some(place)).then_some(position))
+    }
+
+    async fn end_of_log(&mut self) -> Result<Option<Place>> {
+        let row: Option<mysql_async::Row> =
+            self.connection.query_first("SHOW MASTER STATUS").await.map_err(|error| {
+                self.address.explain(error, "could not read where the binlog ends")
+            })?;
+        Ok(row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?))))
+    }
+
+    /// The exact way, for which the server reads its log up to `place`.
+    async fn position_of(&mut self, place: &Place) -> Result<BTreeMap<u32, Gtid>> {
+        let (file, offset) = place;
+        let text: Option<Option<String>> = self
+            .connection
+            .exec_first("SELECT BINLOG_GTID_POS(?, ?)", (file, offset))
+            .await
+            .map_err(|error| self.address.explain(error, "could not read a binlog position"))?;
+        let known = text.flatten().as_deref().and_then(parse_gtids);
+        known.ok_or_else(|| {
+            let what = format!("the server does not know position {offset} of {file} any more");
+            Error::new(ErrorKind::Unreachable, what)
+        })
+    }
+
+    async fn position_now(&mut self) -> Result<BTreeMap<u32, Gtid>> {
+        let text: Option<String> = self
+            .connection
+            .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
+            .await
+            .map_err(|error| self.address.explain(error, "could not read gtid_binlog_pos"))?;
+        let text = text.unwrap_or_default();
+        parse_gtids(&text).ok_or_else(|| {
+            Error::new(ErrorKind::Decode, format!("gtid_binlog_pos is `{text}`, not a GTID list"))
+        })
+    }
+
+    async fn rows(
+        &mut self,
+        described: &Described,
+        after: Option<&[Cell]>,
+        rows_max: u32,
+    ) -> Result<Rows> {
+        let table = &described.table;
+        let keys = Keys::new(described)?;
+        let (sql, parameters) = keys.select(after, rows_max)?;
+        let parameters =
+            if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) };
+        let explain = |error| self.address.explain(error, format!("could not copy {}", table.name));
+        let mut result = self.connection.exec_iter(sql, parameters).await.map_err(explain)?;
+        let formats: Vec<Format> = result
+            .columns_ref()
+            .iter()
+            .zip(&table.columns)
+            .map(|(sent, column)| Format::new(sent, column.kind))
+            .collect();
+        let mut rows = Rows::default();
+        let mut last = Vec::new();
+        while let Some(row) = result.next().await.map_err(explain)? {
+            let mut cells = Vec::with_capacity(formats.len());
+            for (place, format) in formats.iter().enumerate() {
+                let value = row.as_ref(place).ok_or_else(|| unreadable(&table.name))?;
+                cells.push(format.cell(value).ok_or_else(|| unreadable(&table.name))?);
+            }
+            tuple::write_row(&mut rows.encoded, &cells);
+            rows.count += 1;
+            last = cells;
+            if rows.encoded.len() > CHUNK_BYTES_MAX && rows.count < rows_max {
+                rows.is_cut = true;
+                break;
+            }
+        }
+        result.drop_result().await.map_err(explain)?;
+        if rows.count > 0 {
+            rows.last_key =
+                Some(table.key().filter_map(|place| last.get(place).cloned()).collect());
+        }
+        Ok(rows)
+    }
+
+    /// See [`crate::source::Copier::reread`]. Row images are whole here (`check` demands
+    /// `binlog_row_image = FULL`), so no cell is ever asked for again.
+    ///
+    /// # Errors
+    /// Always: see above.
+    pub fn reread(&self, table: &TableName) -> Result<Chunk> {
+        Err(Error::new(ErrorKind::Setup, format!("rows of {table} lack cells"))
+            .hint("set binlog_row_image = FULL and copy the source again"))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    encoded: BytesMut,
+    count: u32,
+    last_key: Option<Vec<Cell>>,
+    /// There were more rows than fit.
+    is_cut: bool,
+}
+
+fn unreadable(table: &TableName) -> Error {
+    Error::new(ErrorKind::Decode, format!("could not read a copied row of {table}"))
+}
+
+/// How the values of one column of a result become canonical text.
+#[derive(Debug)]
+struct Format {
+    kind: Kind,
+    sent: ColumnType,
+    charset: Charset,
+    /// Digits of a second.
+    digits: u8,
+}
+
+impl Format {
+    fn new(sent: &mysql_async::Column, kind: Kind) -> Self {
+        let charset = Charset::of_collation(sent.character_set());
+        Self {
+            kind,
+            sent: sent.column_type(),
+            charset: charset.unwrap_or(Charset::Unsupported),
+            digits: sent.decimals(),
+        }
+    }
+
+    /// `None` for a value that such a column cannot have.
+    fn cell(&self, value: &Value) -> Option<Cell> {
+        let mut text = Vec::new();
+        match value {
+            Value::NULL => return Some(Cell::Null),
+            Value::Bytes(bytes) => self.bytes(bytes, &mut text)?,
+            Value::Int(number) if self.sent == ColumnType::MYSQL_TYPE_YEAR => {
+                value::write_year(u64::try_from(*number).ok()?, &mut text);
+            }
+            Value::UInt(number) if self.sent == ColumnType::MYSQL_TYPE_YEAR => {
+                value::write_year(*number, &mut text);
+            }
+            Value::Int(number) => value::write_integer(number, &mut text),
+            Value::UInt(number) => value::write_integer(number, &mut text),
+            Value::Float(number) => value::write_float(*number, &mut text),
+            Value::Double(number) => value::write_double(*number, &mut text),
+            Value::Date(year, month, day, hour, minute, second, micros) => {
+                let at = Moment {
+                    year: (*year).into(),
+                    month: (*month).into(),
+                    day: (*day).into(),
+                    hour: (*hour).into(),
+                    minute: (*minute).into(),
+                    second: (*second).into(),
+                    micros: (*micros).into(),
+                };
+                match self.kind {
+                    Kind::Date => value::write_date(at, &mut text),
+                    Kind::Timestamp => value::write_datetime(at, self.digits, &mut text),
+                    Kind::TimestampTz => value::write_timestamp(at, self.digits, &mut text),
+                    _ => return None,
+                }
+            }
+            Value::Time(negative, days, hours, minutes, seconds, micros) => {
+                let at = Moment {
+                    hour: u64::from(*days) * 24 + u64::from(*hours),
+                    minute: (*minutes).into(),
+                    second: (*seconds).into(),
+                    micros: (*micros).into(),
+                    ..Moment::default()
+                };
+                value::write_time(*negative, at, self.digits, &mut text);
+            }
+        }
+        Some(Cell::Text(text.into()))
+    }
+
+    fn bytes(&self, bytes: &[u8], text: &mut Vec<u8>) -> Option<()> {
+        match (self.sent, self.kind) {
+            (ColumnType::MYSQL_TYPE_BIT, _) => {
+                let number =
+                    bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+                value::write_integer(number, text);
+            }
+            (ColumnType::MYSQL_TYPE_NEWDECIMAL | ColumnType::MYSQL_TYPE_DECIMAL, _) => {
+                decimal(bytes, text);
+            }
+            (_, Kind::Bytes) => value::write_bytes(bytes, 0, text),
+            (_, Kind::Uuid) => text.extend_from_slice(bytes),
+            // MariaDB's own types come as text, whatever they say about their bytes.
+            _ => match self.charset.is_supported() {
+                true => self.charset.write_utf8(bytes, text),
+                false => return None,
+            },
+        }
+        Some(())
+    }
+}
+
+/// Without the zeros that ZEROFILL puts in front.
+fn decimal(bytes: &[u8], text: &mut Vec<u8>) {
+    let (sign, digits) = match bytes.split_first() {
+        Some((b'-', digits)) => (&b"-"[..], digits),
+        _ => (&b""[..], bytes),
+    };
+    let zeros = digits.windows(2).take_while(|pair| matches!(pair, [b'0', b'0'..=b'9'])).count();
+    text.extend_from_slice(sign);
+    text.extend_from_slice(digits.get(zeros..).unwrap_or_default());
 }

@@ -1,22 +1,410 @@
-//! The log of a Mysql source as frames.
+//! The log of a MariaDB source as frames.
+//!
+//! It keeps whole groups of events together, drops rows of tables that are not mirrored and
+//! statements that change no rows of ours, and reads the catalog when a table is first met. It
+//! decodes no row: nothing here fails on a value.
+//!
+//! ```text
+//! server ──events──► accept ──► ready: Frame* … Frame(p) Frame End   a group that touches us
+//!                      │               Idle                          any other group, heartbeats
+//!                      └─ a table map of a table not met yet waits in `held` for the catalog
+//! ```
 
-use crate::change::Position;
-use crate::error::Result;
-use crate::source::Captured;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::StreamExt;
+use mysql_async::binlog::events::Event as RawEvent;
+use mysql_async::prelude::Queryable;
+use mysql_async::{BinlogStream, BinlogStreamRequest};
+use tokio::time::Instant;
+
+use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, GtidEvent, kind};
+use super::session::Address;
+use super::statement::{self, Effect, Mirrored};
+use super::{binlog, catalog, table_map};
+use crate::change::position::Gtid;
+use crate::change::{Position, Table, TableName, TransactionId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Captured, frame};
+
+/// How often the server speaks when it has nothing to say.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// After this silence the connection is taken for dead.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// However late a caller comes back, the socket gets this long to show what it has.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// An open log.
-#[derive(Debug)]
-pub struct MysqlStream;
+pub struct MysqlStream {
+    address: Address,
+    log: BinlogStream,
+    mirrored: Mirrored,
+    /// Tables whose schema this connection has handed over, and no statement changed since.
+    met: HashSet<TableName>,
+    /// The end of the last whole group handed over, per domain.
+    position: BTreeMap<u32, Gtid>,
+    group: Option<InFlight>,
+    ready: VecDeque<Captured>,
+    /// A table map that must not be handed over before its table's schema.
+    held: Option<Bytes>,
+    /// When we began to wait for the server; `None` while it speaks.
+    waiting_since: Option<Instant>,
+    is_open: bool,
+    confirmed: Mutex<Option<Position>>,
+}
 
-#[expect(clippy::unused_async, reason = "the signatures are the contract with `Stream`")]
+/// The group in flight.
+struct InFlight {
+    gtid: GtidEvent,
+    /// The event that began it, until something of it is handed over.
+    begin: Option<Bytes>,
+    /// Log numbers of the tables whose rows are handed over.
+    wanted: HashSet<u64>,
+}
+
 impl MysqlStream {
+    /// Asks for the log after `start`.
+    pub(super) async fn open(
+        address: Address,
+        start: &Position,
+        tables: &[TableName],
+    ) -> Result<Self> {
+        let Position::Gtid(position) = start else {
+            return Err(Error::new(ErrorKind::Bug, format!("{start} is no position of MariaDB")));
+        };
+        let explain =
+            |error| address.explain(error, format!("could not open the binlog at {start}"));
+        let mut connection = address.connect().await?;
+        let gtids = start.to_string();
+        let setup = format!(
+            "SET @mariadb_slave_capability = 4, @slave_connect_state = '{}', \
+             @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0, \
+             @master_heartbeat_period = {}",
+            gtids.trim_start_matches("gtid:"),
+            HEARTBEAT.as_nanos()
+        );
+        connection.query_drop(setup).await.map_err(explain)?;
+        // A number of our own per connection: the server drops an older one of the same number.
+        let request = BinlogStreamRequest::new(rand::random::<u32>() | 0x4000_0000)
+            .with_hostname(b"trueup")
+            .with_pos(4);
+        let log = connection.get_binlog_stream(request).await.map_err(explain)?;
+        Ok(Self {
+            log,
+            mirrored: tables.iter().collect(),
+            met: HashSet::new(),
+            position: position.clone(),
+            group: None,
+            ready: VecDeque::new(),
+            held: None,
+            waiting_since: None,
+            is_open: false,
+            confirmed: Mutex::new(None),
+            address,
+        })
+    }
+
     /// See [`crate::source::Stream::next`].
     ///
     /// # Errors
-    /// See there.
+    /// See there. [`ErrorKind::Gap`] if the server no longer has the log from our position on, or
+    /// if the log holds a statement that changed rows of a mirrored table without telling them.
     pub async fn next(&mut self) -> Result<Captured> {
-        Err(super::not_yet())
+        loop {
+            if let Some(captured) = self.ready.pop_front() {
+                return Ok(captured);
+            }
+            if let Some(table_map) = self.held.clone() {
+                // Dropped here, the call does the same again.
+                let table = self.read_schema(&table_map).await?;
+                self.held = None;
+                self.met.insert(table.name.clone());
+                let schema = frame::schema(&table);
+                self.hand_over_begin();
+                self.ready.push_back(Captured::Schema(Arc::new(table)));
+                self.ready.push_back(Captured::Frame(schema));
+                self.ready.push_back(Captured::Frame(table_map));
+                continue;
+            }
+            let raw = self.read().await?;
+            self.accept(&raw)?;
+        }
     }
-    /// See [`crate::source::Stream::confirm`].
-    pub fn confirm(&self, _position: &Position) {}
+
+    /// See [`crate::source::Stream::confirm`]. MariaDB keeps its log by time and is told nothing.
+    pub fn confirm(&self, position: &Position) {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = Some(position.clone());
+    }
+
+    /// What was confirmed last.
+    pub fn confirmed(&self) -> Option<Position> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read(&mut self) -> Result<RawEvent> {
+        let now = Instant::now();
+        let since = *self.waiting_since.get_or_insert(now);
+        let deadline = (since + SILENCE_MAX).max(now + GRACE);
+        let read = tokio::time::timeout_at(deadline, self.log.next()).await;
+        let broken = |what: &str| {
+            let source = self.address.source();
+            Error::new(ErrorKind::Unreachable, format!("the binlog of source `{source}` {what}"))
+        };
+        let raw = match read {
+            Ok(Some(Ok(raw))) => raw,
+            Ok(Some(Err(error))) => {
+                return Err(self.address.explain(error, "could not read the binlog"));
+            }
+            Ok(None) => return Err(broken("was closed by the server")),
+            Err(_) => return Err(broken("fell silent, not even a heartbeat came")),
+        };
+        self.waiting_since = None;
+        if has_bad_checksum(&raw) {
+            return Err(broken("sent an event whose checksum is wrong"));
+        }
+        Ok(raw)
+    }
+
+    fn accept(&mut self, raw: &RawEvent) -> Result<()> {
+        let frame = event_frame(raw);
+        let event = Event::parse(&frame.slice(1..)).ok_or_else(|| self.unreadable("an event"))?;
+        match event.kind {
+            kind::FORMAT_DESCRIPTION if !self.is_open => {
+                self.is_open = true;
+                self.idle();
+            }
+            kind::HEARTBEAT if self.group.is_none() => self.idle(),
+            kind::GTID_LIST if event.flags & FLAG_ARTIFICIAL == 0 => self.check_list(&event)?,
+            kind::GTID => self.begin(&event, frame)?,
+            kind::INCIDENT => {
+                let what = "the server lost events of its own log (an incident event)".to_owned();
+                return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
+            }
+            kind::FORMAT_DESCRIPTION
+            | kind::ROTATE
+            | kind::STOP
+            | kind::CHECKPOINT
+            | kind::START_ENCRYPTION
+            | kind::HEARTBEAT
+            | kind::GTID_LIST => {}
+            _ => self.in_group(&event, frame)?,
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self) {
+        self.ready.push_back(Captured::Idle(Position::Gtid(self.position.clone())));
+    }
+
+    /// Each binlog file begins with what the files before it hold: more than we have read means
+    /// that something was left out.
+    fn check_list(&self, event: &Event) -> Result<()> {
+        let list = event::gtid_list(event).ok_or_else(|| self.unreadable("a GTID list"))?;
+        for (domain, gtid) in list {
+            let read = self.position.get(&domain).map_or(0, |gtid| gtid.sequence);
+            if read < gtid.sequence {
+                let id = TransactionId::Gtid(domain, gtid);
+                let here = Position::Gtid(self.position.clone());
+                let what = format!("the log goes on after {id}, but we have read only to {here}");
+                return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, event: &Event, frame: Bytes) -> Result<()> {
+        let gtid = GtidEvent::parse(event).ok_or_else(|| self.unreadable("a GTID event"))?;
+        let last = self.position.get(&gtid.domain).map_or(0, |gtid| gtid.sequence);
+        if gtid.gtid.sequence <= last {
+            let id = TransactionId::Gtid(gtid.domain, gtid.gtid);
+            let what = format!("{id} comes after sequence {last}: the log's order is ambiguous");
+            return Err(Error::new(ErrorKind::Gap, what).hint(
+                "SET GLOBAL gtid_strict_mode = ON, let one server alone write to each domain, then \
+                 copy the source again",
+            ));
+        }
+        // A server that crashed leaves a group without an end, which never happened. If a part
+        // of it was handed over, the decoder drops it when it meets this one's beginning.
+        let tail = self.group.take().is_some_and(|group| group.begin.is_none());
+        // The end of an XA transaction must find its beginning: all of them are handed over.
+        let is_wanted = tail || gtid.is_prepared_xa() || gtid.is_completed_xa();
+        self.group = Some(InFlight { gtid, begin: Some(frame), wanted: HashSet::new() });
+        if is_wanted {
+            self.hand_over_begin();
+        }
+        Ok(())
+    }
+
+    fn hand_over_begin(&mut self) {
+        if let Some(begin) = self.group.as_mut().and_then(|group| group.begin.take()) {
+            self.ready.push_back(Captured::Frame(begin));
+        }
+    }
+
+    fn in_group(&mut self, event: &Event, frame: Bytes) -> Result<()> {
+        let Some(group) = &mut self.group else {
+            return Err(self.unreadable("an event outside a transaction"));
+        };
+        let standalone = group.gtid.is_standalone();
+        let mut text = None;
+        let is_wanted = match event.kind {
+            kind::TABLE_MAP => match table_map::peek(&event.body) {
+                Some((number, name)) if self.mirrored.contains(&name) => {
+                    group.wanted.insert(number);
+                    if !self.met.contains(&name) {
+                        self.held = Some(frame);
+                        return Ok(());
+                    }
+                    true
+                }
+                Some(_) => false,
+                None => return Err(self.unreadable("a table map")),
+            },
+            kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
+                let query = event::query(event).ok_or_else(|| self.unreadable("a statement"))?;
+                let is_wanted = self.is_wanted_statement(&query)?;
+                text = Some(query.text);
+                is_wanted
+            }
+            number if event::rows_kind(number).is_some() => {
+                table_map::number(&event.body).is_some_and(|number| group.wanted.contains(&number))
+            }
+            number if is_silent(number) || event.flags & FLAG_IGNORABLE != 0 => false,
+            number => {
+                let what = format!("the log holds an event of type {number}, which is unknown");
+                return Err(Error::new(ErrorKind::Setup, what).hint("update Trueup"));
+            }
+        };
+        if is_wanted {
+            self.hand_over_begin();
+        }
+        match event::group_end(event, text.as_deref(), standalone) {
+            GroupEnd::No if is_wanted => self.ready.push_back(Captured::Frame(frame)),
+            GroupEnd::No => {}
+            GroupEnd::Commit | GroupEnd::Rollback => self.end(frame),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, frame: Bytes) {
+        let Some(group) = self.group.take() else { return };
+        self.position.insert(group.gtid.domain, group.gtid.gtid);
+        if group.begin.is_some() {
+            self.idle();
+            return;
+        }
+        let position = Position::Gtid(self.position.clone());
+        let mut said = BytesMut::from(&[frame::POSITION][..]);
+        said.put_slice(position.to_string().as_bytes());
+        self.ready.push_back(Captured::Frame(said.freeze()));
+        self.ready.push_back(Captured::Frame(frame));
+        self.ready.push_back(Captured::End(position));
+    }
+
+    /// Statements that change no rows of ours stay out of the journal: some of them hold the
+    /// passwords of accounts.
+    fn is_wanted_statement(&mut self, query: &event::Query) -> Result<bool> {
+        let Some(group) = &self.group else { return Ok(false) };
+        if group.gtid.is_completed_xa() {
+            return Ok(true);
+        }
+        match statement::effect(query, &self.mirrored) {
+            Effect::None => Ok(false),
+            Effect::Savepoint(_) | Effect::RollbackTo(_) => Ok(true),
+            Effect::Emptied(_) | Effect::Reshaped => {
+                self.met.clear();
+                Ok(true)
+            }
+            Effect::Unknowable { what, why } => {
+                let id = TransactionId::Gtid(group.gtid.domain, group.gtid.gtid);
+                Err(binlog::unknowable(&what, why, &id))
+            }
+        }
+    }
+
+    /// The table of a table map as it was there, with what only the catalog knows.
+    async fn read_schema(&self, table_map: &Bytes) -> Result<Table> {
+        let event = Event::parse(&table_map.slice(1..));
+        let log = event.and_then(|event| table_map::parse(&event.body));
+        let log = log.ok_or_else(|| self.unreadable("a table map"))?;
+        let mut connection = self.address.connect().await?;
+        let names = [log.name.clone()];
+        let described = catalog::describe(&self.address, &mut connection, &names).await?;
+        // A table that is gone by now was still written to then.
+        let known = described.into_iter().next().map_or_else(
+            || Table {
+                id: catalog::table_id(&log.name),
+                name: log.name.clone(),
+                columns: Vec::new(),
+                cascades: Vec::new(),
+            },
+            |described| described.table,
+        );
+        connection.disconnect().await.unwrap_or_default();
+        table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(&log.name))
+    }
+
+    fn unreadable(&self, what: &str) -> Error {
+        let here = Position::Gtid(self.position.clone());
+        Error::new(ErrorKind::Decode, format!("could not read {what} of the log after {here}"))
+    }
+}
+
+impl std::fmt::Debug for MysqlStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MysqlStream").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+/// Events of a group that carry no rows and no statement of ours.
+fn is_silent(number: u8) -> bool {
+    matches!(
+        number,
+        kind::XID
+            | kind::XA_PREPARE
+            | kind::ANNOTATE
+            | kind::INTVAR
+            | kind::RAND
+            | kind::USER_VAR
+            | kind::APPEND_BLOCK
+            | kind::DELETE_FILE
+            | kind::BEGIN_LOAD_QUERY
+    )
+}
+
+/// Header and body as the server sent them, the checksum left out.
+fn event_frame(raw: &RawEvent) -> Bytes {
+    let header = raw.header();
+    let mut frame = BytesMut::with_capacity(1 + event::HEADER_BYTES + raw.data().len());
+    frame.put_u8(frame::BINLOG_EVENT);
+    frame.put_u32_le(header.timestamp());
+    frame.put_u8(header.event_type_raw());
+    frame.put_u32_le(header.server_id());
+    frame.put_u32_le(header.event_size());
+    frame.put_u32_le(header.log_pos());
+    frame.put_u16_le(header.flags_raw());
+    frame.put_slice(raw.data());
+    frame.freeze()
+}
+
+/// Events that the server made up for this connection carry no checksum of their own.
+fn has_bad_checksum(raw: &RawEvent) -> bool {
+    let header = raw.header();
+    let is_made_up = header.flags_raw() & FLAG_ARTIFICIAL != 0
+        || matches!(
+            header.event_type_raw(),
+            kind::ROTATE | kind::HEARTBEAT | kind::FORMAT_DESCRIPTION
+        );
+    if is_made_up {
+        return false;
+    }
+    match raw.footer().get_checksum_alg() {
+        Ok(Some(alg)) if alg as u8 == 1 => {
+            raw.checksum().is_some_and(|sum| u32::from_le_bytes(sum) != raw.calc_checksum(alg))
+        }
+        _ => false,
+    }
 }

@@ -22,7 +22,7 @@ use super::session::{Asked, lsn};
 use super::slot::waited_for;
 use super::stream::OUR_PREFIX;
 use crate::change::tuple::write_row;
-use crate::change::{Cell, Position, Table, TableName, Visibility};
+use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Chunk, Fence};
 
@@ -41,6 +41,15 @@ pub struct PostgresCopier {
     /// A chunk was begun and did not reach its end: its transaction is still open.
     is_in_transaction: bool,
     row_bytes: HashMap<TableName, u64>,
+}
+
+/// Which rows of a table are read.
+#[derive(Debug, Clone, Copy)]
+enum Which<'a> {
+    /// At most so many in key order after a key, or from the start.
+    After(Option<&'a [Cell]>, u64),
+    /// Those with these keys.
+    Keys(&'a [Vec<Cell>]),
 }
 
 /// What one snapshot showed of a table.
@@ -75,8 +84,9 @@ impl PostgresCopier {
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         let limit = self.row_limit(table, rows_max);
+        let which = Which::After(after, limit);
         let read = loop {
-            match self.attempt(table, after, limit).await? {
+            match self.attempt(table, which).await? {
                 Some(read) => break read,
                 None => waiting(waited_for(&self.client).await?),
             }
@@ -96,6 +106,26 @@ impl PostgresCopier {
         })
     }
 
+    /// See [`crate::source::Copier::reread`]. The fence is open by then: the table's chunks were
+    /// read behind it.
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn reread(&mut self, table: &TableName, keys: &[Vec<Cell>]) -> Result<Chunk> {
+        let read = self.attempt(table, Which::Keys(keys)).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Bug, format!("rows of {table} were asked for before its fence"))
+        })?;
+        let admit_after = self.mark().await?;
+        Ok(Chunk {
+            table: read.table,
+            visibility: read.visibility,
+            next_after: None,
+            rows: read.rows.freeze(),
+            row_count: read.row_count,
+            admit_after: Position::Lsn(admit_after),
+        })
+    }
+
     /// How many rows the next chunk of a table may have.
     fn row_limit(&self, table: &TableName, rows_max: u32) -> u64 {
         let by_size = match self.row_bytes.get(table) {
@@ -106,12 +136,7 @@ impl PostgresCopier {
     }
 
     /// One transaction; `None` if its snapshot is still before the fence.
-    async fn attempt(
-        &mut self,
-        table: &TableName,
-        after: Option<&[Cell]>,
-        limit: u64,
-    ) -> Result<Option<Read>> {
+    async fn attempt(&mut self, table: &TableName, which: Which<'_>) -> Result<Option<Read>> {
         let what = || format!("could not copy table {table}");
         if self.is_in_transaction {
             self.client.batch_execute("ROLLBACK").await.asking(what)?;
@@ -126,7 +151,7 @@ impl PostgresCopier {
         self.client.batch_execute(&begin).await.asking(what)?;
         let visibility = self.snapshot().await?;
         let read = if is_open(&self.fence, &visibility) {
-            Some(self.read(table, after, limit, visibility).await?)
+            Some(self.read(table, which, visibility).await?)
         } else {
             None
         };
@@ -146,8 +171,7 @@ impl PostgresCopier {
     async fn read(
         &self,
         name: &TableName,
-        after: Option<&[Cell]>,
-        limit: u64,
+        which: Which<'_>,
         visibility: Visibility,
     ) -> Result<Read> {
         let what = || format!("could not copy table {name}");
@@ -163,7 +187,7 @@ impl PostgresCopier {
         }
         let mut described = catalog::describe(&self.client, &[listed]).await?;
         let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
-        let sql = chunk_sql(listed, &table, after, limit)?;
+        let sql = chunk_sql(listed, &table, which)?;
         let mut data = pin!(self.client.copy_out(&sql).await.asking(what)?);
         let mut read =
             Read { table, visibility, rows: BytesMut::new(), row_count: 0, last_key: None };
@@ -218,36 +242,48 @@ fn is_open(fence: &Fence, visibility: &Visibility) -> bool {
 
 /// `COPY` of the rows after a key, in key order. `ONLY`, because children by plain inheritance
 /// are tables of their own.
-fn chunk_sql(listed: &Listed, table: &Table, after: Option<&[Cell]>, limit: u64) -> Result<String> {
+fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String> {
     let names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
-    let key: Vec<&crate::change::Column> =
-        table.key().filter_map(|place| table.columns.get(place)).collect();
+    let key: Vec<&Column> = table.key().filter_map(|place| table.columns.get(place)).collect();
     let key_names = key.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
-    let condition = match after {
-        None => String::new(),
-        Some(after) if after.len() == key.len() => {
-            let literals: Option<Vec<String>> = after
-                .iter()
-                .zip(&key)
-                .map(|(cell, column)| literal(cell.bytes()?, &column.source_type).into())
-                .collect();
-            let literals = literals.ok_or_else(|| {
-                Error::new(ErrorKind::Bug, format!("a key of {} is not known", table.name))
-            })?;
-            format!("WHERE ({key_names}) > ({}) ", literals.join(", "))
+    let (condition, limit) = match which {
+        Which::After(None, limit) => (String::new(), format!("LIMIT {limit}")),
+        Which::After(Some(after), limit) => {
+            let after = key_literals(table, &key, after)?;
+            (format!("WHERE ({key_names}) > ({after}) "), format!("LIMIT {limit}"))
         }
-        Some(_) => {
-            let what = format!("the key of table {} changed while it was copied", table.name);
-            return Err(Error::new(ErrorKind::Setup, what)
-                .hint(format!("copy it again: trueup resync {}", table.name)));
+        Which::Keys(keys) => {
+            let keys: Vec<String> = keys
+                .iter()
+                .map(|cells| key_literals(table, &key, cells).map(|list| format!("({list})")))
+                .collect::<Result<_>>()?;
+            (format!("WHERE ({key_names}) IN ({}) ", keys.join(", ")), String::new())
         }
     };
     let only = if listed.is_partitioned { "" } else { "ONLY " };
     Ok(format!(
-        "COPY (SELECT {} FROM {only}{} {condition}ORDER BY {key_names} LIMIT {limit}) TO STDOUT",
+        "COPY (SELECT {} FROM {only}{} {condition}ORDER BY {key_names} {limit}) TO STDOUT",
         names.join(", "),
         quoted(&table.name)
     ))
+}
+
+/// The cells of a key as a list of SQL literals.
+fn key_literals(table: &Table, key: &[&Column], cells: &[Cell]) -> Result<String> {
+    if cells.len() != key.len() {
+        let what = format!("the key of table {} changed while it was copied", table.name);
+        return Err(Error::new(ErrorKind::Setup, what)
+            .hint(format!("copy it again: trueup resync {}", table.name)));
+    }
+    let literals: Option<Vec<String>> = cells
+        .iter()
+        .zip(key)
+        .map(|(cell, column)| Some(literal(cell.bytes()?, &column.source_type)))
+        .collect();
+    let literals = literals.ok_or_else(|| {
+        Error::new(ErrorKind::Bug, format!("a key of {} is not known", table.name))
+    })?;
+    Ok(literals.join(", "))
 }
 
 /// A value as SQL. COPY takes no parameters. Bytes that are no UTF-8 only come from databases

@@ -10,7 +10,7 @@ use super::session::Asked;
 use super::slot::Slot;
 use super::{Postgres, VERSION_MIN, grant};
 use crate::error::Result;
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// Slots or walsenders free below which a restart of ours could be refused.
 const FREE_MIN: i64 = 1;

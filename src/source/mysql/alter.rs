@@ -1,0 +1,64 @@
+//! Whether an action of ALTER TABLE leaves every row as it was.
+//!
+//! Only what is known to do so is listed; everything else may have changed rows without telling.
+
+use super::token::Token;
+
+/// True if `action`, one of the comma-separated parts of an ALTER TABLE, changes no stored value
+/// and no key. A new column must be NULL in all rows that were there before.
+pub(super) fn keeps_rows(action: &[Token]) -> bool {
+    let words: Vec<String> = action.iter().map(Token::keyword).collect();
+    let word = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
+    match word(0) {
+        "ADD" => adds_nothing_to_rows(&words),
+        "DROP" => !matches!(word(1), "PARTITION" | "PRIMARY" | "SYSTEM" | "PERIOD"),
+        "ALTER" => true,
+        "RENAME" => matches!(word(1), "INDEX" | "KEY"),
+        "DEFAULT"
+        | "CHARACTER"
+        | "CHARSET"
+        | "COLLATE"
+        | "COMMENT"
+        | "AUTO_INCREMENT"
+        | "ENGINE"
+        | "ENABLE"
+        | "DISABLE"
+        | "ORDER"
+        | "ALGORITHM"
+        | "LOCK"
+        | "ROW_FORMAT"
+        | "FORCE"
+        | "WAIT"
+        | "NOWAIT"
+        | "KEY_BLOCK_SIZE"
+        | "STATS_PERSISTENT"
+        | "STATS_AUTO_RECALC"
+        | "STATS_SAMPLE_PAGES"
+        | "CHECKSUM"
+        | "MAX_ROWS"
+        | "MIN_ROWS"
+        | "AVG_ROW_LENGTH"
+        | "PAGE_COMPRESSED"
+        | "PAGE_COMPRESSION_LEVEL"
+        | "ENCRYPTED"
+        | "ENCRYPTION_KEY_ID" => true,
+        // The parts of `ADD COLUMN (a int, b int)` stay together, so this is an empty list.
+        "" => true,
+        _ => false,
+    }
+}
+
+fn adds_nothing_to_rows(words: &[String]) -> bool {
+    let second = words.get(1).map(String::as_str).unwrap_or_default();
+    let has = |word: &str| words.iter().any(|other| other == word);
+    match second {
+        "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "FOREIGN" | "CHECK" => true,
+        "CONSTRAINT" => !has("PRIMARY"),
+        "PRIMARY" | "PARTITION" | "SYSTEM" | "PERIOD" => false,
+        _ => {
+            let fills =
+                ["DEFAULT", "NOT", "AS", "GENERATED", "AUTO_INCREMENT", "PRIMARY", "SERIAL"];
+            !fills.iter().any(|word| has(word))
+        }
+    }
+}

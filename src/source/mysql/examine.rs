@@ -1,0 +1,120 @@
+//! What `check` says about the chosen tables, and how `prepare` refuses: the same findings.
+//!
+//! Pure; the settings of the server are judged in [`super::settings`].
+
+use super::catalog::{Described, Known};
+use super::key;
+use super::settings::Server;
+use crate::change::TableName;
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Finding;
+use crate::finding::Severity;
+
+/// The chosen tables and what was found out about them.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) described: Vec<Described>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Judges the chosen tables.
+pub(super) fn tables(
+    known: &[Known],
+    described: &[Described],
+    forbidden: &[TableName],
+    server: &Server,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = forbidden
+        .iter()
+        .map(|name| {
+            let what = format!("table {name} may not be read");
+            Finding::error(what, server.grant("SELECT", &format!("{}.*", key::quote(&name.schema))))
+        })
+        .collect();
+    for found in described {
+        let name = &found.table.name;
+        let is = known.iter().find(|known| known.name == *name);
+        findings.extend(is.and_then(|known| kind(known)));
+        if found.table.key().next().is_none() {
+            findings.push(finding(&key::no_key(&found.table)));
+        }
+        for (column, reason) in &found.unreadable {
+            findings.push(Finding::error(
+                format!("column {column} of table {name} {reason}"),
+                format!(
+                    "ALTER TABLE {}.{} MODIFY {} … to a plain type in utf8mb4, or add \"!{name}\" to \
+                     `tables`",
+                    key::quote(&name.schema),
+                    key::quote(&name.name),
+                    key::quote(column)
+                ),
+            ));
+        }
+        findings.extend(cascades(found));
+    }
+    findings.push(Finding::ok(format!("{} tables are mirrored", described.len())));
+    findings
+}
+
+fn kind(known: &Known) -> Option<Finding> {
+    let name = &known.name;
+    let leave_out = format!("add \"!{name}\" to `tables`");
+    if known.kind == "SYSTEM VERSIONED" {
+        let what = format!("table {name} is system-versioned: its history is not in the log");
+        return Some(Finding::error(what, leave_out));
+    }
+    (known.engine != "InnoDB").then(|| {
+        Finding::error(
+            format!("table {name} has engine {}: it has no snapshots to copy from", known.engine),
+            format!(
+                "ALTER TABLE {}.{} ENGINE = InnoDB; or {leave_out}",
+                key::quote(&name.schema),
+                key::quote(&name.name)
+            ),
+        )
+    })
+}
+
+/// MariaDB does not log what its foreign keys do.
+fn cascades(found: &Described) -> Vec<Finding> {
+    let warn = |cascade: &crate::change::schema::Cascade| {
+        let name = &found.table.name;
+        let columns: Vec<&str> =
+            cascade.columns.iter().map(|(column, _)| column.as_str()).collect();
+        Finding::warning(
+            format!(
+                "table {name} follows {} by a foreign key on {} (ON DELETE {}, ON UPDATE {}): the \
+                 log does not tell what it does",
+                cascade.parent,
+                columns.join(", "),
+                cascade.on_delete,
+                cascade.on_update
+            ),
+            format!("mirror {} too, so that these changes can be derived", cascade.parent),
+        )
+    };
+    found.table.cascades.iter().map(warn).collect()
+}
+
+/// An error as a finding.
+pub(super) fn finding(error: &Error) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        what: error.chain(),
+        remedy: error.remedy().map(str::to_owned),
+    }
+}
+
+/// Refuses to go on if any finding is an error; names them all, each with its remedy.
+pub(super) fn refuse(source: &str, findings: &[Finding]) -> Result<()> {
+    let errors: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<&str> = errors.iter().map(|finding| finding.what.as_str()).collect();
+    let remedies: Vec<&str> =
+        errors.iter().filter_map(|finding| finding.remedy.as_deref()).collect();
+    let what = format!("source `{source}` is not ready: {}", what.join("; "));
+    Err(Error::new(ErrorKind::Setup, what).hint(remedies.join("\n")))
+}

@@ -1,0 +1,136 @@
+//! Rows events to row changes: which columns an image carries, and each cell through its codec.
+//!
+//! What an image does not carry is [`Cell::Missing`], never NULL; for an update it is taken from
+//! the other image where that has it, because a column the later image leaves out did not change.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::event::{self, RowsKind};
+use super::reader::{Reader, bit};
+use super::table_map::Plan;
+use crate::change::{Cell, Change, Op, RowChange, Table};
+
+/// A rows event, its rows not looked at yet.
+#[derive(Debug)]
+pub(super) struct RowsEvent<'a> {
+    kind: RowsKind,
+    columns: usize,
+    /// Which columns the first image carries, and the second one of an update.
+    present: &'a [u8],
+    present_after: &'a [u8],
+    rows: Cow<'a, [u8]>,
+}
+
+/// Takes the header off; `None` if it is malformed or its rows cannot be inflated.
+pub(super) fn parse(number: u8, body: &[u8]) -> Option<RowsEvent<'_>> {
+    let (kind, v2, compressed) = event::rows_kind(number)?;
+    let mut reader = Reader(body);
+    // Table number and flags. The flag for `foreign_key_checks = 0` (2) matters to whoever
+    // derives cascades; nobody does yet.
+    reader.take(8)?;
+    if v2 {
+        let extra = usize::from(reader.u16()?).checked_sub(2)?;
+        reader.take(extra)?;
+    }
+    let columns = reader.length()?;
+    let present = reader.take(columns.div_ceil(8))?;
+    let present_after = match kind {
+        RowsKind::Update => reader.take(columns.div_ceil(8))?,
+        _ => present,
+    };
+    let rows = match compressed {
+        true => Cow::Owned(event::inflate(reader.0)?),
+        false => Cow::Borrowed(reader.0),
+    };
+    Some(RowsEvent { kind, columns, present, present_after, rows })
+}
+
+/// Where a cell's text lies in the buffer that all cells of an event share.
+#[derive(Debug, Clone, Copy)]
+enum Span {
+    Missing,
+    Null,
+    Text(usize, usize),
+}
+
+/// Decodes all rows and appends their changes; `None` if a row cannot be read.
+pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Change>) -> Option<()> {
+    if event.columns != plan.columns.len() {
+        return None;
+    }
+    let mut reader = Reader(&event.rows);
+    let mut text = Vec::with_capacity(event.rows.len() * 2);
+    let mut images = Vec::new();
+    while !reader.is_empty() {
+        images.push(image(&mut reader, plan, event.present, &mut text)?);
+        if event.kind == RowsKind::Update {
+            images.push(image(&mut reader, plan, event.present_after, &mut text)?);
+        }
+    }
+    let text = Bytes::from(text);
+    let mut rows = images.into_iter().map(|spans| cells(&spans, &text));
+    while let Some(first) = rows.next() {
+        let table = Arc::clone(&plan.table);
+        changes.push(Change::Row(match event.kind {
+            RowsKind::Write => RowChange { table, op: Op::Insert, old: None, new: Some(first) },
+            RowsKind::Delete => RowChange { table, op: Op::Delete, old: Some(first), new: None },
+            RowsKind::Update => update(table, first, rows.next()?),
+        }));
+    }
+    Some(())
+}
+
+fn image(
+    reader: &mut Reader<'_>,
+    plan: &Plan,
+    present: &[u8],
+    text: &mut Vec<u8>,
+) -> Option<Vec<Span>> {
+    let count = (0..plan.columns.len()).filter(|place| bit(present, *place)).count();
+    let nulls = reader.take(count.div_ceil(8))?;
+    let mut spans = vec![Span::Missing; plan.table.columns.len()];
+    let mut carried = 0;
+    for (place, (codec, target)) in plan.columns.iter().enumerate() {
+        if !bit(present, place) {
+            continue;
+        }
+        let is_null = bit(nulls, carried);
+        carried += 1;
+        let begin = text.len();
+        if !is_null {
+            codec.decode(reader, text)?;
+        }
+        match target.and_then(|target| spans.get_mut(target)) {
+            Some(span) if is_null => *span = Span::Null,
+            Some(span) => *span = Span::Text(begin, text.len()),
+            None => text.truncate(begin),
+        }
+    }
+    Some(spans)
+}
+
+fn cells(spans: &[Span], text: &Bytes) -> Vec<Cell> {
+    let cell = |span: &Span| match *span {
+        Span::Missing => Cell::Missing,
+        Span::Null => Cell::Null,
+        Span::Text(begin, end) => Cell::Text(text.slice(begin..end)),
+    };
+    spans.iter().map(cell).collect()
+}
+
+/// The image before is told when it holds more than an unchanged key.
+fn update(table: Arc<Table>, old: Vec<Cell>, mut new: Vec<Cell>) -> RowChange {
+    for (after, before) in new.iter_mut().zip(&old) {
+        if after.is_missing() {
+            *after = before.clone();
+        }
+    }
+    let is_key = |place: usize| table.columns.get(place).is_some_and(|column| column.key.is_some());
+    let tells_more = old.iter().zip(&new).enumerate().any(|(place, (before, after))| {
+        !before.is_missing() && (!is_key(place) || before != after)
+    });
+    RowChange { table, op: Op::Update, old: tells_more.then_some(old), new: Some(new) }
+}

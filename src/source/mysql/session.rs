@@ -1,0 +1,183 @@
+//! Connections to a MariaDB source: address, transport security, the pinned session, errors.
+//!
+//! It knows nothing of tables or logs. Secrets are read when a connection is made, so that a
+//! changed password needs no restart.
+
+use std::path::PathBuf;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, DriverError, Opts, OptsBuilder, SslOpts, UrlError};
+
+use crate::config::{Secret, SourceConfig, Tls};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::tls::{Protection, protection};
+
+/// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
+const PACKET_BYTES_MAX: usize = 1 << 30;
+/// How long the server keeps an idle session of ours.
+const IDLE_SECS_MAX: usize = 28_800;
+
+/// Where and how to connect.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    source: String,
+    opts: Opts,
+    password: Option<Secret>,
+    tls: Tls,
+    tls_ca: Option<PathBuf>,
+}
+
+impl Address {
+    /// Reads the URL; connects to nothing.
+    pub(super) fn new(source: &str, config: &SourceConfig) -> Result<Self> {
+        let bad = |error: UrlError| {
+            Error::new(ErrorKind::Config, format!("the url of source `{source}` is not usable"))
+                .caused_by(error)
+                .hint("write mysql://user@host:3306/database")
+        };
+        let opts = Opts::from_url(&config.url).map_err(bad)?;
+        let problem = match (opts.pass(), opts.db_name(), opts.user()) {
+            (Some(_), _, _) => Some("holds a password; set password = \"${file:PATH}\" instead"),
+            (_, None, _) => Some("names no database"),
+            (_, _, None) => Some("names no user"),
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            let what = format!("the url of source `{source}` {problem}");
+            return Err(
+                Error::new(ErrorKind::Config, what).hint("write mysql://user@host:3306/database")
+            );
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            opts,
+            password: config.password.clone(),
+            tls: config.tls,
+            tls_ca: config.tls_ca.clone(),
+        })
+    }
+
+    /// The database of the URL.
+    pub(super) fn database(&self) -> &str {
+        self.opts.db_name().unwrap_or_default()
+    }
+
+    /// The source's name in the configuration.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Connects and pins the session.
+    pub(super) async fn connect(&self) -> Result<Conn> {
+        let password = self.password.as_ref().map(Secret::read).transpose()?;
+        let opts = OptsBuilder::from_opts(self.opts.clone())
+            .pass(password)
+            .prefer_socket(false)
+            .tcp_nodelay(true)
+            .max_allowed_packet(Some(PACKET_BYTES_MAX))
+            .wait_timeout(Some(IDLE_SECS_MAX))
+            .ssl_opts(self.ssl()?)
+            .setup(vec![include_str!("../../../sql/source/mysql/session.sql")]);
+        Conn::new(opts).await.map_err(|error| {
+            let host = self.opts.ip_or_hostname();
+            let port = self.opts.tcp_port();
+            self.explain(error, format!("could not connect to MariaDB at {host}:{port}"))
+        })
+    }
+
+    fn ssl(&self) -> Result<Option<SslOpts>> {
+        let opts = SslOpts::default().with_disable_built_in_roots(true);
+        Ok(match protection(self.tls, self.opts.ip_or_hostname()) {
+            Protection::Off => None,
+            Protection::Encrypted => Some(
+                opts.with_danger_accept_invalid_certs(true)
+                    .with_danger_skip_domain_validation(true),
+            ),
+            Protection::Verified => Some(match &self.tls_ca {
+                Some(path) => {
+                    let pem = std::fs::read(path).context(ErrorKind::Config, || {
+                        format!("could not read certificate authorities from {}", path.display())
+                    })?;
+                    opts.with_root_certs(vec![pem.into()])
+                }
+                None => {
+                    let system = rustls_native_certs::load_native_certs().certs;
+                    opts.with_root_certs(
+                        system.iter().map(|certificate| certificate.to_vec().into()).collect(),
+                    )
+                }
+            }),
+        })
+    }
+
+    /// A failure of the client or the server, classed, with the remedy where we know one.
+    pub(super) fn explain(&self, error: mysql_async::Error, what: impl Into<String>) -> Error {
+        let (kind, hint) = class(&error);
+        let what = format!("{} (source `{}`)", what.into(), self.source);
+        let explained = Error::new(kind, what).caused_by(error);
+        match hint {
+            Some(hint) => explained.hint(hint),
+            None => explained,
+        }
+    }
+}
+
+fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
+    use mysql_async::Error::{Driver, Io, Server};
+    match error {
+        Io(mysql_async::IoError::Tls(_)) => (
+            ErrorKind::Setup,
+            Some("set tls_ca to the PEM file of the server's authority, or tls = \"require\""),
+        ),
+        Server(server) => match server.code {
+            // ER_ACCESS_DENIED_ERROR and its cousins.
+            1045 | 1698 => (ErrorKind::Setup, Some("correct user and password of the source")),
+            1044 | 1142 | 1143 | 1227 => {
+                (ErrorKind::Setup, Some("run `trueup check`: it lists the grants that are missing"))
+            }
+            1049 => (ErrorKind::Setup, Some("name an existing database in the source's url")),
+            // The binlog's reader fails for many reasons; the lost position is the grave one.
+            1236 if is_lost_position(&server.message) => (
+                ErrorKind::Gap,
+                Some("the server no longer has the log we need: copy the source again"),
+            ),
+            1236 => (ErrorKind::Unreachable, None),
+            // Shutdown, too many connections, killed, lock or statement timeouts.
+            1040 | 1053 | 1077 | 1158..=1161 | 1203 | 1205 | 1226 | 1317 | 1927 | 1969 => {
+                (ErrorKind::Unreachable, None)
+            }
+            _ => (ErrorKind::Setup, None),
+        },
+        Driver(DriverError::NoClientSslFlagFromServer) => (
+            ErrorKind::Setup,
+            Some("give the server a certificate (ssl_cert, ssl_key), or set tls = \"disable\""),
+        ),
+        _ => (ErrorKind::Unreachable, None),
+    }
+}
+
+/// True if the server says that our position is not in its log.
+fn is_lost_position(message: &str) -> bool {
+    [
+        "GTID",
+        "purged",
+        "not in the master's binlog",
+        "Could not find first log",
+        "impossible position",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}
+
+/// A value read from `SHOW` output by name.
+pub(super) async fn named_values(
+    address: &Address,
+    connection: &mut Conn,
+    statement: &str,
+) -> Result<std::collections::HashMap<String, String>> {
+    let rows: Vec<(String, String)> = connection
+        .query(statement)
+        .await
+        .map_err(|error| address.explain(error, "could not read the server's settings"))?;
+    Ok(rows.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect())
+}

@@ -1,0 +1,270 @@
+//! What a server must be set to for its log to be readable, and who it is: one list of rules for
+//! `check` and for `prepare`.
+//!
+//! The rules are pure; reading the settings is [`read`].
+
+use std::collections::HashMap;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use super::session::{Address, named_values};
+use crate::change::position::{Gtid, parse_gtids};
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Finding;
+
+/// A log that is kept for less than this many seconds may be gone before an outage ends.
+const EXPIRE_SECS_MIN: u64 = 2 * 86_400;
+/// What we propose: a week.
+const EXPIRE_SECS: u64 = 7 * 86_400;
+
+/// Settings, load and rights of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    settings: HashMap<String, String>,
+    /// Redo bytes per day since its start, if it says so: about what a row binlog takes.
+    written_bytes_per_day: Option<u64>,
+    /// `user@host` as the server sees us.
+    account: String,
+    grants: Vec<String>,
+}
+
+/// Reads all that the rules need.
+pub(super) async fn read(address: &Address, connection: &mut Conn) -> Result<Server> {
+    let settings_sql = include_str!("../../../sql/source/mysql/settings.sql");
+    let settings = named_values(address, connection, settings_sql).await?;
+    let load_sql = include_str!("../../../sql/source/mysql/load.sql");
+    let load = named_values(address, connection, load_sql).await?;
+    let number = |name: &str| load.get(name).and_then(|value| value.parse::<u64>().ok());
+    let written_bytes_per_day = match (number("innodb_os_log_written"), number("uptime")) {
+        (Some(bytes), Some(secs)) if secs >= 3_600 => Some(bytes / secs * 86_400),
+        _ => None,
+    };
+    let explain = |error| address.explain(error, "could not read our own grants");
+    let account: Option<String> =
+        connection.query_first("SELECT CURRENT_USER()").await.map_err(explain)?;
+    let grants: Vec<String> = connection.query("SHOW GRANTS").await.map_err(explain)?;
+    Ok(Server { settings, written_bytes_per_day, account: account.unwrap_or_default(), grants })
+}
+
+impl Server {
+    fn setting(&self, name: &str) -> &str {
+        self.settings.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The last transaction of each domain in the log.
+    pub(super) fn position(&self) -> Result<std::collections::BTreeMap<u32, Gtid>> {
+        let text = self.setting("gtid_binlog_pos");
+        parse_gtids(text).ok_or_else(|| {
+            Error::new(ErrorKind::Setup, format!("gtid_binlog_pos is `{text}`, not a GTID list"))
+        })
+    }
+
+    /// What the server calls itself; another text later means another server.
+    pub(super) fn identity(&self) -> String {
+        match self.setting("server_uid") {
+            "" => format!(
+                "mariadb:{}:{}:{}",
+                self.setting("server_id"),
+                self.setting("hostname"),
+                self.setting("datadir")
+            ),
+            uid => format!("mariadb:{}:{uid}", self.setting("server_id")),
+        }
+    }
+
+    /// The account in SQL.
+    fn account_sql(&self) -> String {
+        let (user, host) = self.account.rsplit_once('@').unwrap_or((&self.account, "%"));
+        format!("'{user}'@'{host}'")
+    }
+
+    /// `GRANT … ON <what> TO us`.
+    pub(super) fn grant(&self, right: &str, what: &str) -> String {
+        format!("GRANT {right} ON {what} TO {};", self.account_sql())
+    }
+
+    fn may(&self, right: &str) -> bool {
+        self.grants.iter().any(|grant| {
+            let Some((rights, rest)) = grant.trim_start_matches("GRANT ").split_once(" ON *.*")
+            else {
+                return false;
+            };
+            let listed = rights.split(", ").any(|one| one == right || one == "ALL PRIVILEGES");
+            listed && rest.starts_with(" TO ")
+        })
+    }
+
+    /// Every rule's finding.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = vec![Finding::ok(format!("MariaDB {}", self.setting("version")))];
+        findings.extend(self.log_findings());
+        findings.extend(self.right_findings());
+        findings.extend(self.risk_findings());
+        findings
+    }
+
+    fn log_findings(&self) -> Vec<Finding> {
+        if self.setting("log_bin") != "ON" {
+            let what = "the binlog is off (log_bin = OFF): there is no log to read";
+            let remedy = format!(
+                "add to my.cnf and restart the server:\n[mariadb]\nlog_bin = binlog\n\
+                 binlog_format = ROW\nbinlog_row_metadata = FULL\nbinlog_row_image = FULL\n\
+                 gtid_strict_mode = ON\nbinlog_expire_logs_seconds = {EXPIRE_SECS}\n{}",
+                self.disk()
+            );
+            return vec![Finding::error(what, remedy)];
+        }
+        let wanted = [
+            ("binlog_format", "ROW", "statements instead of rows reach the log"),
+            ("binlog_row_metadata", "FULL", "the log does not say what its columns are"),
+            ("binlog_row_image", "FULL", "the log leaves out columns"),
+        ];
+        wanted.map(|(name, want, why)| self.wanted(name, want, why)).into()
+    }
+
+    fn wanted(&self, name: &str, want: &str, why: &str) -> Finding {
+        match self.setting(name) {
+            is if is == want => Finding::ok(format!("{name} = {is}")),
+            is => Finding::error(
+                format!("{name} = {is}: {why}"),
+                format!(
+                    "SET GLOBAL {name} = '{want}'; then reconnect all applications (sessions keep \
+                     the old value), and add to my.cnf for the next restart:\n[mariadb]\n{name} = \
+                     {want}\n{}",
+                    self.disk()
+                ),
+            ),
+        }
+    }
+
+    /// What the log costs on disk.
+    fn disk(&self) -> String {
+        let days = EXPIRE_SECS / 86_400;
+        match self.written_bytes_per_day {
+            Some(bytes) => format!(
+                "it costs about {} MiB of disk per day here (this server's redo log says so), kept \
+                 for {days} days",
+                bytes / (1 << 20) + 1
+            ),
+            None => format!(
+                "it costs about as much disk as the rows that are written, kept for {days} days"
+            ),
+        }
+    }
+
+    fn right_findings(&self) -> Vec<Finding> {
+        ["REPLICATION SLAVE", "BINLOG MONITOR"]
+            .map(|right| {
+                if self.may(right) || self.may("SUPER") {
+                    Finding::ok(format!("{} may use {right}", self.account))
+                } else {
+                    Finding::error(
+                        format!("{} lacks {right}", self.account),
+                        self.grant(right, "*.*"),
+                    )
+                }
+            })
+            .into()
+    }
+
+    fn risk_findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.setting("gtid_strict_mode") != "ON" {
+            findings.push(Finding::warning(
+                "gtid_strict_mode = OFF: a write to a replica can make the log's order ambiguous, \
+                 which stops us",
+                "SET GLOBAL gtid_strict_mode = ON; and add gtid_strict_mode = ON to my.cnf",
+            ));
+        }
+        match self.setting("binlog_expire_logs_seconds").parse::<u64>() {
+            Ok(0) => findings.push(Finding::warning(
+                "binlog_expire_logs_seconds = 0: the server never removes old logs by itself and \
+                 its disk fills",
+                format!("SET GLOBAL binlog_expire_logs_seconds = {EXPIRE_SECS}; and in my.cnf"),
+            )),
+            Ok(secs) if secs < EXPIRE_SECS_MIN => findings.push(Finding::warning(
+                format!(
+                    "binlog_expire_logs_seconds = {secs}: after an outage longer than {} hours \
+                     everything must be copied again",
+                    secs / 3_600
+                ),
+                format!("SET GLOBAL binlog_expire_logs_seconds = {EXPIRE_SECS}; and in my.cnf"),
+            )),
+            _ => {}
+        }
+        let flush = self.setting("innodb_flush_log_at_trx_commit");
+        let sync = self.setting("sync_binlog");
+        if sync != "1" || flush != "1" {
+            findings.push(Finding::warning(
+                format!(
+                    "sync_binlog = {sync}, innodb_flush_log_at_trx_commit = {flush}: a power \
+                     failure can take back transactions that we have already seen"
+                ),
+                "set both to 1 in my.cnf if the server's disks can bear it",
+            ));
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    fn server(settings: &[(&str, &str)], grants: &[&str]) -> Server {
+        Server {
+            settings: settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            written_bytes_per_day: Some(50 << 20),
+            account: "trueup@%".to_owned(),
+            grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn rights_are_read_from_grants() {
+        let right = "GRANT SELECT, REPLICATION SLAVE, BINLOG MONITOR ON *.* TO `trueup`@`%`";
+        assert!(server(&[], &[right]).may("REPLICATION SLAVE"));
+        assert!(server(&[], &["GRANT ALL PRIVILEGES ON *.* TO `r`@`%`"]).may("BINLOG MONITOR"));
+        assert!(!server(&[], &["GRANT SELECT ON `hr`.* TO `r`@`%`"]).may("BINLOG MONITOR"));
+        assert!(
+            !server(&[], &["GRANT REPLICATION SLAVE ADMIN ON *.* TO `r`@`%`"])
+                .may("REPLICATION SLAVE")
+        );
+    }
+
+    #[test]
+    fn each_wrong_setting_names_its_remedy() {
+        let right = [
+            ("log_bin", "ON"),
+            ("binlog_format", "ROW"),
+            ("binlog_row_metadata", "FULL"),
+            ("binlog_row_image", "FULL"),
+            ("gtid_strict_mode", "ON"),
+            ("binlog_expire_logs_seconds", "604800"),
+            ("sync_binlog", "1"),
+            ("innodb_flush_log_at_trx_commit", "1"),
+        ];
+        let all = ["GRANT ALL PRIVILEGES ON *.* TO `trueup`@`%`"];
+        let bad = |settings: &[(&str, &str)]| {
+            let mut findings = server(settings, &all).findings();
+            findings.retain(|finding| finding.severity != Severity::Ok);
+            findings
+        };
+        assert_eq!(bad(&right), []);
+        for (place, wrong) in
+            ["OFF", "MIXED", "NO_LOG", "MINIMAL", "OFF", "3600", "0", "2"].into_iter().enumerate()
+        {
+            let mut settings = right;
+            settings[place].1 = wrong;
+            let findings = bad(&settings);
+            assert_eq!(findings.len(), 1, "{}", settings[place].0);
+            assert!(findings[0].what.contains(settings[place].0), "{:?}", findings[0]);
+            assert!(findings[0].remedy.as_deref().is_some_and(|remedy| remedy.len() > 20));
+        }
+        let findings = server(&right, &[]).findings();
+        assert!(findings.iter().any(|finding| finding.remedy.as_deref()
+            == Some("GRANT REPLICATION SLAVE ON *.* TO 'trueup'@'%';")));
+    }
+}
