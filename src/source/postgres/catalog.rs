@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio_postgres::Client;
 
-use super::session::Asked;
+use super::session::{Asked, lsn};
 use crate::change::{Column, Kind, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,6 +73,8 @@ pub(crate) struct Server {
     pub(crate) encoding: String,
     /// The database.
     pub(crate) database: String,
+    /// Where its log ends; 0 on a standby.
+    pub(crate) log_end: u64,
 }
 
 impl Server {
@@ -82,7 +84,10 @@ impl Server {
     /// The query failed.
     pub(crate) async fn read(client: &Client) -> Result<Self> {
         let sql = include_str!("../../../sql/source/postgres/server.sql");
-        let row = client.query_one(sql, &[]).await.asking(|| "could not ask who it is".into())?;
+        let what = || "could not ask the server who it is".to_owned();
+        let row = client.query_one(sql, &[]).await.asking(what)?;
+        let log_end: Option<String> = row.try_get(6).asking(what)?;
+        let log_end = log_end.as_deref().map(lsn).transpose()?.unwrap_or_default();
         let read = || -> std::result::Result<Self, tokio_postgres::Error> {
             Ok(Self {
                 identity: row.try_get(0)?,
@@ -91,9 +96,10 @@ impl Server {
                 version: row.try_get(3)?,
                 encoding: row.try_get(4)?,
                 database: row.try_get(5)?,
+                log_end,
             })
         };
-        read().asking(|| "could not read who the server is".into())
+        read().asking(what)
     }
 
     /// The encoding both connections must use instead of UTF-8, where the server cannot convert:

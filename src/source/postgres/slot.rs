@@ -139,6 +139,13 @@ pub(crate) fn standing(
             server.identity
         ));
     }
+    if server.log_end < position {
+        return Standing::Gap(format!(
+            "the server's log ends at {}, before the ledger's {}: the server was restored from an older copy",
+            Position::Lsn(server.log_end),
+            Position::Lsn(position)
+        ));
+    }
     let Some(slot) = slot else { return Standing::Gap("the slot is gone".to_owned()) };
     match slot.gap(position) {
         Some(why) => Standing::Gap(why),
@@ -219,6 +226,7 @@ mod tests {
             version: 150_000,
             encoding: "UTF8".to_owned(),
             database: "erp".to_owned(),
+            log_end: 100,
         }
     }
 
@@ -247,6 +255,7 @@ mod tests {
         assert!(gap(judge(Some(slot(9, "lost")), Some(9), Some("1/2"))));
         assert!(gap(judge(Some(slot(9, "reserved")), Some(9), Some("7/2"))));
         assert!(gap(judge(None, Some(9), Some("1/2"))));
+        assert!(gap(judge(Some(slot(9, "reserved")), Some(101), Some("1/2"))));
         let unpublished =
             standing(Some(&slot(9, "reserved")), false, &server("1/2"), Some(9), None);
         assert!(gap(unpublished));
