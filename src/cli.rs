@@ -128,7 +128,7 @@ fn mapping_test(args: &MappingTestArgs, program: &dyn Program) -> Result<u8> {
     let findings = program.mapping_test(&options)?;
     let mut failed = false;
     for finding in &findings {
-        failed |= finding.severity == crate::source::finding::Severity::Error;
+        failed |= finding.severity == crate::finding::Severity::Error;
         let mark = text::mark(finding.severity);
         print::text(&text::said(mark, &finding.what, finding.remedy.as_deref()))?;
     }

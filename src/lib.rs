@@ -1,10 +1,14 @@
 //! Trueup keeps ERP, HR and project-accounting systems true to each other: sync plus proof.
 
+pub mod app;
 pub mod canon;
 pub mod change;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod error;
+pub mod failpoint;
+pub mod finding;
 pub mod logging;
 pub mod metrics;
 pub mod serve;

@@ -6,7 +6,6 @@
 //! value, so a poison row never holds the source.
 
 pub mod decode;
-pub mod finding;
 pub mod frame;
 pub mod mysql;
 pub mod postgres;
@@ -19,7 +18,7 @@ use bytes::Bytes;
 use crate::change::{Position, Table, TableName, Visibility};
 use crate::config::SourceConfig;
 use crate::error::Result;
-pub use finding::Finding;
+pub use crate::finding::Finding;
 
 /// What a stream hands to capture, in log order.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::config::{TargetConfig, TargetKind};
 use crate::error::Result;
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// What the target says about itself after a connect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

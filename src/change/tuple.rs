@@ -52,13 +52,14 @@ pub fn read_row(input: &mut Bytes) -> Option<Vec<Cell>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     fn cell() -> impl Strategy<Value = Cell> {
         prop_oneof![
             Just(Cell::Null),
             Just(Cell::Missing),
-            proptest::collection::vec(any::<u8>(), 0..40).prop_map(|b| Cell::Text(b.into())),
+            vec(any::<u8>(), 0..40).prop_map(|b| Cell::Text(b.into())),
         ]
     }
 
@@ -73,7 +74,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn garbage_is_refused_without_a_panic(bytes in vec(any::<u8>(), 0..64)) {
             let _ = read_row(&mut Bytes::from(bytes));
         }
     }

@@ -14,8 +14,8 @@ use super::print;
 use super::program::Program;
 use crate::config::{self, Config, Problems};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
-use crate::source::finding::Severity;
+use crate::finding::Finding;
+use crate::finding::Severity;
 use crate::status::text;
 
 /// A system that says nothing for so long is reported instead of waited for.
@@ -78,9 +78,9 @@ pub(super) fn check(args: &CheckArgs, path: &Path, program: &dyn Program) -> Res
     let ok = !sections.iter().any(|section| section.findings.iter().any(bad));
     let report = Report { ok, sections };
     if args.json {
-        print::json(&report)?
+        print::json(&report)?;
     } else {
-        print::text(&render(&report))?
+        print::text(&render(&report))?;
     }
     Ok(if ok { 0 } else { ErrorKind::Config.exit_code() })
 }

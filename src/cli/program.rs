@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SourceConfig};
 use crate::error::Result;
-use crate::source::Finding;
+use crate::finding::Finding;
 use crate::state::StateDir;
 use crate::status::Status;
 

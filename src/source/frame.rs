@@ -4,7 +4,7 @@
 //!
 //! | first byte | source | the rest |
 //! |---|---|---|
-//! | `B` `C` `I` `U` `D` `T` `R` `Y` `O` `M` | PostgreSQL | a pgoutput message, as the server sent it (Begin and Commit re-encoded byte for byte) |
+//! | `B` `C` `I` `U` `D` `T` `R` `Y` `O` `M` | PostgreSQL | a pgoutput message, byte for byte |
 //! | `x` | PostgreSQL | the 64-bit transaction id of the Begin before it, big-endian |
 //! | `s` | any | a [`Table`](crate::change::Table) as JSON: the schema from here on |
 //! | `e` | MariaDB | a binlog event, as the server sent it |

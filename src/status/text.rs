@@ -4,7 +4,7 @@
 //! has journals of its own.
 
 use super::{DaemonState, SourceStatus, Status};
-use crate::source::finding::Severity;
+use crate::finding::Severity;
 use crate::table::{Align, Table, safe};
 
 /// Renders `status`; the last line ends with a newline.

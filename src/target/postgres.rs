@@ -3,7 +3,7 @@
 use super::{Account, Applied, Apply};
 use crate::config::TargetConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// A configured PostgreSQL target.
 #[derive(Debug)]

@@ -1,0 +1,36 @@
+# One profile (dev, dependencies optimised) and one target folder for demo, test and bench: what
+# takes long is built once. CARGO_TARGET_DIR and TRUEUP_CACHE move the two folders.
+
+# Options of `trueup demo`, as ARGS="--seconds 60".
+ARGS ?=
+# Options of cargo, as CARGO_ARGS="--features bundled".
+CARGO_ARGS ?=
+
+.PHONY: help setup build demo test lint fmt clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Fetch what is missing: libduckdb, PostgreSQL and MariaDB programs; no root, no service
+	@scripts/setup
+
+build: setup ## Build the trueup binary
+	cargo build --locked $(CARGO_ARGS)
+
+demo: setup ## Run the whole system on private databases; ARGS="--seconds 60" ends it by itself
+	cargo build --locked $(CARGO_ARGS)
+	cargo run --locked --quiet $(CARGO_ARGS) -- demo $(ARGS)
+
+test: setup ## Run every test
+	cargo test --locked $(CARGO_ARGS)
+
+lint: setup ## Check format and lints as CI does
+	cargo fmt --check
+	cargo clippy --locked --all-targets $(CARGO_ARGS) -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt
+
+clean: ## Remove what cargo built; the cache folder of scripts/setup stays
+	cargo clean

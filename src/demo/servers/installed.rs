@@ -1,0 +1,137 @@
+//! Finds the server programs: those that `scripts/setup` unpacked, else those installed.
+//!
+//! It starts nothing and installs nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Majors of PostgreSQL that we know how to run.
+const POSTGRES_MAJORS: std::ops::RangeInclusive<u32> = 14..=18;
+
+/// Where the programs of one server lie and what they need to run.
+#[derive(Debug, Clone)]
+pub(super) struct Installed {
+    /// Where the distribution's package tree begins: `/`, or the folder it was unpacked into.
+    pub(super) root: PathBuf,
+    /// Folders that hold the programs.
+    folders: Vec<PathBuf>,
+}
+
+impl Installed {
+    /// The newest PostgreSQL that we can run.
+    pub(super) fn postgres() -> Result<Self> {
+        let programs = ["postgres", "initdb", "psql"];
+        find(postgres_candidates(), &programs).ok_or_else(|| missing("PostgreSQL", &programs))
+    }
+
+    /// A MariaDB.
+    pub(super) fn mariadb() -> Result<Self> {
+        let programs = ["mariadbd", "mariadb-install-db", "mariadb"];
+        find(mariadb_candidates(), &programs).ok_or_else(|| missing("MariaDB", &programs))
+    }
+
+    /// The full path of a program.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        let found = self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+        found.unwrap_or_else(|| PathBuf::from(name))
+    }
+
+    /// The first of these folders, relative to the root, that holds `entry`.
+    pub(super) fn folder_with(&self, entry: &str, folders: &[&str]) -> Option<PathBuf> {
+        let mut folders = folders.iter().map(|folder| self.root.join(folder));
+        folders.find(|folder| folder.join(entry).exists())
+    }
+
+    /// Environment for every program: an unpacked tree brings its own libraries.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        if self.root == Path::new("/") {
+            return Vec::new();
+        }
+        let folders: Vec<String> = ["usr/lib", "lib"]
+            .into_iter()
+            .flat_map(|folder| children(&self.root.join(folder)))
+            .filter(|folder| folder.to_string_lossy().contains("-linux-gnu"))
+            .map(|folder| folder.to_string_lossy().into_owned())
+            .collect();
+        vec![("LD_LIBRARY_PATH", folders.join(":"))]
+    }
+}
+
+fn find(candidates: Vec<Installed>, programs: &[&str]) -> Option<Installed> {
+    candidates
+        .into_iter()
+        .find(|installed| programs.iter().all(|program| installed.program(program).is_absolute()))
+}
+
+fn missing(server: &str, programs: &[&str]) -> Error {
+    let what = format!("no {server} server programs found ({})", programs.join(", "));
+    Error::new(ErrorKind::Setup, what)
+        .hint("run `scripts/setup servers`, or install the server's package")
+}
+
+fn postgres_candidates() -> Vec<Installed> {
+    let mut found = Vec::new();
+    let unpacked = unpacked_roots("postgresql-");
+    for root in unpacked.into_iter().chain([PathBuf::from("/")]) {
+        let mut versions: Vec<(u32, PathBuf)> = children(&root.join("usr/lib/postgresql"))
+            .into_iter()
+            .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
+            .filter(|(major, _)| POSTGRES_MAJORS.contains(major))
+            .collect();
+        versions.sort();
+        found.extend(versions.into_iter().rev().map(|(_, folder)| Installed {
+            root: root.clone(),
+            folders: vec![folder.join("bin"), root.join("usr/bin")],
+        }));
+    }
+    found.push(on_path());
+    found
+}
+
+fn mariadb_candidates() -> Vec<Installed> {
+    let tree = |root: PathBuf| Installed {
+        folders: vec![root.join("usr/sbin"), root.join("usr/bin")],
+        root,
+    };
+    let mut found: Vec<Installed> = unpacked_roots("mariadb-").into_iter().map(tree).collect();
+    found.push(tree(PathBuf::from("/")));
+    found.push(on_path());
+    found
+}
+
+fn on_path() -> Installed {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Installed { root: PathBuf::from("/"), folders: std::env::split_paths(&path).collect() }
+}
+
+/// Package trees that `scripts/setup` unpacked, the newest (by name) first.
+fn unpacked_roots(prefix: &str) -> Vec<PathBuf> {
+    let mut roots = children(&cache_folder().join("servers"));
+    roots.retain(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    });
+    roots.reverse();
+    roots
+}
+
+/// The same rule as in `scripts/setup`.
+fn cache_folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("TRUEUP_CACHE") {
+        return PathBuf::from(folder);
+    }
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/cache/trueup");
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let caches = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    caches.unwrap_or_else(|| home.join(".cache")).join("trueup")
+}
+
+/// The entries of a folder, sorted; none if there is no such folder.
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}

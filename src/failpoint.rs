@@ -1,0 +1,119 @@
+//! Places where a test can make the process die, to prove that nothing is lost there.
+//!
+//! `TRUEUP_FAILPOINT=name` or `name:N` aborts at the first or the N-th pass through that place.
+//! Only in builds with debug assertions; in others a failpoint is nothing, and it is never a
+//! way to handle an error.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The environment variable that arms one failpoint.
+const VARIABLE: &str = "TRUEUP_FAILPOINT";
+
+/// Every failpoint: its name and where it lies.
+pub const NAMES: &[(&str, &str)] = &[
+    ("after-read", "capture read from the source; nothing of it is in the journal"),
+    ("before-journal-commit", "a journal entry is written, its transaction still open"),
+    ("after-journal-commit", "a journal entry is durable; the position is not yet recorded"),
+    ("before-confirm", "the position is in the ledger; the source was not told"),
+    ("before-outbox-commit", "a batch and its events are written, the ledger's commit is not"),
+    ("after-outbox-commit", "the ledger has the batch and its events, the store does not"),
+    ("before-store-commit", "the store's transaction is complete but for its commit"),
+    ("after-store-commit", "ledger and store have the batch; nobody was told"),
+    ("after-apply", "the target committed; the ledger does not know"),
+    ("after-parking", "refused rows are parked; the cursor has not moved"),
+    ("before-settle", "the target's answer is known; the ledger is about to record it"),
+    ("after-chunk", "a copy chunk was read; nothing of it is in the journal"),
+    ("after-chunk-commit", "a copy chunk is in the journal; the copy's progress is not recorded"),
+    ("after-baseline-apply", "the target has a baseline chunk; the ledger does not know"),
+];
+
+/// Dies here if this failpoint is armed. `name` is one of [`NAMES`].
+#[cfg(debug_assertions)]
+pub fn reach(name: &str) {
+    debug_assert!(NAMES.iter().any(|(known, _)| *known == name), "unknown failpoint {name}");
+    static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+    static PASSES: AtomicU64 = AtomicU64::new(0);
+    // A value that cannot be read was refused at the start, by `check`.
+    let armed = ARMED.get_or_init(|| from_environment().ok().flatten());
+    let Some(armed) = armed.as_ref().filter(|armed| armed.name == name) else { return };
+    if PASSES.fetch_add(1, Ordering::Relaxed) + 1 == armed.pass {
+        // No unwinding, no destructors: as close to a power failure as a process gets.
+        std::process::abort();
+    }
+}
+
+/// Nothing, in builds without debug assertions.
+#[cfg(not(debug_assertions))]
+pub fn reach(_name: &str) {}
+
+/// Refuses a variable that names no failpoint; to be called once at the start.
+///
+/// # Errors
+/// `Usage`, with the known names; also when this build has no failpoints.
+pub fn check() -> Result<()> {
+    match from_environment()? {
+        Some(Armed { name, pass }) if !cfg!(debug_assertions) => {
+            let what = format!("{VARIABLE}={name}:{pass} is set, and this build has no failpoints");
+            Err(Error::new(ErrorKind::Usage, what)
+                .hint(format!("unset {VARIABLE}, or use a build with debug assertions")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Armed {
+    name: &'static str,
+    /// Dies at this pass, counted from 1.
+    pass: u64,
+}
+
+fn from_environment() -> Result<Option<Armed>> {
+    match std::env::var(VARIABLE) {
+        Ok(text) if !text.is_empty() => parse(&text).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn parse(text: &str) -> Result<Armed> {
+    let (name, pass) = text.split_once(':').unwrap_or((text, "1"));
+    let known = NAMES.iter().find(|(known, _)| *known == name).map(|(known, _)| *known);
+    let pass = pass.parse().ok().filter(|pass| *pass > 0);
+    let (Some(name), Some(pass)) = (known, pass) else {
+        let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        return Err(Error::new(ErrorKind::Usage, format!("unknown failpoint \"{text}\""))
+            .hint(format!("set {VARIABLE} to NAME or NAME:PASS; names: {}", names.join(", "))));
+    };
+    Ok(Armed { name, pass })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_dies_at_its_first_pass_and_a_number_says_which() {
+        assert_eq!(parse("after-read").unwrap(), Armed { name: "after-read", pass: 1 });
+        assert_eq!(parse("before-confirm:12").unwrap(), Armed { name: "before-confirm", pass: 12 });
+    }
+
+    #[test]
+    fn what_names_no_failpoint_is_refused_with_the_names() {
+        for text in ["after-reed", "after-read:0", "after-read:x", "after-read:", ":1"] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Usage, "{text}");
+            assert!(error.remedy().unwrap().contains("before-outbox-commit"), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES.len());
+    }
+}
