@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use load::{load, parse};
+pub use load::{judge_text, load, parse};
 pub use problem::{Problem, Problems};
 pub use read::options;
 pub use secret::Secret;

@@ -3,6 +3,8 @@
 mod demo_generator;
 mod postgres_source;
 mod postgres_target;
+mod cli;
+mod docs;
 mod servers;
 mod spine;
 mod support;

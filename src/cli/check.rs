@@ -78,9 +78,9 @@ pub(super) fn check(args: &CheckArgs, path: &Path, program: &dyn Program) -> Res
     let ok = !sections.iter().any(|section| section.findings.iter().any(bad));
     let report = Report { ok, sections };
     if args.json {
-        print::json(&report)?
+        print::json(&report)?;
     } else {
-        print::text(&render(&report))?
+        print::text(&render(&report))?;
     }
     Ok(if ok { 0 } else { ErrorKind::Config.exit_code() })
 }

@@ -123,11 +123,12 @@ fn password_variable(name: &str) -> String {
 
 /// Judges name and URL as the daemon will.
 fn parse_source(source: &Named, head: &str) -> Result<SourceConfig> {
-    let mut config = config::parse(&format!("{head}tables = [\"*.*\"]\n")).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("--source {} cannot be used", source.name))
-            .caused_by(error)
-            .hint("write NAME=postgres://user@host:port/database, without a password in it")
-    })?;
+    let mut config =
+        config::judge_text(&format!("{head}tables = [\"*.*\"]\n")).map_err(|error| {
+            Error::new(ErrorKind::Usage, format!("--source {} cannot be used", source.name))
+                .caused_by(error)
+                .hint("write NAME=postgres://user@host:port/database, without a password in it")
+        })?;
     config
         .source
         .remove(&source.name)
@@ -217,7 +218,7 @@ mod tests {
         let head = source_head(&source);
         let target = target_section(&"psa=postgres://t@h/psa".parse().unwrap());
         let text = format!("{HEAD}\n{head}{}{SOURCE_TAIL}{target}", table_list(&found));
-        let config = config::parse(&text).unwrap();
+        let config = config::judge_text(&text).unwrap();
         assert_eq!(config.source["erp"].tables, ["public.party", "sales.order \"x\""]);
         assert!(config.target.is_empty());
         insta::assert_snapshot!(text);
@@ -230,7 +231,7 @@ mod tests {
             section.lines().skip(2).map(|line| line.strip_prefix("# ").unwrap()).collect();
         let source = "[source.erp]\nkind = \"postgres\"\nurl = \"postgres://t@h/d\"\n\
                       tables = [\"public.*\"]\n";
-        let config = config::parse(&format!("{source}{}", lines.join("\n"))).unwrap();
+        let config = config::judge_text(&format!("{source}{}", lines.join("\n"))).unwrap();
         assert_eq!(config.target["psa"].entity["worker"].table, "resource");
     }
 

@@ -1,6 +1,7 @@
 //! What the commands need from the rest of the program; `app` provides it.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,8 @@ pub trait Program: Sync {
 pub struct Start {
     /// Read and judged.
     pub config: Config,
-    /// Held by this process.
-    pub state: StateDir,
+    /// Held by this process until `run` has returned, whatever becomes of this handle.
+    pub state: Arc<StateDir>,
     /// Bound to `http_listen`.
     pub listener: TcpListener,
     /// Cancelled by the first signal.

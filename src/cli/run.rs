@@ -3,6 +3,8 @@
 //! In two phases: everything that can be refused at once (configuration, logs, state folder,
 //! port) without a runtime, then the runtime.
 
+use std::sync::Arc;
+
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,18 +30,22 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, config: Config, program: &dyn Program) -> Result<u8> {
     logging::start(args.log_format)?;
-    let state = StateDir::open(&config.daemon.state_dir)?;
+    // Our own handle keeps hold of the folder until everything has drained: a future that uses
+    // only parts of `Start` drops the others when it begins.
+    let held = Arc::new(StateDir::open(&config.daemon.state_dir)?);
     let listener = http::bind(config.daemon.http_listen)?;
     let sources: Vec<String> = config.source.keys().cloned().collect();
     runtime()?.block_on(async {
         let shutdown = on_signals()?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            state_dir = %state.path().display(),
+            state_dir = %held.path().display(),
             "daemon starts"
         );
+        let state = Arc::clone(&held);
         program.run(Start { config, state, listener, shutdown }).await
     })?;
+    drop(held);
     // A stopped daemon is a risk for its sources; whoever stopped it may not come back.
     tracing::warn!(
         ?sources,

@@ -139,8 +139,9 @@ mod tests {
 
     #[test]
     fn numbers_lean_right_and_null_is_told_from_text() {
-        let expected = "worker_no            hours  since\n\
-                        E-1                   7.50  NULL\n\
+        // The widest name is 15 letters wide on the screen, its line end shown as two.
+        let expected = "worker_no        hours  since\n\
+                        E-1               7.50  NULL\n\
                         Zoë \"Z\", jr.\\nx     12  3 days\n\
                         (2 rows)\n";
         assert_eq!(table(&result()), expected);

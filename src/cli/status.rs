@@ -33,9 +33,9 @@ pub(super) fn status(args: &StatusArgs, config: &Config, program: &dyn Program) 
         Err(silence) => from_state(config, program, silence)?,
     };
     if args.json {
-        print::json(&status)?
+        print::json(&status)?;
     } else {
-        print::text(&text::render(&status))?
+        print::text(&text::render(&status))?;
     }
     Ok(u8::from(status.needs_person()))
 }

@@ -7,7 +7,7 @@ use super::Config;
 use super::document::document;
 use super::judge::judge;
 use super::problem::Problems;
-use super::read::read;
+use super::read::{Reading, read};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Reads and judges the file at `path`. `entities` says which canonical entities exist, given
@@ -24,29 +24,47 @@ pub fn load(path: &Path, entities: impl FnOnce(&Config) -> Vec<String>) -> Resul
     })
 }
 
-/// Judges a configuration given as text, without knowing which entities exist.
+/// Reads and judges a configuration given as text, without knowing which entities exist.
+///
+/// # Errors
+/// As [`load`].
+pub fn judge_text(text: &str) -> Result<Config> {
+    judged(text, |_| Vec::new()).map_err(invalid)
+}
+
+/// Reads a configuration given as text: syntax, keys and types, but not what the values mean
+/// together. So a part can be read alone, such as one target.
 ///
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str) -> Result<Config> {
-    judged(text, |_| Vec::new())
-        .context(ErrorKind::Config, || "the configuration is not valid".to_owned())
+    let problems = match document(text).map(|root| read(&root)) {
+        Ok(Reading { config: Some(config), problems, .. }) if problems.is_empty() => {
+            return Ok(config);
+        }
+        Ok(reading) => reading.problems,
+        Err(problems) => problems,
+    };
+    Err(invalid(Problems::sorted(problems)))
+}
+
+fn invalid(problems: Problems) -> Error {
+    Error::new(ErrorKind::Config, "the configuration is not valid").caused_by(problems)
 }
 
 fn judged(
     text: &str,
     entities: impl FnOnce(&Config) -> Vec<String>,
 ) -> std::result::Result<Config, Problems> {
-    let root = document(text).map_err(Problems)?;
+    let root = document(text).map_err(Problems::sorted)?;
     let mut reading = read(&root);
     if let Some(config) = &reading.config {
         let known = entities(config);
         reading.problems.extend(judge(config, &root, &reading.replaced, &known));
     }
-    reading.problems.sort_by_key(|problem| problem.line);
     match reading.config {
         Some(config) if reading.problems.is_empty() => Ok(config),
-        _ => Err(Problems(reading.problems)),
+        _ => Err(Problems::sorted(reading.problems)),
     }
 }
 

@@ -34,25 +34,41 @@ pub(super) enum Instead {
     Any,
 }
 
+/// Rounds of reading and mending; a file with more faults is not worth reading to its end, and a
+/// struct that cannot be mended must not keep us for ever.
+const ROUNDS_MAX: usize = 1_000;
+
 /// Reads the whole tree.
 pub(super) fn read(root: &Node) -> Reading {
+    let Pass { config, notes, instead, mut problems } = pass(root);
     let known = known_tables();
+    problems.extend(notes.unknown.iter().map(|path| unknown_key(path, root, &known)));
+    Reading { config, problems, replaced: instead.into_keys().collect() }
+}
+
+/// What is known after the last round.
+struct Pass {
+    config: Option<Config>,
+    notes: Notes,
+    instead: BTreeMap<Path, Instead>,
+    problems: Vec<Problem>,
+}
+
+fn pass(root: &Node) -> Pass {
     let mut instead = BTreeMap::new();
     let mut problems = Vec::new();
+    let mut rounds = 0;
     loop {
+        rounds += 1;
         let notes = RefCell::new(Notes::default());
         let at = At { node: root, path: Path::new(), instead: &instead, notes: &notes };
         let result = Config::deserialize(at);
-        let done = match &result {
-            Ok(_) => true,
-            Err(fault) => !mend(fault, root, &mut instead, &mut problems),
+        let mended = match &result {
+            Ok(_) => false,
+            Err(fault) => mend(fault, root, &mut instead, &mut problems),
         };
-        if done {
-            let unknown = notes.into_inner().unknown;
-            problems.extend(unknown.iter().map(|path| unknown_key(path, root, &known)));
-            problems.sort_by_key(|problem| problem.line);
-            let replaced = instead.into_keys().collect();
-            return Reading { config: result.ok(), problems, replaced };
+        if !mended || rounds == ROUNDS_MAX {
+            return Pass { config: result.ok(), notes: notes.into_inner(), instead, problems };
         }
     }
 }
@@ -62,9 +78,7 @@ pub(super) fn read(root: &Node) -> Reading {
 #[must_use]
 pub fn options() -> Vec<String> {
     let tables = known_tables();
-    let is_table = |path: &Path| {
-        tables.keys().any(|table| table.starts_with(path) && table.len() >= path.len())
-    };
+    let is_table = |path: &Path| tables.keys().any(|table| table.starts_with(path));
     let mut options = Vec::new();
     for (table, keys) in &tables {
         for key in *keys {
@@ -80,16 +94,7 @@ pub fn options() -> Vec<String> {
 /// The tables of a configuration and the keys each may hold, found by letting the structs read
 /// a document that is whatever they ask for.
 fn known_tables() -> BTreeMap<Path, &'static [&'static str]> {
-    let root = Node::any(1);
-    let mut instead = BTreeMap::new();
-    loop {
-        let notes = RefCell::new(Notes::default());
-        let at = At { node: &root, path: Path::new(), instead: &instead, notes: &notes };
-        match Config::deserialize(at) {
-            Err(fault) if mend(&fault, &root, &mut instead, &mut Vec::new()) => {}
-            Ok(_) | Err(_) => return notes.into_inner().tables,
-        }
-    }
+    pass(&Node::any(1)).notes.tables
 }
 
 /// Notes the problem behind `fault` and puts something else in its place. False if nothing can

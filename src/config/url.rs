@@ -23,17 +23,20 @@ pub(super) fn judge(url: &str, schemes: &[&str]) -> Option<Flaw> {
     // The last `@` ends the user, so that a password with an `@` in it is still seen as one.
     let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let in_query =
-        query.split('&').any(|pair| pair.to_ascii_lowercase().trim_start().starts_with("password"));
-    if user.contains(':') || in_query {
+    let in_query = |key: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.any(|(name, value)| name.eq_ignore_ascii_case(key) && !value.is_empty())
+    };
+    if user.contains(':') || in_query("password") {
         return Some(Flaw::Password);
     }
     // An empty host before a port is no host; `[::1]:5432` is one.
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    [("user", user), ("host", host), ("database", database)]
+    // PostgreSQL's drivers also take these parts as parameters, as for a socket's folder.
+    [("user", user, "user"), ("host", host, "host"), ("database", database, "dbname")]
         .into_iter()
-        .find(|(_, part)| part.is_empty())
-        .map(|(name, _)| Flaw::Missing(name))
+        .find(|(_, part, key)| part.is_empty() && !in_query(key))
+        .map(|(name, _, _)| Flaw::Missing(name))
 }
 
 #[cfg(test)]
@@ -48,6 +51,7 @@ mod tests {
             "postgres://trueup@erp-db:5432/tryton",
             "postgresql://trueup@erp-db/tryton",
             "postgres://trueup@[::1]:5432/tryton?application_name=x",
+            "postgres://trueup@/tryton?host=/run/postgresql",
         ] {
             assert_eq!(judge(url, POSTGRES), None, "{url}");
         }

@@ -27,7 +27,10 @@ impl Family {
 
 /// Declares the families: `/// help`, field, type, name, labels.
 macro_rules! families {
-    ($($(#[doc = $help:literal])+ $field:ident: $kind:ident = $name:literal [$($label:literal),*];)*) => {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $kind:ident = $name:literal [$($label:literal),*];
+    )*) => {
         /// The families, one field each.
         #[derive(Debug)]
         pub struct Families {
@@ -48,7 +51,8 @@ macro_rules! families {
             fn new(registry: &Registry) -> prometheus::Result<Self> {
                 Ok(Self {$(
                     $field: {
-                        let family = families!(@new $kind, $name, concat!($($help),+), &[$($label),*])?;
+                        let help = concat!($($help),+);
+                        let family = families!(@new $kind, $name, help, &[$($label),*])?;
                         registry.register(Box::new(family.clone()))?;
                         family
                     },

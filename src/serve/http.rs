@@ -6,6 +6,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -23,6 +24,10 @@ use crate::status::Status;
 
 /// A statement longer than this is not written by a person.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a shutdown waits for requests in flight. A client that keeps one open, or a long
+/// statement, must not keep the daemon from draining.
+const DRAIN_SECS_MAX: u64 = 5;
 
 /// What the daemon answers to its operator. Calls that return at once must not block: what
 /// takes long belongs into a future.
@@ -106,7 +111,8 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves until `shutdown`, then lets the requests in flight finish.
+/// Serves until `shutdown`, then lets the requests in flight finish, but not for long: those that
+/// remain end with the runtime. A request whose client went away is dropped with its future.
 ///
 /// # Errors
 /// [`ErrorKind::Bug`] if the listener cannot be handed to the runtime.
@@ -119,10 +125,21 @@ pub async fn serve(
     let address = listener.local_addr().context(ErrorKind::Bug, what)?;
     let listener = tokio::net::TcpListener::from_std(listener).context(ErrorKind::Bug, what)?;
     tracing::info!(%address, "http listens");
-    axum::serve(listener, routes(operator, address))
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await
-        .context(ErrorKind::Bug, what)
+    let stop = shutdown.clone();
+    let served = axum::serve(listener, routes(operator, address))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+    tokio::select! {
+        served = served.into_future() => served.context(ErrorKind::Bug, what),
+        () = overdue(&shutdown) => {
+            tracing::warn!(%address, "http requests in flight are given up");
+            Ok(())
+        }
+    }
+}
+
+async fn overdue(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(DRAIN_SECS_MAX)).await;
 }
 
 fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {

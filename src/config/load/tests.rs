@@ -1,5 +1,7 @@
 //! Tests of reading and judging a configuration: expectations are written by hand, by line.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -52,6 +54,15 @@ fn a_good_file_is_read_as_written() {
     assert_eq!(config.target["psa"].entity["worker"].key["code"], "worker_no");
     assert_eq!(config.daemon.http_listen.to_string(), "127.0.0.1:9847");
     assert_eq!(problems(GOOD), Vec::<String>::new());
+}
+
+#[test]
+fn a_part_can_be_read_alone_but_its_keys_are_judged() {
+    let part = "[target.psa]\nkind = \"postgres\"\nurl = \"postgres://u@h/d\"\n";
+    assert_eq!(parse(part).unwrap().target["psa"].url, "postgres://u@h/d");
+    assert_eq!(problems(part).len(), 2, "no source, and nothing received");
+    let error = parse(&format!("{part}hots = 1\n")).unwrap_err();
+    assert!(error.chain().contains("unknown key `hots` in [target.psa] (line 4)"));
 }
 
 #[test]
@@ -131,86 +142,89 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
     }
 }
 
+/// A line of the example, what stands there instead, and what is then said.
+const JUDGED: [(&str, &str, &str); 13] = [
+    (
+        "[source.erp]",
+        "[source.canon]",
+        "`canon` cannot name a source: the store has a schema of that name (line 5); choose \
+         another name",
+    ),
+    (
+        "[target.psa]",
+        "[target.PSA]\n[target.psa]",
+        "`PSA` cannot name a target (line 16); use lower-case letters, digits and `_`, \
+         beginning with a letter",
+    ),
+    (
+        "\"*\" = \"erp\"",
+        "\"*\" = \"erb\"",
+        "the owner of `*` in [entity.worker.owner] is not a source: `erb` (line 14); did you \
+         mean `erp`?",
+    ),
+    (
+        "\"*\" = \"erp\"",
+        "full_name = \"erp\"",
+        "[entity.worker.owner] names no default owner (line 13); add \"*\" = \"<source>\": it \
+         decides which rows exist",
+    ),
+    (
+        "mapping = \"tryton\"",
+        "",
+        "the owner of `*` in [entity.worker.owner] is `erp`, which has no mapping (line 14); \
+         set `mapping` in [source.erp], or name another owner",
+    ),
+    (
+        "[entity.worker.owner]",
+        "[entity.wroker.owner]",
+        "unknown entity `wroker` in [entity.wroker] (line 13); did you mean `worker`?",
+    ),
+    (
+        "[target.psa.entity.worker]",
+        "[target.psa.entity.invoice]",
+        "unknown entity `invoice` in [target.psa.entity.invoice] (line 20); known entity \
+         names: worker, project",
+    ),
+    (
+        "postgres://trueup@erp-db:5432/tryton",
+        "mysql://trueup@erp-db:5432/tryton",
+        "`url` in [source.erp] does not fit `source.erp.kind` (line 7); write \
+         postgres://user@host:port/database",
+    ),
+    (
+        "state_dir = \"/tmp/state\"",
+        "http_listen = \"0.0.0.0:9847\"",
+        "`http_listen` in [daemon] is 0.0.0.0:9847, which other machines can reach (line 3); \
+         listen on 127.0.0.1, or set allow_remote = true in [daemon]",
+    ),
+    (
+        "Europe/Berlin",
+        "europe/berln",
+        "unknown time zone `europe/berln` in [source.erp] (line 11); did you mean \
+         `Europe/Berlin`?",
+    ),
+    (
+        "\"!public.ir_*\"",
+        "\"orders\"",
+        "`orders` in `tables` of [source.erp] is not a table pattern (line 9); write \
+         `schema.table`, with `*` as wildcard and `!` in front to exclude",
+    ),
+    (
+        "columns = { name = \"full_name\" }",
+        "columns = { code = \"full_name\" }",
+        "`code` stands in both `key` and `columns` of [target.psa.entity.worker] (line 23); \
+         remove it from `columns`",
+    ),
+    (
+        "[daemon]",
+        "[limits]\nstore_threads = 0\n[daemon]",
+        "`store_threads` in [limits] is 0 (line 3); set it to at least 1",
+    ),
+];
+
 #[test]
 fn what_values_mean_together_is_judged() {
-    for (line, instead, expected) in [
-        (
-            "[source.erp]",
-            "[source.canon]",
-            "`canon` cannot name a source: the store has a schema of that name (line 5); choose \
-             another name",
-        ),
-        (
-            "[target.psa]",
-            "[target.PSA]\n[target.psa]",
-            "`PSA` cannot name a target (line 16); use lower-case letters, digits and `_`, \
-             beginning with a letter",
-        ),
-        (
-            "\"*\" = \"erp\"",
-            "\"*\" = \"erb\"",
-            "the owner of `*` in [entity.worker.owner] is not a source: `erb` (line 14); did you \
-             mean `erp`?",
-        ),
-        (
-            "\"*\" = \"erp\"",
-            "full_name = \"erp\"",
-            "[entity.worker.owner] names no default owner (line 13); add \"*\" = \"<source>\": it \
-             decides which rows exist",
-        ),
-        (
-            "mapping = \"tryton\"",
-            "",
-            "the owner of `*` in [entity.worker.owner] is `erp`, which has no mapping (line 14); \
-             set `mapping` in [source.erp], or name another owner",
-        ),
-        (
-            "[entity.worker.owner]",
-            "[entity.wroker.owner]",
-            "unknown entity `wroker` in [entity.wroker] (line 13); did you mean `worker`?",
-        ),
-        (
-            "[target.psa.entity.worker]",
-            "[target.psa.entity.invoice]",
-            "unknown entity `invoice` in [target.psa.entity.invoice] (line 20); known entity \
-             names: worker, project",
-        ),
-        (
-            "postgres://trueup@erp-db:5432/tryton",
-            "mysql://trueup@erp-db:5432/tryton",
-            "`url` in [source.erp] does not fit `source.erp.kind` (line 7); write \
-             postgres://user@host:port/database",
-        ),
-        (
-            "state_dir = \"/tmp/state\"",
-            "http_listen = \"0.0.0.0:9847\"",
-            "`http_listen` in [daemon] is 0.0.0.0:9847, which other machines can reach (line 3); \
-             listen on 127.0.0.1, or set allow_remote = true in [daemon]",
-        ),
-        (
-            "Europe/Berlin",
-            "europe/berln",
-            "unknown time zone `europe/berln` in [source.erp] (line 11); did you mean \
-             `Europe/Berlin`?",
-        ),
-        (
-            "\"!public.ir_*\"",
-            "\"orders\"",
-            "`orders` in `tables` of [source.erp] is not a table pattern (line 9); write \
-             `schema.table`, with `*` as wildcard and `!` in front to exclude",
-        ),
-        (
-            "columns = { name = \"full_name\" }",
-            "columns = { code = \"full_name\" }",
-            "`code` stands in both `key` and `columns` of [target.psa.entity.worker] (line 23); \
-             remove it from `columns`",
-        ),
-        (
-            "[daemon]",
-            "[limits]\nstore_threads = 0\n[daemon]",
-            "`store_threads` in [limits] is 0 (line 3); set it to at least 1",
-        ),
-    ] {
+    for (line, instead, expected) in JUDGED {
         let found = problems(&with(line, instead));
         assert!(found.contains(&expected.to_owned()), "{expected}\nnot in {found:#?}");
     }
@@ -252,4 +266,37 @@ fn options_are_listed_from_the_structs() {
         assert!(options.iter().any(|option| option == known), "{known} not in {options:#?}");
     }
     assert!(!options.iter().any(|option| option == "source"), "{options:#?}");
+}
+
+proptest! {
+    /// Whatever a hand does to a good file: it is judged, quickly, and every problem has a line
+    /// of that file.
+    #[test]
+    fn a_spoiled_file_is_judged_and_never_breaks_the_judge(
+        edits in prop::collection::vec((0..40usize, 0..9usize), 1..6)
+    ) {
+        let mut lines: Vec<String> = GOOD.lines().map(str::to_owned).collect();
+        for (at, edit) in edits {
+            let at = at % lines.len();
+            let key = lines[at].split('=').next().unwrap_or_default().trim().to_owned();
+            match edit {
+                0 => drop(lines.remove(at)),
+                1 => lines[at] = format!("{key} = 5"),
+                2 => lines[at] = format!("{key} = -1.5"),
+                3 => lines[at] = format!("{key} = {{}}"),
+                4 => lines[at] = format!("{key} = [[1], \"x\"]"),
+                5 => lines[at] = format!("{key} = 2026-11-22"),
+                6 => lines[at] = format!("x{}", lines[at]),
+                7 => lines[at] = format!("{key} = \"\""),
+                _ => lines[at] = lines[at].replace(['"', ']'], ""),
+            }
+            prop_assume!(!lines.is_empty());
+        }
+        if let Err(Problems(found)) = judged(&lines.join("\n"), |_| Vec::new()) {
+            prop_assert!(!found.is_empty());
+            for problem in found {
+                prop_assert!((1..=lines.len() + 1).contains(&problem.line), "{problem}");
+            }
+        }
+    }
 }

@@ -154,3 +154,16 @@ async fn shutdown_ends_the_listener() {
     let refused = client().get(format!("{}/livez", server.url)).send().await;
     assert!(refused.unwrap_err().is_connect());
 }
+
+#[tokio::test]
+async fn a_client_that_keeps_its_request_open_does_not_hold_the_shutdown() {
+    let server = start(answers());
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut stuck = tokio::net::TcpStream::connect(address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stuck, b"POST /api/sql HTTP/1.1\r\n").await.unwrap();
+    // A whole request on another connection: the half one has been taken up by then.
+    assert_eq!(fetch(format!("{}/livez", server.url)).await.0, 200);
+    server.shutdown.cancel();
+    let limit = Duration::from_secs(DRAIN_SECS_MAX + 20);
+    tokio::time::timeout(limit, server.task).await.unwrap().unwrap().unwrap();
+}
