@@ -2,3 +2,4 @@
 
 pub mod evaluate;
 pub mod expr;
+pub mod mapping_test;

@@ -7,7 +7,9 @@
 mod analyse;
 mod header;
 mod load;
+mod outputs;
 mod refuse;
+mod rewrite;
 mod scope;
 mod set;
 mod syntax;
@@ -16,7 +18,8 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 
-pub use analyse::{Plan, Route, analyse};
+pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, analyse};
+pub(crate) use load::fixture;
 pub use set::{Contribution, MappingSet};
 pub use syntax::Syntax;
 
