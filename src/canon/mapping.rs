@@ -5,6 +5,7 @@
 //! DuckDB: the store hands it the tree and runs the result.
 
 mod analyse;
+mod expression;
 mod header;
 mod load;
 mod outputs;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 
 pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, analyse};
+pub use expression::{expression, expressions};
 pub(crate) use load::fixture;
 pub use set::{Contribution, MappingSet};
 pub use syntax::Syntax;

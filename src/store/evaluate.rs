@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::Connection;
 
-use self::compile::{Compiled, Functions};
+use self::compile::Compiled;
 use self::contribute::{Contribute, Scope};
 use self::merge::Merge;
 use self::touch::State;
@@ -35,8 +35,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use self::verify::Mismatch;
 
-pub(in crate::store) use self::compile::parse_select;
-pub(in crate::store) use self::sql::{failed, literal, quote};
+pub(in crate::store) use self::compile::{Functions, parse_select, unparse};
+pub(in crate::store) use self::sql::{failed, literal, quote, without_values};
+pub(in crate::store) use self::tables::use_utc;
 
 /// The changed rows of one mirror table in one batch, as two temp tables with the mirror's columns
 /// plus `_time BIGINT` (source commit, microseconds since 1970-01-01 UTC). At most one row per key
@@ -179,6 +180,7 @@ impl Evaluator {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn create_tables(&mut self, connection: &Connection) -> Result<Created> {
+        tables::use_utc(connection)?;
         tables::create_base(connection)?;
         let known = park::read(connection)?;
         self.parked = known.iter().filter(|(_, ran)| *ran).map(|(one, _)| one.clone()).collect();

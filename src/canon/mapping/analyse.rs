@@ -358,9 +358,8 @@ fn units_stay_whole(
         any_outside_subqueries(some(select, "select_list").unwrap_or(&Value::Null), &|node| {
             is_aggregate(node, syntax)
         });
-    let by_position = |node: &Value| outputs.position(node);
-    let groups: Vec<Value> =
-        grouped.iter().map(|node| by_position(node).unwrap_or(node.clone())).collect();
+    let groups = grouped.iter().map(|node| outputs.grouped(node).unwrap_or_else(|| node.clone()));
+    let groups: Vec<Value> = groups.collect();
     let folded = !grouped.is_empty() || aggregated;
     if folded
         && handling != "FORCE_AGGREGATES"

@@ -75,18 +75,25 @@ impl Outputs {
         Ok(Self { attributes, units, provenance, next_at, items: items.to_vec() })
     }
 
-    /// True if every unit column is among `expressions`.
+    /// True if every unit column is among `expressions`, as a column of the driver.
     pub(super) fn covered_by(&self, expressions: &[Value], driver: &str, single: bool) -> bool {
-        self.units.iter().all(|unit| {
-            expressions.iter().any(|expression| {
-                is_column(expression, driver, &unit.column, single)
-                    || column(expression).as_deref() == Some(&[unit.output.as_str()])
-            })
-        })
+        let is = |unit: &Unit, node: &Value| is_column(node, driver, &unit.column, single);
+        self.units.iter().all(|unit| expressions.iter().any(|node| is(unit, node)))
     }
 
-    /// The select item that a position such as `GROUP BY 1` means.
-    pub(super) fn position(&self, node: &Value) -> Option<Value> {
+    /// The select item that a GROUP BY expression such as `1` or `project_id` means; DuckDB itself
+    /// refuses a name that means a column instead, because the unit is then not grouped.
+    pub(super) fn grouped(&self, node: &Value) -> Option<Value> {
+        if let Some([name]) = column(node).as_deref() {
+            let same = |item: &&Value| {
+                output_name(item).is_some_and(|output| output.eq_ignore_ascii_case(name))
+            };
+            return self.items.iter().find(same).cloned();
+        }
+        self.position(node)
+    }
+
+    fn position(&self, node: &Value) -> Option<Value> {
         let number = node.get("value")?.get("value")?.as_u64()?;
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
         self.items.get(place).cloned()

@@ -108,6 +108,11 @@ pub(super) fn always(tree: &Value, syntax: &Syntax) -> Option<Refusal> {
     found
 }
 
+/// True if a bare name means the clock rather than a column.
+pub(super) fn is_clock(name: &str) -> bool {
+    CLOCK.contains(&name.to_lowercase().as_str())
+}
+
 fn construct(node: &Value) -> Option<Refusal> {
     let refuse = |what: &str, remedy: &str| Some(Refusal::at(node, what, remedy));
     match text(node, "type") {
@@ -143,7 +148,7 @@ fn construct(node: &Value) -> Option<Refusal> {
 fn function(node: &Value, volatile: &BTreeSet<String>) -> Option<Refusal> {
     let clock = "time enters only as $as_of, with `_next_at` saying when to evaluate again";
     if let Some([name]) = column(node).as_deref()
-        && CLOCK.contains(&name.to_lowercase().as_str())
+        && is_clock(name)
     {
         return Some(Refusal::at(node, format!("{name} reads the clock"), clock));
     }

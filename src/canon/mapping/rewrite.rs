@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::analyse::{AS_OF, DELTA, DRIVER, is_aggregate};
 use super::outputs::Outputs;
 use super::refuse::{Refusal, always};
-use super::scope::relations;
+use super::scope::{mentions, relations};
 use super::syntax::{alias, any, cte_names, is_base_table, list, query, some, text, walk_mut};
 use super::{Mapping, Syntax};
 
@@ -64,6 +64,9 @@ pub(super) fn watch_tree(
     let keys = (1..).zip(key).map(|(n, column)| reference(alias, column, format!("_key_{n}")));
     let items: Vec<Value> = units.chain(keys).collect();
     if let Some(select) = tree.pointer_mut("/statements/0/node") {
+        if let Some(from) = some(select, "from_table").cloned() {
+            set(select, "from_table", narrowed(from, &mapping.driver, alias, &[]));
+        }
         set(select, "select_list", json!(items));
         set(select, "where_clause", Value::Null);
         set(select, "modifiers", json!([]));
@@ -72,6 +75,46 @@ pub(super) fn watch_tree(
         *parameters = json!([]);
     }
     tree
+}
+
+/// The FROM clause as far as it decides which rows of `driver` and `watched` meet: outer joins that
+/// bring in neither are dropped, and those that bring in `watched` become inner, so that the few
+/// changed rows lead the join. `outer`: what stands further up and may use a dropped relation.
+fn narrowed(mut from: Value, driver: &str, watched: &str, outer: &[Value]) -> Value {
+    if text(&from, "type") != "JOIN" {
+        return from;
+    }
+    let (left, right) = (from.get("left").cloned(), from.get("right").cloned());
+    let (Some(left), Some(right)) = (left, right) else { return from };
+    let names = |side: &Value| {
+        let found = relations(side, &BTreeSet::new());
+        found.iter().map(|relation| relation.alias.to_owned()).collect::<Vec<String>>()
+    };
+    let has = |side: &Value, alias: &str| names(side).iter().any(|n| n.eq_ignore_ascii_case(alias));
+    let is_left = text(&from, "join_type") == "LEFT";
+    let used = names(&right).iter().any(|name| outer.iter().any(|part| mentions(part, name)));
+    if is_left && !has(&right, driver) && !has(&right, watched) && !used {
+        return narrowed(left, driver, watched, outer);
+    }
+    let (in_left, in_right) = (has(&left, watched), has(&right, watched));
+    let kind = match text(&from, "join_type") {
+        "LEFT" if in_right => "INNER",
+        "RIGHT" if in_left => "INNER",
+        "OUTER" if in_left => "LEFT",
+        "OUTER" if in_right => "RIGHT",
+        other => other,
+    };
+    let kind = json!(kind);
+    let by_name = !list(&from, "using_columns").is_empty() || text(&from, "ref_type") == "NATURAL";
+    let mut above = outer.to_vec();
+    above.extend(some(&from, "condition").cloned());
+    // A join by name may use any relation.
+    above.extend(by_name.then(|| json!({"class": "COLUMN_REF", "column_names": ["*"]})));
+    let beside = |side: &Value| [above.as_slice(), std::slice::from_ref(side)].concat();
+    set(&mut from, "left", narrowed(left.clone(), driver, watched, &beside(&right)));
+    set(&mut from, "right", narrowed(right, driver, watched, &beside(&left)));
+    set(&mut from, "join_type", kind);
+    from
 }
 
 /// The tree of an `affects` route, its `delta` renamed to [`DELTA`]; true if the commit time of

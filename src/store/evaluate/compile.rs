@@ -63,14 +63,16 @@ pub(super) enum SqlWay {
 }
 
 /// What DuckDB knows about its functions.
-pub(super) struct Functions {
-    aggregates: BTreeSet<String>,
-    volatile: BTreeSet<String>,
+pub(in crate::store) struct Functions {
+    /// Names of aggregates.
+    pub(in crate::store) aggregates: BTreeSet<String>,
+    /// Names of functions that are not decided by their arguments.
+    pub(in crate::store) volatile: BTreeSet<String>,
 }
 
 impl Functions {
     /// Reads the catalog.
-    pub(super) fn read(connection: &Connection) -> Result<Self> {
+    pub(in crate::store) fn read(connection: &Connection) -> Result<Self> {
         let names = |condition: &str| -> duckdb::Result<BTreeSet<String>> {
             let sql = format!(
                 "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE {condition}"
@@ -102,7 +104,7 @@ impl Compiled {
             plan;
         let mut steps = Vec::new();
         for route in routes {
-            let sql = |tree: &Value| unparse(connection, tree, mapping);
+            let sql = |tree: &Value| unparse(connection, tree, &mapping.path);
             let way = match route.way {
                 Way::Driver => SqlWay::Driver,
                 Way::Watch { key, tree, before } => SqlWay::Watch { key, sql: sql(&tree)?, before },
@@ -120,7 +122,7 @@ impl Compiled {
             driver_table: format!("{}.{}", quote(schema), quote(&driver_table)),
             routes: steps,
             tables,
-            body: unparse(connection, &body, mapping)?,
+            body: unparse(connection, &body, &mapping.path)?,
         })
     }
 
@@ -230,18 +232,19 @@ pub(in crate::store) fn parse_select(connection: &Connection, sql: &str) -> Resu
 
 /// The SQL of a tree. DuckDB must read it back as the same tree: a construct it cannot print
 /// faithfully is refused rather than evaluated as something else.
-fn unparse(connection: &Connection, tree: &Value, mapping: &Mapping) -> Result<String> {
+pub(in crate::store) fn unparse(
+    connection: &Connection,
+    tree: &Value,
+    name: &str,
+) -> Result<String> {
     let sql: String = connection
         .query_row("SELECT json_deserialize_sql(CAST(? AS JSON))", [tree.to_string()], |row| {
             row.get(0)
         })
-        .map_err(|error| {
-            failed(format!("{}: could not rewrite the SELECT", mapping.path), &error)
-        })?;
+        .map_err(|error| failed(format!("{name}: could not rewrite the SQL"), &error))?;
     let again = parse_select(connection, &sql)?;
     if without_places(again.get("statements")) != without_places(tree.get("statements")) {
-        let what =
-            format!("{}: the SELECT uses a construct that cannot be rewritten", mapping.path);
+        let what = format!("{name}: the SQL uses a construct that cannot be rewritten");
         return Err(Error::new(ErrorKind::Config, what).hint(
             "write joins with ON, without CROSS JOIN inside parentheses, and without lambdas",
         ));

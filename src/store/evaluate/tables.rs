@@ -14,6 +14,14 @@ use crate::error::Result;
 /// A table's columns: name and type.
 type Columns = Vec<(String, String)>;
 
+/// Conversions between TIMESTAMPTZ and TIMESTAMP follow the session's zone: it must be UTC, or the
+/// same rows would mean other times on another machine.
+pub(in crate::store) fn use_utc(connection: &Connection) -> Result<()> {
+    connection
+        .execute_batch("SET TimeZone = 'UTC'")
+        .map_err(|error| failed("could not set the store's time zone to UTC".to_owned(), &error))
+}
+
 /// Makes the schemas and `ops.parked`.
 pub(super) fn create_base(connection: &Connection) -> Result<()> {
     connection
