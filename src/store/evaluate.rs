@@ -294,13 +294,13 @@ impl Evaluator {
         let mut parts = Vec::new();
         for number in self.numbers(|_, _| true) {
             if let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) {
-                parts.push(format!("SELECT min(_next_at) AS at FROM {}", mapping.contrib()));
+                parts.push(format!("SELECT min(_next_at) AS due FROM {}", mapping.contrib()));
             }
         }
         if parts.is_empty() {
             return Ok(None);
         }
-        let sql = format!("SELECT epoch_us(min(at)) FROM ({})", parts.join(" UNION ALL "));
+        let sql = format!("SELECT epoch_us(min(due)) FROM ({})", parts.join(" UNION ALL "));
         read::number(connection, &sql, "could not find when the next unit is due")
     }
 

@@ -99,7 +99,7 @@ fn unknown_column(item: &Value, entity: &Entity) -> Option<String> {
         };
         match names.as_slice() {
             [] => {}
-            [name] if known(name) || super::refuse::is_clock(name) => {}
+            [name] if known(name) || super::refuse::is_bare_function(name) => {}
             _ => {
                 unknown.get_or_insert(names.join("."));
             }

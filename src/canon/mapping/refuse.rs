@@ -108,9 +108,10 @@ pub(super) fn always(tree: &Value, syntax: &Syntax) -> Option<Refusal> {
     found
 }
 
-/// True if a bare name means the clock rather than a column.
-pub(super) fn is_clock(name: &str) -> bool {
-    CLOCK.contains(&name.to_lowercase().as_str())
+/// True if a bare name calls a function: SQL spells some without parentheses.
+pub(super) fn is_bare_function(name: &str) -> bool {
+    let name = name.to_lowercase();
+    CLOCK.contains(&name.as_str()) || SESSION.contains(&name.as_str())
 }
 
 fn construct(node: &Value) -> Option<Refusal> {
@@ -148,9 +149,10 @@ fn construct(node: &Value) -> Option<Refusal> {
 fn function(node: &Value, volatile: &BTreeSet<String>) -> Option<Refusal> {
     let clock = "time enters only as $as_of, with `_next_at` saying when to evaluate again";
     if let Some([name]) = column(node).as_deref()
-        && is_clock(name)
+        && is_bare_function(name)
     {
-        return Some(Refusal::at(node, format!("{name} reads the clock"), clock));
+        let what = format!("{name} reads the clock or the session");
+        return Some(Refusal::at(node, what, clock));
     }
     if text(node, "class") == "PARAMETER" && text(node, "identifier") != "as_of" {
         let what = format!("unknown parameter ${}", text(node, "identifier"));
