@@ -5,9 +5,12 @@
 //! DuckDB: the store hands it the tree and runs the result.
 
 mod analyse;
+mod expression;
 mod header;
 mod load;
+mod outputs;
 mod refuse;
+mod rewrite;
 mod scope;
 mod set;
 mod syntax;
@@ -16,7 +19,9 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 
-pub use analyse::{Plan, Route, analyse};
+pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, analyse};
+pub use expression::{expression, expressions};
+pub(crate) use load::fixture;
 pub use set::{Contribution, MappingSet};
 pub use syntax::Syntax;
 
