@@ -93,11 +93,13 @@ async fn transaction(conn: &mut Conn, plan: &Plan) -> Result<Outcome, mysql_asyn
 async fn run(conn: &mut Conn, script: &str) -> Result<u64, mysql_async::Error> {
     let mut result = conn.query_iter(script).await?;
     let mut rows = 0;
-    while !result.is_empty() {
+    loop {
         rows += result.affected_rows();
+        if result.is_empty() {
+            return Ok(rows);
+        }
         result.collect::<mysql_async::Row>().await?;
     }
-    Ok(rows)
 }
 
 fn values(inputs: &Inputs) -> Params {
@@ -110,7 +112,8 @@ fn values(inputs: &Inputs) -> Params {
         Value::from(inputs.unit),
         Value::from(&inputs.note),
         Value::from(inputs.number),
-        Value::from(inputs.days),
+        // Signed: the scripts subtract, and an unsigned difference below zero is an error there.
+        Value::from(i64::from(inputs.days)),
         Value::from(inputs.money_text()),
     ])
 }

@@ -101,7 +101,11 @@ impl Plan {
             true => random.random_range(1..=4),
             false => 0,
         };
-        let more = (0..more).map(|_| pick(random, in_erp_only)).collect();
+        let mut more: Vec<_> = (0..more).map(|_| pick(random, in_erp_only)).collect();
+        // The inputs are drawn once: nothing could be made twice from them.
+        more.sort_unstable_by_key(|activity| activity.name);
+        more.dedup();
+        more.retain(|activity| *activity != first);
         let ending = match random.random_range(0..100) < ROLLED_BACK {
             true => Ending::Rollback,
             false => Ending::Commit,
