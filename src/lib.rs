@@ -3,6 +3,7 @@
 pub mod canon;
 pub mod change;
 pub mod config;
+pub mod deliver;
 pub mod demo;
 pub mod error;
 pub mod failpoint;
