@@ -142,6 +142,10 @@ impl World {
         for entity in TAKEN.iter().filter(|entity| !baselines.contains(entity)) {
             model.account.baselines.insert((*entity).to_owned(), BaselineState::Done);
         }
+        // The target was in use before: a delete must remove what no baseline row will touch.
+        for event in events.iter().filter(|event| TAKEN.contains(&event.entity.as_str())) {
+            model.rows.insert((event.entity.clone(), event.key.clone()), "before".to_owned());
+        }
         let standing = standing(&model);
         let limits = Limits { apply_events: 4, parked_events_max: 6, ..Limits::default() };
         Self { model, standing, events, limits }
@@ -367,6 +371,23 @@ fn a_run_out_of_order_is_a_bug_and_not_delivered() {
     let events = vec![event(12, "entry", "a"), event(11, "entry", "b")];
     let error = plan(&ready(vec![]), events, &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Bug);
+}
+
+#[test]
+fn a_key_is_tried_again_with_all_of_its_events_or_not() {
+    let hole = |sequence| Hole { sequence, entity: "entry".to_owned(), key: "a".to_owned() };
+    let standing = ready(vec![hole(3), hole(5), hole(0)]);
+    let events = |sequences: &[u64]| -> Vec<Event> {
+        sequences.iter().map(|sequence| event(*sequence, "entry", "a")).collect()
+    };
+    for half in [&[3][..], &[5], &[]] {
+        assert_eq!(retry(&standing, events(half)), []);
+    }
+    // An event that is not parked brings nothing.
+    let drafts = retry(&standing, events(&[3, 4, 5, 6]));
+    assert_eq!(drafts.len(), 1);
+    assert_eq!(drafts[0].sequences, [0, 3, 5]);
+    assert_eq!(drafts[0].row.as_ref().unwrap()["state"], 5);
 }
 
 #[test]
