@@ -258,7 +258,9 @@ impl World {
         loop {
             let before = self.standing.clone();
             while self.standing.parked_count() > 0 {
+                let parked = self.standing.parked_count();
                 self.retry(0, true);
+                assert!(self.standing.parked_count() < parked, "a retry that settles nothing");
             }
             for entity in TAKEN {
                 self.chunk(entity, 2, true);
