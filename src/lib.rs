@@ -7,6 +7,7 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod conform;
+pub mod deliver;
 pub mod demo;
 pub mod error;
 pub mod failpoint;

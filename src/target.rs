@@ -83,6 +83,19 @@ pub struct Apply {
     pub baseline: Option<(String, BaselineState)>,
 }
 
+impl Apply {
+    /// The holes that a row of this apply leaves if it is refused. A baseline row stands for its
+    /// key as a whole: what was parked of the key is closed, and the row alone is open.
+    #[must_use]
+    pub fn holes_of(&self, row: &TargetRow) -> Vec<Hole> {
+        let hole = |sequence| Hole { sequence, entity: row.entity.clone(), key: row.key.clone() };
+        if self.baseline.is_some() || row.sequences.is_empty() {
+            return vec![hole(Hole::BASELINE)];
+        }
+        row.sequences.iter().copied().map(hole).collect()
+    }
+}
+
 /// What became of an [`Apply`]. The transaction is committed; the cursor has moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {

@@ -221,14 +221,11 @@ fn settled(apply: &Apply, failed: &[Failed<'_>]) -> (Vec<Hole>, Vec<Hole>) {
     let refused: HashSet<(&str, &str)> =
         failed.iter().map(|failed| (failed.row.entity.as_str(), failed.row.key.as_str())).collect();
     for row in &apply.rows {
-        let hole =
-            |sequence: u64| Hole { sequence, entity: row.entity.clone(), key: row.key.clone() };
-        if !refused.contains(&(row.entity.as_str(), row.key.as_str())) {
-            closed.extend(row.sequences.iter().filter(|s| !is_new(s)).copied().map(hole));
-        } else if row.sequences.is_empty() {
-            opened.push(hole(Hole::BASELINE));
-        } else {
-            opened.extend(row.sequences.iter().copied().map(hole));
+        let hole = |sequence| Hole { sequence, entity: row.entity.clone(), key: row.key.clone() };
+        // Refused or not: closing proves that they are holes.
+        closed.extend(row.sequences.iter().filter(|s| !is_new(s)).copied().map(hole));
+        if refused.contains(&(row.entity.as_str(), row.key.as_str())) {
+            opened.extend(apply.holes_of(row));
         }
     }
     (opened, closed)

@@ -1,0 +1,4 @@
+//! Delivery: outbox → target → settle, one loop per target.
+
+pub mod plan;
+pub mod retry;
