@@ -7,8 +7,8 @@ use super::key;
 use super::settings::Server;
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
-use crate::source::finding::Severity;
+use crate::finding::Finding;
+use crate::finding::Severity;
 
 /// The chosen tables and what was found out about them.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use mysql_async::prelude::Queryable;
 use super::session::{Address, named_values};
 use crate::change::position::{Gtid, parse_gtids};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Finding;
+use crate::finding::Finding;
 
 /// A log that is kept for less than this many seconds may be gone before an outage ends.
 const EXPIRE_SECS_MIN: u64 = 2 * 86_400;
@@ -211,7 +211,7 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::finding::Severity;
+    use crate::finding::Severity;
 
     fn server(settings: &[(&str, &str)], grants: &[&str]) -> Server {
         Server {
