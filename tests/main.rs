@@ -5,6 +5,7 @@ mod postgres_source;
 mod postgres_target;
 mod cli;
 mod docs;
+mod mariadb_source;
 mod servers;
 mod spine;
 mod support;

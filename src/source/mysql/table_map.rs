@@ -97,6 +97,7 @@ impl RawType {
         Some(Self { number: real, a, b })
     }
 
+    /// MariaDB counts YEAR among the columns that have a sign.
     fn is_numeric(self) -> bool {
         matches!(self.number, 1..=5 | 8 | 9 | 13 | 246)
     }
@@ -105,8 +106,9 @@ impl RawType {
         matches!(self.number, 247 | 248)
     }
 
+    /// MariaDB counts geometry among the columns that have a character set.
     fn is_character(self) -> bool {
-        matches!(self.number, 15 | 140 | 141 | 249..=254)
+        matches!(self.number, 15 | 140 | 141 | 249..=255)
     }
 
     fn codec(self, unsigned: bool, charset: Option<Charset>, values: Vec<Vec<u8>>) -> Codec {

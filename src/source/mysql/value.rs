@@ -145,7 +145,7 @@ pub(super) fn write_inet6(bytes: [u8; 16], out: &mut Vec<u8>) {
     }
 }
 
-/// The first of the longest runs of at least two zero groups; a length of 0 if there is none.
+/// The first of the longest runs of zero groups; a length of 0 if there is none.
 fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
     let mut best = (0, 0);
     let mut begin = 0;
@@ -156,7 +156,7 @@ fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
             best = (begin, place + 1 - begin);
         }
     }
-    if best.1 >= 2 { best } else { (0, 0) }
+    best
 }
 
 /// Splits seconds since 1970 into UTC date and time. Zero is the zero timestamp.
