@@ -1,11 +1,11 @@
 //! All integration tests in one binary: linked once, and sharing the servers they need.
 
-mod demo_generator;
-mod postgres_source;
-mod postgres_target;
 mod cli;
+mod demo_generator;
 mod docs;
 mod mariadb_source;
+mod postgres_source;
+mod postgres_target;
 mod servers;
 mod spine;
 mod support;
