@@ -52,7 +52,8 @@ pub(crate) fn store_rows(
 
 async fn source_rows(client: &tokio_postgres::Client, table: &str) -> Vec<Vec<Option<String>>> {
     let mut rows = Vec::new();
-    for message in client.simple_query(&ROWS.replace("{t}", table)).await.unwrap() {
+    for message in client.simple_query(&ROWS.replace("{t}", &format!("\"{table}\""))).await.unwrap()
+    {
         if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
             let cells = (0..row.len()).map(|at| row.get(at).map(ToOwned::to_owned));
             rows.push(cells.collect());

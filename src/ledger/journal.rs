@@ -50,11 +50,6 @@ impl Journal {
         let mut newest: Option<Segment> = None;
         for path in segment_paths(folder)? {
             let segment = Segment::open(path)?;
-            if !segment.is_whole()? {
-                // A crash while the next segment was made: it holds nothing yet.
-                remove(segment.path())?;
-                continue;
-            }
             last_seq = last_seq.max(segment.last_seq()?.unwrap_or(0));
             newest = Some(segment);
         }
@@ -344,7 +339,7 @@ fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     for suffix in ["-wal", "-shm", ""] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

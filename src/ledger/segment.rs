@@ -142,25 +142,34 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// Makes a segment under another name first, so that nobody ever sees half of one.
     pub(super) fn create(path: PathBuf, carried_from: Option<&Segment>) -> Result<Self> {
-        let segment = Self { connection: sqlite::open(&path)?, path };
+        let making = path.with_extension("making");
+        super::journal::remove(&making)?;
+        let segment = Self { connection: sqlite::open_whole(&making)?, path: making.clone() };
         let schema = include_str!("../../sql/ledger/segment.sql");
-        let Some(previous) = carried_from else {
-            segment.write(|c| c.execute_batch(schema))?;
-            return Ok(segment);
-        };
-        let previous = previous.path.to_string_lossy().into_owned();
-        let what = || format!("could not carry over from {previous}");
-        let attach = segment.connection.execute("ATTACH ?1 AS previous", [&previous]);
-        attach.context(ErrorKind::Ledger, what)?;
-        // Schema and contents in one transaction: a crash leaves an empty file or a whole one.
-        let carry_over = include_str!("../../sql/ledger/carry_over.sql");
-        segment.write(|c| {
-            c.execute_batch(schema)?;
-            c.execute_batch(carry_over)
-        })?;
-        segment.connection.execute("DETACH previous", []).context(ErrorKind::Ledger, what)?;
-        Ok(segment)
+        match carried_from {
+            None => segment.write(|c| c.execute_batch(schema))?,
+            Some(previous) => {
+                let previous = previous.path.to_string_lossy().into_owned();
+                let what = || format!("could not carry over from {previous}");
+                let attach = segment.connection.execute("ATTACH ?1 AS previous", [&previous]);
+                attach.context(ErrorKind::Ledger, what)?;
+                let carry_over = include_str!("../../sql/ledger/carry_over.sql");
+                segment.write(|c| {
+                    c.execute_batch(schema)?;
+                    c.execute_batch(carry_over)
+                })?;
+                segment
+                    .connection
+                    .execute("DETACH previous", [])
+                    .context(ErrorKind::Ledger, what)?;
+            }
+        }
+        drop(segment);
+        std::fs::rename(&making, &path)
+            .context(ErrorKind::Ledger, || format!("could not make {}", path.display()))?;
+        Self::open(path)
     }
 
     pub(super) fn open(path: PathBuf) -> Result<Self> {
@@ -173,18 +182,6 @@ impl Segment {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// True once `create` got as far as its schema: a crash in between leaves an empty file.
-    pub(super) fn is_whole(&self) -> Result<bool> {
-        self.read("segment", |c| {
-            c.query_row(
-                "SELECT count(*) FROM sqlite_master WHERE name = 'copy_progress'",
-                [],
-                |row| row.get::<_, i64>(0),
-            )
-        })
-        .map(|count| count == 1)
     }
 
     /// Writes an entry and everything that must agree with it in one durable transaction.

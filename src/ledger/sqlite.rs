@@ -23,6 +23,16 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a file that is to be renamed: all of it in one file, no write-ahead log beside it.
+pub(super) fn open_whole(path: &Path) -> Result<Connection> {
+    let what = || format!("could not open {}", path.display());
+    let connection = Connection::open(path).context(ErrorKind::Ledger, what)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;")
+        .context(ErrorKind::Ledger, what)?;
+    Ok(connection)
+}
+
 /// Opens an existing file for reading.
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let what = || format!("could not open {} for reading", path.display());
