@@ -11,6 +11,7 @@
 //!               routes on the old state                               by owner → canon, history
 //! ```
 
+pub mod canonical;
 mod compile;
 mod contribute;
 mod merge;

@@ -109,3 +109,23 @@ fn column<A: 'static>(batch: &RecordBatch, place: usize) -> Result<&A> {
         Error::new(ErrorKind::Bug, format!("result column {place} has another type"))
     })
 }
+
+/// Canonical rows with their keys, from key text and cells as text.
+pub(super) fn rows(
+    connection: &Connection,
+    sql: &str,
+    entity: &Entity,
+) -> Result<Vec<(String, Row)>> {
+    let what = format!("could not read rows of {}", entity.name);
+    let mut rows = Vec::new();
+    for batch in batches(connection, sql, &what)? {
+        let keys = text(&batch, 0)?;
+        let width = entity.attributes.len();
+        let cells: Vec<&StringArray> =
+            (1..=width).map(|place| text(&batch, place)).collect::<Result<_>>()?;
+        for place in 0..batch.num_rows() {
+            rows.push((keys.value(place).to_owned(), row(entity, &cells, place)));
+        }
+    }
+    Ok(rows)
+}
