@@ -39,7 +39,6 @@ fn the_fuzz_finds_planted_mistakes() {
         let folder = pack(&[(entity, &broken)]);
         let options = Options { batches: 150, seed: 7 };
         let report = run(Some(folder.path()), "own", options).unwrap();
-        eprintln!("{entity} {report:?}");
         let failure = report.failure.clone().unwrap_or_else(|| panic!("{entity}: not found"));
         assert_eq!((failure.seed, failure.batch), (7, report.batches));
         assert!(failure.table.contains(entity) && !failure.keys.is_empty(), "{failure:?}");
