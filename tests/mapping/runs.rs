@@ -83,7 +83,7 @@ fn a_mapping_that_fails_parks_its_entity_only_and_comes_back() {
     bench.evaluator.park(&bench.connection, parked.clone()).unwrap();
     // The same batch again, without it.
     assert_eq!(bench.batch(&[]), ["-badge B1"]);
-    assert_eq!(bench.evaluator.parked(), [parked.clone()]);
+    assert_eq!(bench.evaluator.parked(), std::slice::from_ref(&parked));
     assert_eq!(bench.batch(&["UPDATE erp_next.cost SET amount = '51' WHERE id = 1"]), NONE);
     // It survives a restart, and a person lets it in again.
     let set = super::bench::set(folder.path(), &[("erp", "own", TABLES)], &[]);
