@@ -40,7 +40,6 @@ fn the_fuzz_finds_planted_mistakes() {
         let options = Options { batches: 100, seed: 7 };
         let report = run(Some(folder.path()), "own", options).unwrap();
         let failure = report.failure.clone().unwrap_or_else(|| panic!("{entity}: not found"));
-        println!("{entity}: found in batch {}", failure.batch);
         assert_eq!((failure.seed, failure.batch), (7, report.batches));
         assert!(failure.table.contains(entity) && !failure.keys.is_empty(), "{failure:?}");
         assert!(failure.changes.len() > 1, "{failure:?}");
