@@ -50,7 +50,7 @@ fn each_attribute_is_its_owners_and_the_default_owner_decides_about_the_row() {
     assert_eq!(found, ["~worker A cost_rate=55.00"]);
     // Both in one batch, and a contribution that finds its owner's row.
     let found = bench.batch(&[
-        "UPDATE hr_next.party SET code = 'X', name = 'Xenia' WHERE id = 4",
+        "UPDATE hr_next.party SET code = 'X', name = 'Xenia' WHERE id = 14",
         "UPDATE erp_next.staff SET rate = 11 WHERE id = 9",
     ]);
     assert_eq!(found, ["+worker X", "-worker D"]);

@@ -156,9 +156,9 @@ CREATE TABLE item (
 );
 CREATE TABLE project (id INTEGER PRIMARY KEY, code VARCHAR NOT NULL, name VARCHAR);
 CREATE TABLE membership (project_id INTEGER, employee INTEGER, PRIMARY KEY (project_id, employee));
-INSERT INTO party VALUES (1, 'A', 'Ann'), (2, 'B', 'Bob'), (3, 'C', 'Cid'), (4, 'D', 'Dee');
+INSERT INTO party VALUES (11, 'A', 'Ann'), (12, 'B', 'Bob'), (13, 'C', 'Cid'), (14, 'D', 'Dee');
 INSERT INTO employee VALUES
-    (1, 1, NULL, NULL), (2, 2, 1, '2026-04-05'), (3, 3, 1, '2026-01-05'), (4, 4, 2, NULL);
+    (1, 11, NULL, NULL), (2, 12, 1, '2026-04-05'), (3, 13, 1, '2026-01-05'), (4, 14, 2, NULL);
 INSERT INTO cost VALUES
     (1, 1, '2026-01-01', '50'), (2, 1, '2026-06-01', '60.50'), (3, 2, '2026-01-01', '40');
 INSERT INTO blocked VALUES (1, 3);

@@ -170,7 +170,7 @@ fn time_without_a_way_back() {
         "FROM employee e JOIN party q ON e.end_date > $as_of\n",
         &["`q` has no route"],
     );
-    let hidden = format!("{}WHERE e.end_date > $as_of OR e.end_date IS NULL\n", WORKER);
+    let hidden = format!("{WORKER}WHERE e.end_date > $as_of OR e.end_date IS NULL\n");
     let error = judge(&hidden).unwrap_err();
     assert!(error.contains("$as_of in where clause") && error.contains("column"), "{error}");
 }

@@ -13,10 +13,10 @@ const NONE: [&str; 0] = [];
 #[test]
 fn the_fuzz_finds_incremental_equal_to_full() {
     let folder = pack(&MAPPINGS);
-    for seed in 1..=3 {
-        let report = run(Some(folder.path()), "own", Options { batches: 70, seed }).unwrap();
+    for seed in 1..=2 {
+        let report = run(Some(folder.path()), "own", Options { batches: 60, seed }).unwrap();
         assert!(report.is_fine(), "{report:#?}");
-        assert_eq!((report.batches, report.rows["worker"]), (70, 4));
+        assert_eq!((report.batches, report.rows["worker"]), (60, 4));
         assert!(report.differences > 100, "the fuzz changes too little: {}", report.differences);
     }
 }
@@ -37,9 +37,8 @@ fn the_fuzz_finds_planted_mistakes() {
         let broken = mapping.replace(right, wrong);
         assert_ne!(broken, mapping);
         let folder = pack(&[(entity, &broken)]);
-        let options = Options { batches: 150, seed: 7 };
+        let options = Options { batches: 100, seed: 7 };
         let report = run(Some(folder.path()), "own", options).unwrap();
-        eprintln!("{entity} {report:?}");
         let failure = report.failure.clone().unwrap_or_else(|| panic!("{entity}: not found"));
         assert_eq!((failure.seed, failure.batch), (7, report.batches));
         assert!(failure.table.contains(entity) && !failure.keys.is_empty(), "{failure:?}");
@@ -84,7 +83,7 @@ fn a_mapping_that_fails_parks_its_entity_only_and_comes_back() {
     bench.evaluator.park(&bench.connection, parked.clone()).unwrap();
     // The same batch again, without it.
     assert_eq!(bench.batch(&[]), ["-badge B1"]);
-    assert_eq!(bench.evaluator.parked(), [parked.clone()]);
+    assert_eq!(bench.evaluator.parked(), std::slice::from_ref(&parked));
     assert_eq!(bench.batch(&["UPDATE erp_next.cost SET amount = '51' WHERE id = 1"]), NONE);
     // It survives a restart, and a person lets it in again.
     let set = super::bench::set(folder.path(), &[("erp", "own", TABLES)], &[]);

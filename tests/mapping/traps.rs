@@ -25,7 +25,7 @@ fn a_rate_that_is_inserted_closes_the_one_before_it() {
         ]
     );
     // The key of a whole history changes because a joined row does.
-    let found = bench.batch(&["UPDATE erp_next.party SET code = 'A2' WHERE id = 1"]);
+    let found = bench.batch(&["UPDATE erp_next.party SET code = 'A2' WHERE id = 11"]);
     assert_eq!(found.len(), 4, "{found:?}");
 }
 
@@ -33,14 +33,14 @@ fn a_rate_that_is_inserted_closes_the_one_before_it() {
 fn the_right_side_of_an_outer_join_touches_only_its_rows() {
     let folder = pack(&[("worker", WORKER)]);
     let mut bench = erp(folder.path());
-    let found = bench.batch(&["UPDATE erp_next.party SET name = 'Bert' WHERE id = 2"]);
+    let found = bench.batch(&["UPDATE erp_next.party SET name = 'Bert' WHERE id = 12"]);
     assert_eq!(found, ["~worker B full_name=Bert"]);
     // A manager who was not there appears, and goes again.
     let found = bench.batch(&["UPDATE erp_next.employee SET supervisor = 77 WHERE id = 4"]);
     assert_eq!(found, ["~worker D manager_no=null"]);
     let found = bench.batch(&[
-        "INSERT INTO erp_next.party VALUES (77, 'M', 'Mia')",
-        "INSERT INTO erp_next.employee VALUES (77, 77, NULL, NULL)",
+        "INSERT INTO erp_next.party VALUES (177, 'M', 'Mia')",
+        "INSERT INTO erp_next.employee VALUES (77, 177, NULL, NULL)",
     ]);
     assert_eq!(found, ["~worker D manager_no=M", "+worker M"]);
     let found = bench.batch(&["DELETE FROM erp_next.employee WHERE id = 77"]);
@@ -51,7 +51,7 @@ fn the_right_side_of_an_outer_join_touches_only_its_rows() {
 fn the_two_roles_of_a_self_join_are_both_followed() {
     let folder = pack(&[("worker", WORKER)]);
     let mut bench = erp(folder.path());
-    let found = bench.batch(&["UPDATE erp_next.party SET code = 'A2' WHERE id = 1"]);
+    let found = bench.batch(&["UPDATE erp_next.party SET code = 'A2' WHERE id = 11"]);
     assert_eq!(
         found,
         ["+worker A2", "~worker B manager_no=A2", "~worker C manager_no=A2", "-worker A"]
@@ -107,7 +107,7 @@ fn approval_of_the_parent_fans_out_to_its_children() {
     let found = bench.batch(&[
         "UPDATE erp_next.item SET sheet = 2 WHERE id = 5",
         "DELETE FROM erp_next.sheet WHERE id = 1",
-        "UPDATE erp_next.party SET code = 'B2' WHERE id = 2",
+        "UPDATE erp_next.party SET code = 'B2' WHERE id = 12",
     ]);
     assert_eq!(
         found,
@@ -141,13 +141,13 @@ fn coming_and_going_within_a_batch_leaves_only_the_end() {
     let folder = pack(&[("worker", WORKER)]);
     let mut bench = erp(folder.path());
     let found = bench.batch(&[
-        "INSERT INTO erp_next.employee VALUES (9, 4, NULL, NULL)",
+        "INSERT INTO erp_next.employee VALUES (9, 14, NULL, NULL)",
         "DELETE FROM erp_next.employee WHERE id IN (4, 9)",
-        "INSERT INTO erp_next.employee VALUES (9, 4, 1, NULL)",
+        "INSERT INTO erp_next.employee VALUES (9, 14, 1, NULL)",
     ]);
     assert_eq!(found, ["~worker D manager_no=A"]);
     let found = bench.batch(&[
-        "INSERT INTO erp_next.employee VALUES (10, 4, NULL, NULL)",
+        "INSERT INTO erp_next.employee VALUES (10, 14, NULL, NULL)",
         "DELETE FROM erp_next.employee WHERE id = 10",
     ]);
     assert_eq!(found, NONE);
@@ -158,7 +158,7 @@ fn two_rows_that_claim_a_key_are_a_conflict_and_the_first_counts() {
     let folder = pack(&[("worker", WORKER)]);
     let mut bench = erp(folder.path());
     let evaluated =
-        bench.try_batch(&["UPDATE erp_next.party SET code = 'B' WHERE id = 1"]).unwrap();
+        bench.try_batch(&["UPDATE erp_next.party SET code = 'B' WHERE id = 11"]).unwrap();
     let conflict = Conflict { entity: "worker".into(), source: "erp".into(), key: "B".into() };
     assert_eq!(evaluated.conflicts, [conflict]);
     // Employee 1 comes before employee 2.
@@ -169,7 +169,7 @@ fn two_rows_that_claim_a_key_are_a_conflict_and_the_first_counts() {
     assert!(found.iter().any(|line| line.starts_with("~worker B full_name=Bob")), "{found:?}");
     assert_eq!(bench.rows("FROM ops.conflict"), NONE);
     // Without a key a row is no contribution, but it is not hidden either.
-    let found = bench.batch(&["UPDATE erp_next.party SET code = NULL WHERE id = 4"]);
+    let found = bench.batch(&["UPDATE erp_next.party SET code = NULL WHERE id = 14"]);
     assert_eq!(found, ["-worker D"]);
     assert_eq!(bench.rows("FROM ops.conflict"), ["worker erp - 1"]);
 }
@@ -185,7 +185,7 @@ fn all_mappings_together_go_in_delivery_order_and_twice_the_same() {
             bench
                 .try_batch(&[
                     "DELETE FROM erp_next.employee WHERE id = 2",
-                    "INSERT INTO erp_next.employee VALUES (5, 2, 1, NULL)",
+                    "INSERT INTO erp_next.employee VALUES (5, 12, 1, NULL)",
                     "UPDATE erp_next.cost SET employee = 5 WHERE id = 3",
                 ])
                 .unwrap(),
@@ -213,7 +213,7 @@ fn commit_times_follow_the_rows_and_history_closes_validity() {
     let mut bench = erp(folder.path());
     bench.as_of += DAY;
     let evaluated =
-        bench.try_batch(&["UPDATE erp_next.party SET name = 'Bert' WHERE id = 2"]).unwrap();
+        bench.try_batch(&["UPDATE erp_next.party SET name = 'Bert' WHERE id = 12"]).unwrap();
     assert_eq!(evaluated.differences[0].time_micros, START + DAY - 1_000);
     bench.as_of += DAY;
     bench.batch(&["DELETE FROM erp_next.employee WHERE id = 2"]);

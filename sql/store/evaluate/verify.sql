@@ -1,8 +1,10 @@
 -- Units whose stored contributions differ from a full evaluation, as text; at most ten.
-WITH full_ AS MATERIALIZED ({select}),
-moved AS (
-    (SELECT {columns} FROM full_ EXCEPT ALL SELECT {columns} FROM {contrib})
-    UNION ALL
-    (SELECT {columns} FROM {contrib} EXCEPT ALL SELECT {columns} FROM full_)
+SELECT DISTINCT concat_ws('|', {units}) FROM (
+    SELECT {columns} FROM (
+        SELECT {columns}, 1 AS _sign FROM ({select})
+        UNION ALL
+        SELECT {columns}, -1 FROM {contrib}
+    )
+    GROUP BY {columns} HAVING sum(_sign) <> 0
 )
-SELECT DISTINCT concat_ws('|', {units}) FROM moved ORDER BY ALL LIMIT 10
+ORDER BY ALL LIMIT 10

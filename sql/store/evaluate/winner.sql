@@ -3,6 +3,6 @@
 {name} AS (
     SELECT {columns} FROM (
         SELECT {contributed}, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) AS _place
-        FROM {contrib} AS c SEMI JOIN keys ON {on_keys}
+        FROM {contrib} AS c SEMI JOIN {keys_table} AS keys ON {on_keys}
     ) WHERE _place = 1
 )

@@ -25,7 +25,7 @@ impl Refusal {
     }
 }
 
-/// Functions of the clock. Most are known to be volatile from the catalog; these are not.
+/// Functions of the clock that SQL also spells without parentheses.
 const CLOCK: [&str; 8] = [
     "ago",
     "current_date",
@@ -36,6 +36,9 @@ const CLOCK: [&str; 8] = [
     "localtime",
     "localtimestamp",
 ];
+/// Functions of the clock that are always written with parentheses.
+const CLOCK_CALLS: [&str; 5] =
+    ["get_current_time", "get_current_timestamp", "now", "today", "transaction_timestamp"];
 /// Names that read the session, the server or a random source, and are macros in the catalog.
 const SESSION: [&str; 12] = [
     "current_catalog",
@@ -162,7 +165,8 @@ fn function(node: &Value, volatile: &BTreeSet<String>) -> Option<Refusal> {
         return None;
     }
     let name = text(node, "function_name").to_lowercase();
-    if CLOCK.contains(&name.as_str()) || name == "age" && list(node, "children").len() < 2 {
+    let reads_clock = CLOCK.contains(&name.as_str()) || CLOCK_CALLS.contains(&name.as_str());
+    if reads_clock || name == "age" && list(node, "children").len() < 2 {
         return Some(Refusal::at(node, format!("{name}() reads the clock"), clock));
     }
     if SESSION.contains(&name.as_str()) || name.starts_with("pg_") || volatile.contains(&name) {

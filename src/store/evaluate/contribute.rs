@@ -41,7 +41,8 @@ impl Contribute<'_> {
     /// Evaluates and writes the contributions; notes the canonical keys that moved. Gives how many
     /// rows moved.
     pub(super) fn run(&self) -> Result<usize> {
-        let nulls = self.scope == Scope::Touched && self.touches_nulls()?;
+        // Joins on `=` reach the scan as filters, joins that find NULL do not.
+        let nulls = self.scope == Scope::All || self.touches_nulls()?;
         let driver = match self.scope {
             Scope::All => self.mapping.driver_table.clone(),
             Scope::Touched => self.filtered_driver(nulls),
@@ -66,7 +67,7 @@ impl Contribute<'_> {
         );
         let count = self.execute(&sql, "compare the contributions of")?;
         if count > 0 {
-            self.write(&fresh, &moved, &columns)?;
+            self.write(&fresh, &moved, &columns, nulls)?;
             self.note_keys(&moved, nulls)?;
         }
         Ok(count)
@@ -138,11 +139,11 @@ impl Contribute<'_> {
     }
 
     /// Units with any moved row are written anew as a whole.
-    fn write(&self, fresh: &str, moved: &str, columns: &str) -> Result<()> {
+    fn write(&self, fresh: &str, moved: &str, columns: &str, nulls: bool) -> Result<()> {
         let units = self.unit_columns();
         let names = list("", &units);
         let contrib = self.mapping.contrib();
-        let on = |alias: &str| equal(&pairs(&format!("{alias}."), "m.", &units), true);
+        let on = |alias: &str| equal(&pairs(&format!("{alias}."), "m.", &units), nulls);
         let delete = format!(
             "DELETE FROM {contrib} AS c USING (SELECT DISTINCT {names} FROM {moved}) AS m WHERE {}",
             on("c")

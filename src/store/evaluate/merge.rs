@@ -114,11 +114,11 @@ impl Merge {
         let key = &self.entity.key;
         let others: Vec<&&Compiled> =
             mappings.iter().filter(|mapping| mapping.source != default.source).collect();
-        let mut winners = vec![winner("w", default, key)];
+        let mut winners = vec![self.winner("w", default)];
         let mut sources = "w".to_owned();
         for (number, other) in others.iter().enumerate() {
             let name = format!("w{number}");
-            winners.push(winner(&name, other, key));
+            winners.push(self.winner(&name, other));
             let on = equal(&pairs("w.", &format!("{name}."), key), false);
             sources.push_str(&format!(" LEFT JOIN {name} ON {on}"));
         }
@@ -219,24 +219,25 @@ impl Merge {
         );
         [(delete, "remove old rows of"), (insert, "write"), (history, "append to the history of")]
     }
-}
 
-fn winner(name: &str, mapping: &Compiled, key: &[String]) -> String {
-    let columns = &mapping.attributes;
-    // Units first: they are what people know a row by; the rest only breaks ties.
-    let mut order: Vec<String> = mapping.units.iter().map(unit_column).collect();
-    order.extend(mapping.provenance.iter().flat_map(provenance_columns));
-    order.extend(columns.iter().cloned());
-    fill(
-        include_str!("../../../sql/store/evaluate/winner.sql"),
-        &[
-            ("name", name),
-            ("columns", &list("", columns)),
-            ("contributed", &list("c.", columns)),
-            ("keys", &list("c.", key)),
-            ("order", &list("c.", order)),
-            ("contrib", &mapping.contrib()),
-            ("on_keys", &equal(&pairs("c.", "keys.", key), false)),
-        ],
-    )
+    fn winner(&self, name: &str, mapping: &Compiled) -> String {
+        let (columns, key) = (&mapping.attributes, &self.entity.key);
+        // Units first: they are what people know a row by; the rest only breaks ties.
+        let mut order: Vec<String> = mapping.units.iter().map(unit_column).collect();
+        order.extend(mapping.provenance.iter().flat_map(provenance_columns));
+        order.extend(columns.iter().cloned());
+        fill(
+            include_str!("../../../sql/store/evaluate/winner.sql"),
+            &[
+                ("name", name),
+                ("columns", &list("", columns)),
+                ("contributed", &list("c.", columns)),
+                ("keys_table", &temp("keys", self.number)),
+                ("keys", &list("c.", key)),
+                ("order", &list("c.", order)),
+                ("contrib", &mapping.contrib()),
+                ("on_keys", &equal(&pairs("c.", "keys.", key), false)),
+            ],
+        )
+    }
 }

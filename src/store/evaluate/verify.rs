@@ -5,6 +5,7 @@
 use duckdb::Connection;
 
 use super::compile::{Compiled, unit_column};
+use super::merge::Merge;
 use super::sql::{fill, list};
 use super::{Evaluator, Moment, read};
 use crate::error::Result;
@@ -26,8 +27,32 @@ impl Evaluator {
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub fn verify(&self, connection: &Connection, moment: Moment) -> Result<Vec<Mismatch>> {
+        self.verify_some(connection, moment, &|_| true)
+    }
+
+    /// As [`Self::verify`], only for mappings that read one of `tables` or the time: no others can
+    /// have changed.
+    pub(in crate::store) fn verify_readers(
+        &self,
+        connection: &Connection,
+        moment: Moment,
+        tables: &[&str],
+    ) -> Result<Vec<Mismatch>> {
+        self.verify_some(connection, moment, &|mapping| {
+            let reads = |name: &String| tables.iter().any(|table| name.eq_ignore_ascii_case(table));
+            mapping.next_at || mapping.tables.iter().any(reads)
+        })
+    }
+
+    fn verify_some(
+        &self,
+        connection: &Connection,
+        moment: Moment,
+        wanted: &dyn Fn(&Compiled) -> bool,
+    ) -> Result<Vec<Mismatch>> {
         let mut mismatches = Vec::new();
-        for mapping in self.numbers(|_, _| true).into_iter().filter_map(|n| self.mappings.get(n)) {
+        let numbers = self.numbers(|number, this| this.mappings.get(number).is_some_and(wanted));
+        for mapping in numbers.iter().filter_map(|number| self.mappings.get(*number)) {
             let units = list("", mapping.units.iter().map(unit_column));
             let select = mapping.select(&mapping.driver_table, moment.as_of_micros);
             let sql = fill(
@@ -46,7 +71,8 @@ impl Evaluator {
                 mismatches.push(Mismatch { table, keys });
             }
         }
-        for merge in &self.merges {
+        let of = |merge: &&Merge| merge.parts.iter().any(|part| numbers.contains(part));
+        for merge in self.merges.iter().filter(of) {
             let parts = merge.parts.iter().filter(|part| self.exists.get(**part) == Some(&true));
             let parts: Vec<&Compiled> = parts.filter_map(|part| self.mappings.get(*part)).collect();
             let differences = merge.verify(connection, &parts, moment)?;

@@ -27,6 +27,9 @@ const DAYS_MAX: i64 = 40;
 
 /// The chance of NULL where NULL is allowed: more of it, and most joins find nothing.
 const NULLS: f64 = 0.08;
+/// The chance that a value may also be any table's key: columns that refer to few rows in the
+/// fixture get to refer to others.
+const REFERENCES: f64 = 0.4;
 /// The chance that a lost row of the fixture comes back: without it the tables run empty and the
 /// fuzz tests nothing.
 const RESTORED: f64 = 0.6;
@@ -127,7 +130,9 @@ impl Fuzz<'_> {
         evaluator.touch_after(connection, &deltas)?;
         let mut differences = evaluator.evaluate(connection, moment)?.differences;
         differences.extend(evaluator.evaluate_due(connection, moment)?.differences);
-        let judged = match evaluator.verify(connection, moment)?.into_iter().next() {
+        let changed: Vec<&str> = deltas.iter().map(|delta| delta.table.as_str()).collect();
+        let mismatches = evaluator.verify_readers(connection, moment, &changed)?;
+        let judged = match mismatches.into_iter().next() {
             Some(mismatch) => Err((mismatch.table, mismatch.keys)),
             None => {
                 let count = differences.len();
@@ -244,16 +249,30 @@ impl Fuzz<'_> {
         Ok(free.then(|| (column.name.clone(), after)))
     }
 
-    /// A value that the fixture has in this column, or NULL.
+    /// A value that the fixture has in this column, a key of its type from any table (it may be a
+    /// reference), or NULL.
     fn value(&mut self, table: &Table, column: &Column) -> Result<String> {
-        let name = quote(&column.name);
+        if column.nullable && !column.key && self.random.random_bool(NULLS) {
+            return Ok("NULL".to_owned());
+        }
         let from = format!("{ORIGINAL}.{}", quote(&table.name));
-        let sql = format!(
-            "SELECT DISTINCT CAST({name} AS VARCHAR) AS v FROM {from} WHERE {name} IS NOT NULL \
-             ORDER BY v"
-        );
-        let values = self.texts(&sql)?;
-        if column.nullable && !column.key && self.random.random_bool(NULLS) || values.is_empty() {
+        let mut places = vec![(quote(&column.name), from)];
+        if self.random.random_bool(REFERENCES) {
+            for other in self.tables {
+                let same = |key: &&Column| key.key && key.kind == column.kind;
+                let keys = other.columns.iter().filter(same);
+                places.extend(keys.map(|key| (quote(&key.name), next(other))));
+            }
+        }
+        let selects: Vec<String> = places
+            .iter()
+            .map(|(name, from)| format!("SELECT CAST({name} AS VARCHAR) AS v FROM {from}"))
+            .collect();
+        let values = self.texts(&format!(
+            "SELECT DISTINCT v FROM ({}) WHERE v IS NOT NULL ORDER BY v",
+            selects.join(" UNION ALL ")
+        ))?;
+        if values.is_empty() {
             return Ok("NULL".to_owned());
         }
         let place = self.random.random_range(0..values.len());
