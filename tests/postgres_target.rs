@@ -6,3 +6,4 @@ mod findings;
 mod protocol;
 mod rig;
 mod rows;
+mod security;

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::NoTls;
+use trueup::demo::servers::{Options, PostgresServer};
 use trueup::error::ErrorKind;
 use trueup::target::TargetRow;
 use trueup::target::postgres::PostgresTarget;
@@ -54,6 +55,22 @@ async fn answers_that_never_arrive_lose_and_repeat_nothing() {
     let mut delivery = Delivery::new(target(&config).unwrap(), 2);
     // Both kinds of doubt must have occurred: committed and not heard, not committed.
     delivery.run(|seen| seen.unheard >= 10 && seen.undone >= 40 && seen.upto >= 300).await;
+    assert_exactly_once(&psa, delivery.upto);
+}
+
+#[tokio::test]
+async fn a_server_that_crashes_keeps_rows_and_account_together() {
+    let server = Arc::new(PostgresServer::start(&Options::default()).unwrap());
+    let psa = Psa::on(Arc::clone(&server));
+    let crashes = tokio::task::spawn_blocking(move || {
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(300));
+            server.kill().unwrap();
+            server.start_again().unwrap();
+        }
+    });
+    let mut delivery = Delivery::new(psa.target(), 7);
+    delivery.run(|seen| crashes.is_finished() && seen.undone + seen.unheard >= 3).await;
     assert_exactly_once(&psa, delivery.upto);
 }
 
@@ -142,6 +159,7 @@ impl Delivery {
                 Err(error) => {
                     let expected = [ErrorKind::Unreachable, ErrorKind::Gap];
                     assert!(expected.contains(&error.kind()), "{}", error.chain());
+                    tokio::time::sleep(Duration::from_millis(2)).await;
                     continue;
                 }
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trueup::error::ErrorKind;
 use trueup::target::{Account, Apply, BaselineState, Refusal};
 
-use super::rig::{Psa, gone, hole, range, retry, server, worker};
+use super::rig::{Psa, entry, gone, hole, range, retry, server, worker};
 
 #[tokio::test]
 async fn a_delivery_says_its_range_and_moves_the_cursor_with_its_rows() {
@@ -178,6 +178,47 @@ async fn a_baseline_has_its_progress_and_its_refused_rows_in_the_account() {
     assert_eq!(account.baselines["worker"], BaselineState::Done);
     assert_eq!(psa.sql("SELECT string_agg(value, ',' ORDER BY name) FROM written"), "one,two");
     assert_eq!(psa.sql("SELECT sequence FROM delivered ORDER BY transaction"), "baseline\nretry");
+}
+
+/// A canonical row replaces what is parked of its key. If it is refused, a later retry of the
+/// parked delete alone would remove the row for good.
+#[tokio::test]
+async fn a_refused_baseline_row_takes_the_place_of_what_was_parked_of_its_key() {
+    let psa = Psa::new();
+    let mut target = psa.target();
+    target.open(1).await.unwrap();
+    target
+        .apply(range(1, 2, vec![worker("W1", "w", &[1]), entry("1", "W1", "8", &[2])]))
+        .await
+        .unwrap();
+    // A delete waits, because a time entry refers to the worker.
+    target.apply(range(3, 3, vec![gone("worker", "W1", &[3])])).await.unwrap();
+    assert_eq!(psa.account(), "cursor 3\nhole 3 worker W1");
+    let chunk = |name: Option<&str>| {
+        let mut row = worker("W1", "", &[3]);
+        row.cells.as_mut().unwrap()[1] = name.map(str::to_owned);
+        let baseline = Some(("worker".to_owned(), BaselineState::Done));
+        Apply { rows: vec![row], baseline, ..Apply::default() }
+    };
+    assert_eq!(target.apply(chunk(None)).await.unwrap().refused.len(), 1);
+    assert_eq!(psa.account(), "cursor 3\nhole 0 worker W1");
+    target.apply(retry(vec![worker("W1", "new", &[0])])).await.unwrap();
+    assert_eq!(psa.account(), "cursor 3");
+    assert_eq!(psa.sql("SELECT display_name FROM resource"), "new");
+}
+
+/// A ledger that is wrong about a refused event must not make a hole of an applied one.
+#[tokio::test]
+async fn a_refused_row_cannot_reopen_what_is_applied() {
+    let psa = Psa::new();
+    let mut target = psa.target();
+    target.open(1).await.unwrap();
+    target.apply(range(1, 2, vec![worker("W1", "w", &[2])])).await.unwrap();
+    let mut poison = worker("W1", "", &[2]);
+    poison.cells.as_mut().unwrap()[1] = None;
+    let error = target.apply(retry(vec![poison])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Bug);
+    assert_eq!(psa.account(), "cursor 2");
 }
 
 #[tokio::test]

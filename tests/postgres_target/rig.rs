@@ -1,7 +1,7 @@
 //! A database per test with the operator's tables in it, and short ways to say what is delivered.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use trueup::config::{Config, TargetConfig};
 use trueup::demo::servers::{Options, PostgresServer};
@@ -10,37 +10,47 @@ use trueup::target::postgres::PostgresTarget;
 use trueup::target::{Apply, Hole, TargetRow};
 
 /// One server for all tests here; its guard stops it when the process ends.
-pub(super) fn server() -> &'static PostgresServer {
-    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
-    SERVER.get_or_init(|| PostgresServer::start(&Options::default()).unwrap())
+pub(super) fn server() -> &'static Arc<PostgresServer> {
+    static SERVER: OnceLock<Arc<PostgresServer>> = OnceLock::new();
+    SERVER.get_or_init(|| Arc::new(PostgresServer::start(&Options::default()).unwrap()))
 }
 
 /// A database of one test.
 pub(super) struct Psa {
     pub(super) database: String,
+    server: Arc<PostgresServer>,
     secrets: tempfile::TempDir,
 }
 
 impl Psa {
     /// With the operator's tables in it.
     pub(super) fn new() -> Self {
-        let psa = Self::empty();
+        Self::on(Arc::clone(server()))
+    }
+
+    /// On a server of its own, to be mistreated.
+    pub(super) fn on(server: Arc<PostgresServer>) -> Self {
+        let psa = Self::empty_on(server);
         psa.sql(include_str!("psa.sql"));
         psa
     }
 
     pub(super) fn empty() -> Self {
+        Self::empty_on(Arc::clone(server()))
+    }
+
+    fn empty_on(server: Arc<PostgresServer>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let database = format!("psa_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        server().create_database(&database).unwrap();
+        server.create_database(&database).unwrap();
         let secrets = tempfile::tempdir().unwrap();
-        std::fs::write(secrets.path().join("right"), server().password()).unwrap();
+        std::fs::write(secrets.path().join("right"), server.password()).unwrap();
         std::fs::write(secrets.path().join("wrong"), "not the password").unwrap();
-        Self { database, secrets }
+        Self { database, server, secrets }
     }
 
     pub(super) fn sql(&self, statements: &str) -> String {
-        server().sql(&self.database, statements).unwrap().trim_end().to_owned()
+        self.server.sql(&self.database, statements).unwrap().trim_end().to_owned()
     }
 
     /// The configuration with the usual entities.
@@ -55,7 +65,7 @@ impl Psa {
             key = { entry_no = "entry_no" }
             columns = { approver = "approver", employee_code = "worker", hours = "hours" }
         "#;
-        self.config_with("right", &server().url(&self.database), entities)
+        self.config_with("right", &self.server.url(&self.database), entities)
     }
 
     /// Another one. `password`: `right` or `wrong`.
