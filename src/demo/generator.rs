@@ -2,7 +2,7 @@
 //! go out and are paid, in the legacy ERP and, if there is one, in the legacy HR.
 //!
 //! Several writers at once, in transactions of different sizes, some rolled back in whole or in
-//! part. What to do is drawn in [`plan`], without any database; [`erp`] and [`hr`] carry it out.
+//! part. What to do is drawn in `plan`, without any database; `erp` and `hr` carry it out.
 //! It does not set the databases up, and it knows nothing of Trueup's own work.
 //!
 //! ```text

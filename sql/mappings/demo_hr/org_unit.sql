@@ -2,40 +2,34 @@
 -- version: 1
 -- unit: orgeh
 -- driver: o
--- watch: o = org_einh.(orgeh, beg), t = t_orgtyp.typ_id
+-- watch: o = org_einh.(orgeh, beg)
 -- affects x: SELECT orgeh FROM delta
--- affects y: SELECT c.orgeh FROM delta d JOIN org_einh c ON c.ober_orgeh = d.orgeh
--- affects q: SELECT c.orgeh FROM delta d JOIN org_einh c ON c.ober_orgeh = d.orgeh
--- A unit is known by the ERP's cost centre. It has slices of time; the newest one begun counts,
--- or the first one if none has. So an ended or a future unit exists, inactive, and no unit needs
--- a row to appear by itself. The day changes at midnight UTC.
+-- affects t: SELECT x.orgeh FROM delta d JOIN org_einh x ON x.typ_id = d.typ_id
+-- affects q: SELECT x.orgeh FROM delta d JOIN org_einh x ON x.ober_orgeh = d.orgeh
+-- A unit is known by the ERP's cost centre, its short name, which all its slices bear. Of its
+-- slices the newest that has begun counts, or the first if none has: an ended or a future unit
+-- exists, inactive. One row a unit: the driver is its first slice. The day changes at midnight UTC.
 SELECT
-    o.kurz AS org_unit_code,
-    o.bez AS name,
-    CASE t.kurz WHEN 'GES' THEN 'legal_entity' WHEN 'BER' THEN 'division' WHEN 'ABT' THEN 'department' WHEN 'TEA' THEN 'team' END AS kind,
-    q.kurz AS parent_code,
-    'M' || lpad(CAST(o.ltr_pernr AS VARCHAR), 5, '0') AS manager_no,
-    o.beg <= CAST($as_of AS DATE) AND o.bis >= CAST($as_of AS DATE) AS active,
-    CAST(least(n.next_on, b.next_on) AS TIMESTAMP) AS _next_at,
+    coalesce(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE))[-1], n.slices[1]).code AS org_unit_code,
+    coalesce(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE))[-1], n.slices[1]).name AS name,
+    CASE coalesce(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE))[-1], n.slices[1]).kind
+        WHEN 'GES' THEN 'legal_entity' WHEN 'BER' THEN 'division' WHEN 'ABT' THEN 'department' WHEN 'TEA' THEN 'team' END AS kind,
+    coalesce(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE))[-1], n.slices[1]).parent AS parent_code,
+    coalesce(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE))[-1], n.slices[1]).head AS manager_no,
+    len(list_filter(n.slices, lambda slice: slice.beg <= CAST($as_of AS DATE) AND slice.bis >= CAST($as_of AS DATE))) > 0 AS active,
+    CAST(list_min(list_filter(n.borders,
+        lambda day: day > CAST($as_of AS DATE) AND day < DATE '9999-12-31')) AS TIMESTAMP) AS _next_at,
     o.orgeh AS orgeh,
     o.orgeh AS _from_o_1,
-    o.beg AS _from_o_2,
-    t.typ_id AS _from_t
+    o.beg AS _from_o_2
 FROM org_einh o
 JOIN (
-    SELECT x.orgeh,
-           coalesce(max(CASE WHEN x.beg <= CAST($as_of AS DATE) THEN x.beg END), min(x.beg)) AS beg,
-           min(CASE WHEN x.beg > CAST($as_of AS DATE) THEN x.beg
-                    WHEN x.bis >= CAST($as_of AS DATE) AND x.bis < DATE '9999-12-31' THEN x.bis + 1 END) AS next_on
+    SELECT x.orgeh, min(x.beg) AS first_day,
+           list({'beg': x.beg, 'bis': x.bis, 'code': x.kurz, 'name': x.bez, 'kind': t.kurz, 'parent': p.code,
+                 'head': 'M' || lpad(CAST(x.ltr_pernr AS VARCHAR), 5, '0')} ORDER BY x.beg) AS slices,
+           flatten(list([x.beg, x.bis + 1] ORDER BY x.beg)) AS borders
     FROM org_einh x
+    JOIN t_orgtyp t ON t.typ_id = x.typ_id
+    LEFT JOIN (SELECT q.orgeh, max(q.kurz) AS code FROM org_einh q GROUP BY q.orgeh) p ON p.orgeh = x.ober_orgeh
     GROUP BY x.orgeh
-) n ON n.orgeh = o.orgeh AND n.beg = o.beg
-JOIN t_orgtyp t ON t.typ_id = o.typ_id
-LEFT JOIN (
-    SELECT y.orgeh,
-           coalesce(max(CASE WHEN y.beg <= CAST($as_of AS DATE) THEN y.beg END), min(y.beg)) AS beg,
-           min(CASE WHEN y.beg > CAST($as_of AS DATE) THEN y.beg END) AS next_on
-    FROM org_einh y
-    GROUP BY y.orgeh
-) b ON b.orgeh = o.ober_orgeh
-LEFT JOIN org_einh q ON q.orgeh = b.orgeh AND q.beg = b.beg
+) n ON n.orgeh = o.orgeh AND n.first_day = o.beg

@@ -23,7 +23,8 @@ SELECT line.id::text AS entry_no,
        CASE WHEN line.invoice_line IS NULL THEN 'unposted' ELSE 'invoiced' END AS posting_status,
        round(round(line.cost_price, 4) * round(extract(epoch FROM line.duration) / 3600, 6), 4)::text AS cost_amount,
        (SELECT money.code FROM company_company company JOIN currency_currency money ON money.id = company.currency
-         WHERE company.id = line.company) AS currency
+         WHERE company.id = line.company) AS currency,
+       'I' || (SELECT invoice FROM account_invoice_line WHERE id = line.invoice_line) AS invoice_document_no
 FROM timesheet_line line
 JOIN booking ON booking.id = line.work
 LEFT JOIN project_work item ON item.id = booking.item
