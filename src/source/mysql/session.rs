@@ -86,28 +86,42 @@ impl Address {
     }
 
     fn ssl(&self) -> Result<Option<SslOpts>> {
-        let opts = SslOpts::default().with_disable_built_in_roots(true);
+        // The client takes the process's provider, and more than one is compiled in. Whoever
+        // was first has chosen the same.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let opts = SslOpts::default();
         Ok(match protection(self.tls, self.opts.ip_or_hostname()) {
             Protection::Off => None,
+            // The client wants authorities even where it asks none of them.
             Protection::Encrypted => Some(
                 opts.with_danger_accept_invalid_certs(true)
                     .with_danger_skip_domain_validation(true),
             ),
-            Protection::Verified => Some(match &self.tls_ca {
-                Some(path) => {
-                    let pem = std::fs::read(path).context(ErrorKind::Config, || {
-                        format!("could not read certificate authorities from {}", path.display())
-                    })?;
-                    opts.with_root_certs(vec![pem.into()])
-                }
-                None => {
-                    let system = rustls_native_certs::load_native_certs().certs;
-                    opts.with_root_certs(
-                        system.iter().map(|certificate| certificate.to_vec().into()).collect(),
-                    )
-                }
-            }),
+            Protection::Verified => {
+                let authorities = self.authorities()?.into_iter().map(Into::into).collect();
+                Some(opts.with_disable_built_in_roots(true).with_root_certs(authorities))
+            }
         })
+    }
+
+    /// Certificates, each as PEM or DER.
+    fn authorities(&self) -> Result<Vec<Vec<u8>>> {
+        if let Some(path) = &self.tls_ca {
+            let pem = std::fs::read(path).context(ErrorKind::Config, || {
+                format!("could not read certificate authorities from {}", path.display())
+            })?;
+            return Ok(vec![pem]);
+        }
+        // A few unreadable system certificates are normal; the client would stumble over them.
+        let mut readable = rustls::RootCertStore::empty();
+        let mut system = rustls_native_certs::load_native_certs().certs;
+        system.retain(|certificate| readable.add(certificate.clone()).is_ok());
+        if system.is_empty() {
+            let what = "this system has no trusted certificate authorities";
+            let hint = "install the ca-certificates package, or set tls_ca to a PEM file";
+            return Err(Error::new(ErrorKind::Config, what).hint(hint));
+        }
+        Ok(system.iter().map(|certificate| certificate.to_vec()).collect())
     }
 
     /// A failure of the client or the server, classed, with the remedy where we know one.
