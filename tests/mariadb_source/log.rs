@@ -154,7 +154,8 @@ async fn xa_rows_wait_for_their_commit() {
         .sql(
             &database,
             "XA ROLLBACK 'lost'; XA COMMIT 'kept'; XA COMMIT 'x';
-             XA START 'one'; INSERT INTO t (id) VALUES (13); XA END 'one'; XA COMMIT 'one' ONE PHASE",
+             XA START 'one'; INSERT INTO t (id) VALUES (13); XA END 'one';
+             XA COMMIT 'one' ONE PHASE",
         )
         .unwrap();
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rand::Rng;
-use trueup::change::TableName;
+use rand::rngs::StdRng;
+use trueup::change::{TableName, Transaction};
+use trueup::error::ErrorKind;
 use trueup::source::mysql::Mysql;
 
 use super::harness::{Log, Mirror, config, copy, end_of_log, rows, show_all, source};
@@ -36,6 +38,43 @@ fn workload(random: &mut impl Rng) -> String {
     statements
 }
 
+/// What a log is read with while it is cut.
+struct Read<'a> {
+    source: &'a Mysql,
+    tables: &'a [TableName],
+    proxy: &'a Proxy,
+    random: &'a mut StdRng,
+}
+
+impl Read<'_> {
+    /// Reads to the end of what is written; cuts the wire at random places and drops calls at
+    /// random times. The transactions, and how often it had to connect again.
+    async fn until(self, mut log: Log, is_written: impl Fn() -> bool) -> (Vec<Transaction>, u32) {
+        let (mut whole, mut cuts) = (Vec::new(), 0);
+        while !is_written() || !log.position.covers(&end_of_log(mariadb())).unwrap() {
+            if cuts < 25 && self.random.random_bool(0.1) {
+                self.proxy.cut();
+            }
+            let patience = Duration::from_micros(self.random.random_range(0..20_000));
+            let captured = match tokio::time::timeout(patience, log.stream.next()).await {
+                Err(_) => continue,
+                Ok(Ok(captured)) => captured,
+                Ok(Err(error)) => {
+                    assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", error.chain());
+                    // What was in flight is dropped, as the journal does.
+                    cuts += 1;
+                    let (start, decoder) = (log.position.clone(), log.into_decoder());
+                    let again = Log::reopen(self.source, &start, self.tables, decoder);
+                    log = again.await.unwrap();
+                    continue;
+                }
+            };
+            whole.extend(log.take(captured).unwrap());
+        }
+        (whole, cuts)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_cut_goes_on_without_loss_or_repetition() {
     if !require("mariadb") {
@@ -64,27 +103,10 @@ async fn a_log_that_is_cut_goes_on_without_loss_or_repetition() {
         let database = database.clone();
         move || mariadb().sql(&database, &statements).unwrap()
     });
-    let mut log = Log::open(&through, &prepared.start, &tables).await;
-    let (mut whole, mut cuts) = (Vec::new(), 0);
-    while !writer.is_finished() || !log.position.covers(&end_of_log(server)).unwrap() {
-        if cuts < 25 && random.random_bool(0.1) {
-            proxy.cut();
-        }
-        let patience = Duration::from_micros(random.random_range(0..20_000));
-        let captured = match tokio::time::timeout(patience, log.stream.next()).await {
-            Err(_) => continue,
-            Ok(Ok(captured)) => captured,
-            Ok(Err(error)) => {
-                assert_eq!(error.kind(), trueup::error::ErrorKind::Unreachable, "{error}");
-                // What was in flight is dropped, as the journal does.
-                cuts += 1;
-                let start = log.position.clone();
-                log = Log::reopen(&through, &start, &tables, log.into_decoder()).await.unwrap();
-                continue;
-            }
-        };
-        whole.extend(log.take(captured).unwrap());
-    }
+    let log = Log::open(&through, &prepared.start, &tables).await;
+    let read = Read { source: &through, tables: &tables, proxy: &proxy, random: &mut random };
+    let is_written = || writer.is_finished();
+    let (whole, cuts) = read.until(log, is_written).await;
     writer.join().unwrap();
     assert!(cuts >= 5, "only {cuts} cuts");
 
@@ -137,7 +159,7 @@ async fn a_server_that_restarts_is_unreachable_and_then_goes_on() {
                 break error;
             }
         };
-        assert_eq!(error.kind(), trueup::error::ErrorKind::Unreachable, "{}", error.chain());
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{}", error.chain());
         if id == 0 {
             server.start_again().unwrap();
         }

@@ -138,11 +138,10 @@ impl Address {
 
 fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
     use mysql_async::Error::{Driver, Io, Server};
+    const TLS: &str = "set tls_ca to the PEM file of the server's authority, or tls = \"require\"";
     match error {
-        Io(mysql_async::IoError::Tls(_)) => (
-            ErrorKind::Setup,
-            Some("set tls_ca to the PEM file of the server's authority, or tls = \"require\""),
-        ),
+        Io(mysql_async::IoError::Tls(_)) => (ErrorKind::Setup, Some(TLS)),
+        Io(mysql_async::IoError::Io(error)) if is_about_tls(error) => (ErrorKind::Setup, Some(TLS)),
         Server(server) => match server.code {
             // ER_ACCESS_DENIED_ERROR and its cousins.
             1045 | 1698 => (ErrorKind::Setup, Some("correct user and password of the source")),
@@ -168,6 +167,14 @@ fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
         ),
         _ => (ErrorKind::Unreachable, None),
     }
+}
+
+/// True if the two sides could not agree on trust, which no patience mends.
+fn is_about_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>()
+            || inner.downcast_ref::<std::io::Error>().is_some_and(is_about_tls)
+    })
 }
 
 /// True if the server says that our position is not in its log.
