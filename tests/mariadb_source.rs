@@ -2,6 +2,7 @@
 
 mod dumps;
 mod harness;
+mod keys;
 mod log;
 mod reconnect;
 mod setup;
