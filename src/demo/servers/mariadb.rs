@@ -109,11 +109,6 @@ impl MariadbServer {
             .args(["--connect-timeout=10".to_owned(), format!("--port={}", self.port)])
             .envs(self.installed.environment())
             .env("MYSQL_PWD", &self.password);
-        for (_, path) in
-            folders(&self.installed).iter().filter(|(name, _)| name.starts_with("char"))
-        {
-            command.arg(format!("--character-sets-dir={path}"));
-        }
         if !database.is_empty() {
             command.arg(format!("--database={database}"));
         }
