@@ -1,5 +1,12 @@
 //! MariaDB as a source, against a real server: copy, log and the server's own words agree.
 
+mod dumps;
 mod harness;
+mod keys;
+mod log;
+mod reconnect;
+mod setup;
 mod snapshots;
+mod statements;
+mod transport;
 mod types;

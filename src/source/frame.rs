@@ -7,8 +7,10 @@
 //! | `B` `C` `I` `U` `D` `T` `R` `Y` `O` `M` | PostgreSQL | a pgoutput message, byte for byte |
 //! | `x` | PostgreSQL | the 64-bit transaction id of the Begin before it, big-endian |
 //! | `s` | any | a [`Table`](crate::change::Table) as JSON: the schema from here on |
-//! | `e` | MariaDB | a binlog event, as the server sent it but for its checksum, which is verified and left out |
-//! | `p` | MariaDB | before the event that ends a group: the position after it, as text; events name only their own domain |
+//! | `e` | MariaDB | a binlog event, as the server sent it, its checksum verified and left out |
+//! | `p` | MariaDB | the position after the group in flight, as text, before its last event |
+//!
+//! (A binlog event names only its own replication domain: hence `p`.)
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

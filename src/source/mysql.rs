@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `session` | connections, TLS, the pinned session, errors |
-//! | `settings`, `catalog`, `selection`, `examine` | what a server must be, what tables there are, which are mirrored |
+//! | `settings`, `examine` | what a server and its tables must be |
+//! | `catalog`, `selection` | what tables there are, which are mirrored |
 //! | `stream` | the log as frames (I/O) |
 //! | `binlog`, `event`, `table_map`, `rows`, `codec` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |

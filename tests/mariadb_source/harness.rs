@@ -1,6 +1,8 @@
 //! Opens a source on the shared server, journals its log as capture does, and replays it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use trueup::change::{Cell, Change, Op, Position, Table, TableName, Transaction, tuple};
@@ -15,7 +17,10 @@ use trueup::source::{Captured, Chunk, Fence, frame};
 
 /// The configuration of a source on `server`; tables by patterns.
 pub(super) fn config(server: &MariadbServer, database: &str, tables: &[&str]) -> SourceConfig {
-    let file = std::env::temp_dir().join(format!("trueup-test-password-{}", server.port()));
+    // One file per call: tests run side by side.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mariadb-{number}.password"));
     std::fs::write(&file, server.password()).unwrap();
     SourceConfig {
         kind: SourceKind::Mariadb,
@@ -121,10 +126,11 @@ impl Log {
     }
 }
 
-/// Every row change in order, as (operation, old, new).
-pub(super) fn row_changes(
-    transactions: &[Transaction],
-) -> Vec<(Op, Option<Vec<Cell>>, Option<Vec<Cell>>)> {
+/// An operation, the row before and the row after.
+type Told = (Op, Option<Vec<Cell>>, Option<Vec<Cell>>);
+
+/// Every row change in order.
+pub(super) fn row_changes(transactions: &[Transaction]) -> Vec<Told> {
     let changes = transactions.iter().flat_map(|transaction| &transaction.changes);
     changes
         .filter_map(|change| match change {

@@ -260,3 +260,107 @@ fn forgotten_xa(at: &TransactionId) -> Error {
 fn malformed(what: &str) -> Error {
     Error::new(ErrorKind::Decode, format!("{what} is malformed"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::{BufMut, BytesMut};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn event(number: u8, body: &[u8]) -> Vec<u8> {
+        let mut event = vec![frame::BINLOG_EVENT, 0, 0, 0, 0, number, 1, 0, 0, 0];
+        event.extend([0; 10]);
+        event.extend(body);
+        event
+    }
+
+    fn entry(frames: &[Vec<u8>]) -> Bytes {
+        let mut entry = BytesMut::new();
+        for each in frames {
+            frame::push(&mut entry, each);
+        }
+        entry.freeze()
+    }
+
+    fn gtid(flags: u8, xid: &[u8]) -> Vec<u8> {
+        let mut body = BytesMut::new();
+        body.put_u64_le(42);
+        body.put_u32_le(7);
+        body.put_u8(flags);
+        body.put_slice(xid);
+        event(kind::GTID, &body)
+    }
+
+    /// A table map of `hr.t (id int, at datetime(6), n decimal(5,2))` with all names.
+    fn table_map() -> Vec<u8> {
+        let mut body = vec![9, 0, 0, 0, 0, 0, 1, 0, 2, b'h', b'r', 0, 1, b't', 0, 3, 3, 18, 246];
+        body.extend([3, 6, 5, 2, 6, 1, 1, 0, 4, 8, 2, b'i', b'd', 2, b'a', b't', 1, b'n']);
+        body.extend([8, 1, 0]);
+        body
+    }
+
+    fn schema() -> Vec<u8> {
+        let log = table_map::parse(&table_map()).unwrap();
+        let name = TableName::new("hr", "t");
+        let known = Table { id: 1, name, columns: Vec::new(), cascades: Vec::new() };
+        frame::schema(&table_map::merge(&log, &known).unwrap()).to_vec()
+    }
+
+    #[test]
+    fn a_group_without_an_end_is_dropped_when_the_next_begins() {
+        let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
+        let group = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), event(23, &row)];
+        let mut decoder = BinlogDecoder::new(Tables::new());
+        assert_eq!(decoder.feed(entry(&group)).unwrap(), []);
+        let position = [&b"p"[..], b"gtid:7-1-42"].concat();
+        let end = [position, event(kind::XID, &[0; 8])];
+        let whole = decoder.feed(entry(&[&group[..], &end].concat())).unwrap();
+        assert_eq!(whole.len(), 1);
+        assert_eq!(whole[0].changes.len(), 1);
+        assert_eq!(whole[0].position.to_string(), "gtid:7-1-42");
+        assert_eq!(whole[0].id.to_string(), "gtid:7-1-42");
+    }
+
+    #[test]
+    fn rows_without_their_table_are_an_error_that_names_the_place() {
+        let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
+        let mut decoder = BinlogDecoder::new(Tables::new());
+        let error = decoder.feed(entry(&[gtid(0, &[]), event(23, &row)])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.chain().contains("gtid:7-1-42"), "{}", error.chain());
+        let short = [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &table_map())];
+        let cut = event(23, row.get(..13).unwrap());
+        let mut decoder = BinlogDecoder::new(Tables::new());
+        let error = decoder.feed(entry(&[&short[..], &[cut]].concat())).unwrap_err();
+        assert!(error.chain().contains("a row of table hr.t"), "{}", error.chain());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused_without_a_panic(
+            frames in vec((any::<u8>(), vec(any::<u8>(), 0..80)), 1..6),
+            flags in any::<u8>(),
+        ) {
+            let mut all = vec![gtid(flags, &[1, 0, 0, 0, 1, 1, 1, 1]), schema()];
+            all.extend(frames.iter().map(|(number, body)| event(*number, body)));
+            BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
+        }
+
+        #[test]
+        fn damaged_tables_and_rows_are_refused_without_a_panic(
+            place in 0_usize..60,
+            byte in any::<u8>(),
+            kinds in 23_u8..32,
+            row in vec(any::<u8>(), 0..60),
+        ) {
+            let mut map = table_map();
+            let length = map.len();
+            map[place % length] = byte;
+            let rows = [&[9, 0, 0, 0, 0, 0, 1, 0, 3, 7, 7][..], &row].concat();
+            let all =
+                [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &map), event(kinds, &rows)];
+            BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
+        }
+    }
+}

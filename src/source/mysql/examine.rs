@@ -7,8 +7,7 @@ use super::key;
 use super::settings::Server;
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::Finding;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 
 /// The chosen tables and what was found out about them.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ pub(super) fn tables(
     for found in described {
         let name = &found.table.name;
         let is = known.iter().find(|known| known.name == *name);
-        findings.extend(is.and_then(|known| kind(known)));
+        findings.extend(is.and_then(kind));
         if found.table.key().next().is_none() {
             findings.push(finding(&key::no_key(&found.table)));
         }
@@ -42,8 +41,8 @@ pub(super) fn tables(
             findings.push(Finding::error(
                 format!("column {column} of table {name} {reason}"),
                 format!(
-                    "ALTER TABLE {}.{} MODIFY {} … to a plain type in utf8mb4, or add \"!{name}\" to \
-                     `tables`",
+                    "ALTER TABLE {}.{} MODIFY {} … to a plain type in utf8mb4, or add \
+                     \"!{name}\" to `tables`",
                     key::quote(&name.schema),
                     key::quote(&name.name),
                     key::quote(column)

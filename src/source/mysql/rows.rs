@@ -58,7 +58,9 @@ enum Span {
 
 /// Decodes all rows and appends their changes; `None` if a row cannot be read.
 pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Change>) -> Option<()> {
-    if event.columns != plan.columns.len() {
+    // An image without columns takes no bytes: it would never end.
+    let is_empty = |present: &[u8]| present.iter().all(|byte| *byte == 0);
+    if event.columns != plan.columns.len() || is_empty(event.present) {
         return None;
     }
     let mut reader = Reader(&event.rows);

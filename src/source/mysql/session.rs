@@ -86,28 +86,42 @@ impl Address {
     }
 
     fn ssl(&self) -> Result<Option<SslOpts>> {
-        let opts = SslOpts::default().with_disable_built_in_roots(true);
+        // The client takes the process's provider, and more than one is compiled in. Whoever
+        // was first has chosen the same.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let opts = SslOpts::default();
         Ok(match protection(self.tls, self.opts.ip_or_hostname()) {
             Protection::Off => None,
+            // The client wants authorities even where it asks none of them.
             Protection::Encrypted => Some(
                 opts.with_danger_accept_invalid_certs(true)
                     .with_danger_skip_domain_validation(true),
             ),
-            Protection::Verified => Some(match &self.tls_ca {
-                Some(path) => {
-                    let pem = std::fs::read(path).context(ErrorKind::Config, || {
-                        format!("could not read certificate authorities from {}", path.display())
-                    })?;
-                    opts.with_root_certs(vec![pem.into()])
-                }
-                None => {
-                    let system = rustls_native_certs::load_native_certs().certs;
-                    opts.with_root_certs(
-                        system.iter().map(|certificate| certificate.to_vec().into()).collect(),
-                    )
-                }
-            }),
+            Protection::Verified => {
+                let authorities = self.authorities()?.into_iter().map(Into::into).collect();
+                Some(opts.with_disable_built_in_roots(true).with_root_certs(authorities))
+            }
         })
+    }
+
+    /// Certificates, each as PEM or DER.
+    fn authorities(&self) -> Result<Vec<Vec<u8>>> {
+        if let Some(path) = &self.tls_ca {
+            let pem = std::fs::read(path).context(ErrorKind::Config, || {
+                format!("could not read certificate authorities from {}", path.display())
+            })?;
+            return Ok(vec![pem]);
+        }
+        // A few unreadable system certificates are normal; the client would stumble over them.
+        let mut readable = rustls::RootCertStore::empty();
+        let mut system = rustls_native_certs::load_native_certs().certs;
+        system.retain(|certificate| readable.add(certificate.clone()).is_ok());
+        if system.is_empty() {
+            let what = "this system has no trusted certificate authorities";
+            let hint = "install the ca-certificates package, or set tls_ca to a PEM file";
+            return Err(Error::new(ErrorKind::Config, what).hint(hint));
+        }
+        Ok(system.iter().map(|certificate| certificate.to_vec()).collect())
     }
 
     /// A failure of the client or the server, classed, with the remedy where we know one.
@@ -124,11 +138,10 @@ impl Address {
 
 fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
     use mysql_async::Error::{Driver, Io, Server};
+    const TLS: &str = "set tls_ca to the PEM file of the server's authority, or tls = \"require\"";
     match error {
-        Io(mysql_async::IoError::Tls(_)) => (
-            ErrorKind::Setup,
-            Some("set tls_ca to the PEM file of the server's authority, or tls = \"require\""),
-        ),
+        Io(mysql_async::IoError::Tls(_)) => (ErrorKind::Setup, Some(TLS)),
+        Io(mysql_async::IoError::Io(error)) if is_about_tls(error) => (ErrorKind::Setup, Some(TLS)),
         Server(server) => match server.code {
             // ER_ACCESS_DENIED_ERROR and its cousins.
             1045 | 1698 => (ErrorKind::Setup, Some("correct user and password of the source")),
@@ -154,6 +167,14 @@ fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
         ),
         _ => (ErrorKind::Unreachable, None),
     }
+}
+
+/// True if the two sides could not agree on trust, which no patience mends.
+fn is_about_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>()
+            || inner.downcast_ref::<std::io::Error>().is_some_and(is_about_tls)
+    })
 }
 
 /// True if the server says that our position is not in its log.

@@ -7,7 +7,7 @@
 //! ```text
 //! server ──events──► accept ──► ready: Frame* … Frame(p) Frame End   a group that touches us
 //!                      │               Idle                          any other group, heartbeats
-//!                      └─ a table map of a table not met yet waits in `held` for the catalog
+//!                      └─ what names a table not met yet waits in `held` for the catalog
 //! ```
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -19,6 +19,7 @@ use futures_util::StreamExt;
 use mysql_async::binlog::events::Event as RawEvent;
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, GtidEvent, kind};
@@ -27,7 +28,7 @@ use super::statement::{self, Effect, Mirrored};
 use super::{binlog, catalog, table_map};
 use crate::change::position::Gtid;
 use crate::change::{Position, Table, TableName, TransactionId};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
 
 /// How often the server speaks when it has nothing to say.
@@ -48,8 +49,8 @@ pub struct MysqlStream {
     position: BTreeMap<u32, Gtid>,
     group: Option<InFlight>,
     ready: VecDeque<Captured>,
-    /// A table map that must not be handed over before its table's schema.
-    held: Option<Bytes>,
+    /// An event that must not be handed over before schemas that are being read.
+    held: Option<Held>,
     /// When we began to wait for the server; `None` while it speaks.
     waiting_since: Option<Instant>,
     is_open: bool,
@@ -63,6 +64,14 @@ struct InFlight {
     begin: Option<Bytes>,
     /// Log numbers of the tables whose rows are handed over.
     wanted: HashSet<u64>,
+}
+
+/// An event and the schemas it waits for.
+struct Held {
+    frame: Bytes,
+    names: Vec<TableName>,
+    /// Runs on its own, so that a caller who keeps dropping its calls still gets on.
+    reading: JoinHandle<Result<Vec<Table>>>,
 }
 
 impl MysqlStream {
@@ -117,16 +126,11 @@ impl MysqlStream {
             if let Some(captured) = self.ready.pop_front() {
                 return Ok(captured);
             }
-            if let Some(table_map) = self.held.clone() {
-                // Dropped here, the call does the same again.
-                let table = self.read_schema(&table_map).await?;
-                self.held = None;
-                self.met.insert(table.name.clone());
-                let schema = frame::schema(&table);
-                self.hand_over_begin();
-                self.ready.push_back(Captured::Schema(Arc::new(table)));
-                self.ready.push_back(Captured::Frame(schema));
-                self.ready.push_back(Captured::Frame(table_map));
+            if let Some(held) = &mut self.held {
+                let read = (&mut held.reading).await;
+                if let Some(held) = self.held.take() {
+                    self.release(held, read)?;
+                }
                 continue;
             }
             let raw = self.read().await?;
@@ -170,7 +174,7 @@ impl MysqlStream {
 
     fn accept(&mut self, raw: &RawEvent) -> Result<()> {
         let frame = event_frame(raw);
-        let event = Event::parse(&frame.slice(1..)).ok_or_else(|| self.unreadable("an event"))?;
+        let event = self.parsed(&frame)?;
         match event.kind {
             kind::FORMAT_DESCRIPTION if !self.is_open => {
                 self.is_open = true;
@@ -193,6 +197,36 @@ impl MysqlStream {
             _ => self.in_group(&event, frame)?,
         }
         Ok(())
+    }
+
+    fn hold(&mut self, event: &Event, frame: Bytes, names: Vec<TableName>) {
+        let reading = read_schemas(self.address.clone(), event.clone(), names.clone());
+        self.held = Some(Held { frame, names, reading: tokio::spawn(reading) });
+    }
+
+    /// Hands over the schemas that were read, then the event that waited for them.
+    fn release(
+        &mut self,
+        held: Held,
+        read: std::result::Result<Result<Vec<Table>>, tokio::task::JoinError>,
+    ) -> Result<()> {
+        let tables = read.context(ErrorKind::Bug, || "reading a schema failed".to_owned())??;
+        self.met.extend(held.names);
+        self.hand_over_begin();
+        for table in tables {
+            let schema = frame::schema(&table);
+            // A table that is gone has no schema to remember.
+            if !table.columns.is_empty() {
+                self.ready.push_back(Captured::Schema(Arc::new(table)));
+            }
+            self.ready.push_back(Captured::Frame(schema));
+        }
+        let event = self.parsed(&held.frame)?;
+        self.in_group(&event, held.frame)
+    }
+
+    fn parsed(&self, frame: &Bytes) -> Result<Event> {
+        Event::parse(&frame.slice(1..)).ok_or_else(|| self.unreadable("an event"))
     }
 
     fn idle(&mut self) {
@@ -255,7 +289,7 @@ impl MysqlStream {
                 Some((number, name)) if self.mirrored.contains(&name) => {
                     group.wanted.insert(number);
                     if !self.met.contains(&name) {
-                        self.held = Some(frame);
+                        self.hold(event, frame, vec![name]);
                         return Ok(());
                     }
                     true
@@ -265,9 +299,21 @@ impl MysqlStream {
             },
             kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
                 let query = event::query(event).ok_or_else(|| self.unreadable("a statement"))?;
-                let is_wanted = self.is_wanted_statement(&query)?;
+                let effect = self.effect(&query)?;
+                // The decoder names the tables of a statement by their schemas.
+                if let Effect::Emptied(names) = &effect {
+                    let unmet = names.iter().filter(|name| !self.met.contains(*name));
+                    let unmet: Vec<TableName> = unmet.cloned().collect();
+                    if !unmet.is_empty() {
+                        self.hold(event, frame, unmet);
+                        return Ok(());
+                    }
+                }
+                if matches!(effect, Effect::Emptied(_) | Effect::Reshaped) {
+                    self.met.clear();
+                }
                 text = Some(query.text);
-                is_wanted
+                effect != Effect::None
             }
             number if event::rows_kind(number).is_some() => {
                 table_map::number(&event.body).is_some_and(|number| group.wanted.contains(&number))
@@ -304,47 +350,21 @@ impl MysqlStream {
         self.ready.push_back(Captured::End(position));
     }
 
-    /// Statements that change no rows of ours stay out of the journal: some of them hold the
-    /// passwords of accounts.
-    fn is_wanted_statement(&mut self, query: &event::Query) -> Result<bool> {
-        let Some(group) = &self.group else { return Ok(false) };
+    /// What a statement does to us. Those that do nothing stay out of the journal: some of them
+    /// hold the passwords of accounts.
+    fn effect(&self, query: &event::Query) -> Result<Effect> {
+        let Some(group) = &self.group else { return Ok(Effect::None) };
         if group.gtid.is_completed_xa() {
-            return Ok(true);
+            // Its end is handed over like its beginning was.
+            return Ok(Effect::Reshaped);
         }
         match statement::effect(query, &self.mirrored) {
-            Effect::None => Ok(false),
-            Effect::Savepoint(_) | Effect::RollbackTo(_) => Ok(true),
-            Effect::Emptied(_) | Effect::Reshaped => {
-                self.met.clear();
-                Ok(true)
-            }
             Effect::Unknowable { what, why } => {
                 let id = TransactionId::Gtid(group.gtid.domain, group.gtid.gtid);
                 Err(binlog::unknowable(&what, why, &id))
             }
+            effect => Ok(effect),
         }
-    }
-
-    /// The table of a table map as it was there, with what only the catalog knows.
-    async fn read_schema(&self, table_map: &Bytes) -> Result<Table> {
-        let event = Event::parse(&table_map.slice(1..));
-        let log = event.and_then(|event| table_map::parse(&event.body));
-        let log = log.ok_or_else(|| self.unreadable("a table map"))?;
-        let mut connection = self.address.connect().await?;
-        let names = [log.name.clone()];
-        let described = catalog::describe(&self.address, &mut connection, &names).await?;
-        // A table that is gone by now was still written to then.
-        let known = described.into_iter().next().map_or_else(
-            || Table {
-                id: catalog::table_id(&log.name),
-                name: log.name.clone(),
-                columns: Vec::new(),
-                cascades: Vec::new(),
-            },
-            |described| described.table,
-        );
-        connection.disconnect().await.unwrap_or_default();
-        table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(&log.name))
     }
 
     fn unreadable(&self, what: &str) -> Error {
@@ -357,6 +377,34 @@ impl std::fmt::Debug for MysqlStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MysqlStream").field("position", &self.position).finish_non_exhaustive()
     }
+}
+
+/// The tables that `event` needs: as they were there, if it is a table map, with what only the
+/// catalog knows; else as the catalog shows them. One that is gone by now is only named.
+async fn read_schemas(address: Address, event: Event, names: Vec<TableName>) -> Result<Vec<Table>> {
+    let mut connection = address.connect().await?;
+    let described = catalog::describe(&address, &mut connection, &names).await?;
+    connection.disconnect().await.unwrap_or_default();
+    let mut tables = Vec::with_capacity(names.len());
+    for name in &names {
+        let known = described.iter().find(|described| described.table.name == *name);
+        let known = known.map_or_else(|| gone(name), |described| described.table.clone());
+        if event.kind != kind::TABLE_MAP {
+            tables.push(known);
+            continue;
+        }
+        let log = table_map::parse(&event.body).ok_or_else(|| {
+            Error::new(ErrorKind::Decode, format!("could not read the table map of {name}"))
+        })?;
+        tables.push(table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?);
+    }
+    Ok(tables)
+}
+
+/// A table of which nothing is left but its name.
+fn gone(name: &TableName) -> Table {
+    let id = catalog::table_id(name);
+    Table { id, name: name.clone(), columns: Vec::new(), cascades: Vec::new() }
 }
 
 /// Events of a group that carry no rows and no statement of ours.

@@ -127,6 +127,7 @@ impl RawType {
             13 => Codec::Year,
             16 => Codec::Bit { bits: u16::from(self.b) * 8 + u16::from(self.a) },
             10 | 14 => Codec::Date,
+            17..=19 if self.a > 6 => Codec::Unsupported(self.number),
             19 => Codec::Time { digits: self.a },
             18 => Codec::DateTime { digits: self.a },
             17 => Codec::Timestamp { digits: self.a },
