@@ -1,5 +1,6 @@
 //! The program behind the commands: the only module that sees all, and wires it together.
 
+mod canon;
 mod daemon;
 mod operator;
 mod planning;
@@ -86,8 +87,8 @@ impl Program for App {
         Box::pin(async { absent("the demo") })
     }
 
-    fn mapping_test(&self, _: &MappingTestOptions) -> Result<Vec<Finding>> {
-        absent("testing mappings")
+    fn mapping_test(&self, options: &MappingTestOptions) -> Result<Vec<Finding>> {
+        planning::test(options)
     }
 }
 

@@ -11,13 +11,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::canon::StoreCanon;
 use super::operator::Daemon;
 use super::planning;
+use crate::canon::Entity;
 use crate::capture::{self, Capture, CaptureState, Lacking};
 use crate::cli::Start;
-use crate::config::Config;
+use crate::config::{Config, TargetConfig};
 use crate::conform::{self, Conform, ConformState};
-use crate::error::{Context, ErrorKind, Result};
+use crate::deliver::{self, Canon, Deliver, DeliverState};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
@@ -51,6 +54,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         marks,
         state: Arc::new(ConformState::default()),
     };
+    let deliveries = deliveries(&config, &conform)?;
     let operator = Daemon {
         config,
         started: jiff::Timestamp::try_from(started).unwrap_or_default(),
@@ -59,10 +63,12 @@ pub(super) async fn run(start: Start) -> Result<()> {
         journal,
         captures: captures.iter().map(shown).collect(),
         conform: Arc::clone(&conform.state),
+        deliveries: deliveries.iter().map(delivered).collect(),
+        mappings: conform.mappings.clone(),
     };
     let listening = CancellationToken::new();
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
-    let loops = Loops::start(captures, conform);
+    let loops = Loops::start(captures, conform, deliveries);
     shutdown.cancelled().await;
     listening.cancel();
     if let Ok(Err(error)) = http.await {
@@ -99,17 +105,56 @@ fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
     (capture.name.clone(), Arc::clone(&capture.state))
 }
 
+/// A delivery per target, of the entities that have a mapping and a table there.
+fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
+    let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
+    let one = |(name, target): (&String, &TargetConfig)| {
+        for entity in target.entity.keys() {
+            if !conform.mappings.contributed().any(|known| known.name == *entity) {
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("[target.{name}.entity.{entity}] has no source: no mapping gives it"),
+                )
+                .hint("take it out, or name a mapping pack with it in a [source]"));
+            }
+        }
+        let takes = |entity: &&Entity| target.entity.contains_key(&entity.name);
+        Ok(Deliver {
+            name: name.clone(),
+            config: target.clone(),
+            entities: conform.mappings.contributed().filter(takes).cloned().collect(),
+            ledger: Arc::clone(&conform.ledger),
+            canon: Arc::clone(&canon) as Arc<dyn Canon>,
+            marks: conform.marks.subscribe(),
+            limits: config.limits.clone(),
+            state: Arc::new(DeliverState::default()),
+        })
+    };
+    config.target.iter().map(one).collect()
+}
+
+fn delivered(deliver: &Deliver) -> (String, Arc<DeliverState>) {
+    (deliver.name.clone(), Arc::clone(&deliver.state))
+}
+
 /// The running loops, in the order in which they are stopped.
 struct Loops {
     capture: JoinSet<()>,
     stop_capture: CancellationToken,
     conform: tokio::task::JoinHandle<()>,
     stop_conform: CancellationToken,
+    deliver: JoinSet<()>,
+    stop_deliver: CancellationToken,
 }
 
 impl Loops {
-    fn start(captures: Vec<Capture>, conform: Conform) -> Self {
+    fn start(captures: Vec<Capture>, conform: Conform, deliveries: Vec<Deliver>) -> Self {
         let (stop_capture, stop_conform) = (CancellationToken::new(), CancellationToken::new());
+        let stop_deliver = CancellationToken::new();
+        let mut deliver = JoinSet::new();
+        for one in deliveries {
+            deliver.spawn(deliver::run(one, stop_deliver.clone()));
+        }
         let mut capture = JoinSet::new();
         for one in captures {
             capture.spawn(capture::run(one, stop_capture.clone()));
@@ -118,7 +163,7 @@ impl Loops {
         let runtime = tokio::runtime::Handle::current();
         let conform =
             tokio::task::spawn_blocking(move || conform::run(&conform, &cancel, &runtime));
-        Self { capture, stop_capture, conform, stop_conform }
+        Self { capture, stop_capture, conform, stop_conform, deliver, stop_deliver }
     }
 
     async fn drain(mut self) {
@@ -128,6 +173,10 @@ impl Loops {
         }
         self.stop_conform.cancel();
         report(self.conform.await);
+        self.stop_deliver.cancel();
+        while let Some(ended) = self.deliver.join_next().await {
+            report(ended);
+        }
     }
 }
 
@@ -139,3 +188,5 @@ fn report(ended: std::result::Result<(), tokio::task::JoinError>) {
 
 /// Captures by name, for whoever shows them.
 pub(super) type Captures = HashMap<String, Arc<CaptureState>>;
+/// Deliveries by name, likewise.
+pub(super) type Deliveries = HashMap<String, Arc<DeliverState>>;

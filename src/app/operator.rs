@@ -6,17 +6,27 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::daemon::Captures;
+use super::daemon::{Captures, Deliveries};
+use crate::canon::{Entity, MappingSet};
 use crate::capture::{CaptureState, Phase};
 use crate::config::{Config, SourceKind};
 use crate::conform::ConformState;
+use crate::deliver::DeliverPhase;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
+use crate::ledger::parked::ParkedState;
 use crate::metrics::Metrics;
 use crate::serve::http::{Operator, SqlColumn, SqlRequest, SqlResult};
-use crate::status::{ConformStatus, CopyStatus, DaemonState, SourceState, SourceStatus, Status};
-use crate::store::Reader;
+use crate::status::{
+    ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter, EntityStatus,
+    SourceState, SourceStatus, Status, TargetState, TargetStatus,
+};
+use crate::store::evaluate::canonical;
+use crate::store::{Reader, reader};
+
+/// Parked events that are looked through for dead letters.
+const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
 /// The running daemon, as its operator sees it.
 #[derive(Debug)]
@@ -28,6 +38,8 @@ pub(super) struct Daemon {
     pub(super) journal: Arc<Journal>,
     pub(super) captures: Captures,
     pub(super) conform: Arc<ConformState>,
+    pub(super) deliveries: Deliveries,
+    pub(super) mappings: MappingSet,
 }
 
 impl Operator for Daemon {
@@ -79,11 +91,62 @@ impl Daemon {
                     .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
                 error: seen.error.map(|(error, _)| error),
             },
-            entities: Vec::new(),
-            targets: Vec::new(),
-            dead_letters: Vec::new(),
+            entities: self.entities(),
+            targets: self.config.target.keys().map(|name| self.target(name)).collect(),
+            dead_letters: self.dead_letters(),
             findings: Vec::new(),
         }
+    }
+
+    fn entities(&self) -> Vec<EntityStatus> {
+        let Some(reader) = self.conform.reader() else { return Vec::new() };
+        let one = |entity: &Entity| {
+            let (rows, ready) = reader
+                .snapshot(|c| {
+                    Ok((canonical::count(c, entity)?, reader::is_ready(c, &entity.name)?))
+                })
+                .unwrap_or_default();
+            EntityStatus { name: entity.name.clone(), rows, ready, parked: 0 }
+        };
+        self.mappings.contributed().map(one).collect()
+    }
+
+    fn target(&self, name: &str) -> TargetStatus {
+        let seen = self.deliveries.get(name).map(|state| state.seen()).unwrap_or_default();
+        TargetStatus {
+            name: name.to_owned(),
+            state: target_state_of(seen.phase),
+            epoch: seen.epoch,
+            cursor: seen.cursor,
+            queue_events: seen.queue_events,
+            oldest_seconds: None,
+            parked: seen.parked,
+            dead: seen.dead,
+            baseline: seen.baseline,
+            message: seen.message,
+            hint: seen.hint,
+        }
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        let mut letters = Vec::new();
+        for target in self.config.target.keys() {
+            let parked = self.ledger.parked(target, DEAD_LETTERS_READ_MAX).unwrap_or_default();
+            letters.extend(parked.into_iter().filter(|p| p.state == ParkedState::Dead).map(|p| {
+                DeadLetter {
+                    target: target.clone(),
+                    entity: p.entity,
+                    key: p.key,
+                    sequence: p.sequence,
+                    class: p.class,
+                    words: p.words,
+                    since: jiff::Timestamp::from_microsecond(p.since_micros).unwrap_or_default(),
+                    attempts: p.attempts,
+                }
+            }));
+        }
+        letters.truncate(DEAD_LETTERS_SHOWN);
+        letters
     }
 
     fn source(&self, name: &str, kind: SourceKind) -> SourceStatus {
@@ -191,5 +254,16 @@ fn state_of(phase: Phase) -> SourceState {
         Phase::Streaming => SourceState::Streaming,
         Phase::Retrying => SourceState::Retrying,
         Phase::Gap => SourceState::Gap,
+    }
+}
+
+fn target_state_of(phase: DeliverPhase) -> TargetState {
+    match phase {
+        DeliverPhase::Opening => TargetState::Opening,
+        DeliverPhase::Baseline => TargetState::Baseline,
+        DeliverPhase::Delivering => TargetState::Delivering,
+        DeliverPhase::Paused => TargetState::Paused,
+        DeliverPhase::Retrying => TargetState::Retrying,
+        DeliverPhase::Gap => TargetState::Gap,
     }
 }

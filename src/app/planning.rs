@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::canon::MappingSet;
+use crate::cli::MappingTestOptions;
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::store::evaluate::Evaluator;
+use crate::store::mapping_test;
 
 /// The configured mappings, with owners judged.
 pub(super) fn mappings(config: &Config) -> Result<MappingSet> {
@@ -43,6 +45,38 @@ pub(super) fn plan(config: &Config) -> Vec<Finding> {
             vec![Finding::error(error.chain(), error.remedy().unwrap_or("see docs/mappings.md"))]
         }
     }
+}
+
+/// Tests a pack on its fixtures; an error finding is a failed test.
+pub(super) fn test(options: &MappingTestOptions) -> Result<Vec<Finding>> {
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let asked = mapping_test::Options { batches: options.batches, seed };
+    let report = mapping_test::run(None, &options.pack, asked)?;
+    let mut findings: Vec<Finding> = Vec::new();
+    for (entity, rows) in &report.rows {
+        findings.push(Finding::ok(format!("{entity}: {rows} rows of the fixture evaluated")));
+    }
+    for line in &report.unexpected {
+        findings.push(Finding::error(line.clone(), "mend the mapping, or what is expected"));
+    }
+    match &report.failure {
+        None => findings.push(Finding::ok(format!(
+            "{} batches of random changes, {} differences: incremental equals full (seed {seed})",
+            report.batches, report.differences
+        ))),
+        Some(failure) => findings.push(Finding::error(
+            format!(
+                "batch {} of seed {}: {} is wrong for {}; the batch was: {}",
+                failure.batch,
+                failure.seed,
+                failure.table,
+                failure.keys.join(", "),
+                failure.changes.join("; ")
+            ),
+            "a route of the mapping misses units: see docs/mappings.md",
+        )),
+    }
+    Ok(findings)
 }
 
 /// The schema whose tables are mirrored under their bare names.

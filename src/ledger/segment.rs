@@ -180,10 +180,6 @@ impl Segment {
         Ok(Self { connection: sqlite::open_reader(&path)?, path })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Writes an entry and everything that must agree with it in one durable transaction.
     pub(super) fn append(&self, seq: u64, at_micros: i64, entry: &NewEntry<'_>) -> Result<()> {
         self.write(|c| {

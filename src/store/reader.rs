@@ -88,7 +88,24 @@ impl Reader {
     }
 }
 
-pub(super) fn mark(connection: &Connection) -> Result<Mark> {
+/// True once differences of `entity` are events.
+///
+/// # Errors
+/// [`ErrorKind::Store`].
+pub fn is_ready(connection: &Connection, entity: &str) -> Result<bool> {
+    connection
+        .query_row("SELECT count(*) FROM ops.entity_ready WHERE entity = ?", [entity], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map(|count| count > 0)
+        .context(ErrorKind::Store, || format!("could not read whether {entity} is ready"))
+}
+
+/// How far the store is, as of the connection's snapshot.
+///
+/// # Errors
+/// [`ErrorKind::Store`].
+pub fn mark(connection: &Connection) -> Result<Mark> {
     connection
         .query_row(
             "SELECT batch, journal_seq, event_sequence FROM ops.mark ORDER BY batch DESC LIMIT 1",

@@ -41,6 +41,17 @@ pub fn of_keys(
     read::rows(connection, &select(entity, &tail), entity)
 }
 
+/// How many rows `entity` has.
+///
+/// # Errors
+/// As [`after`].
+pub fn count(connection: &Connection, entity: &Entity) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM canon.{}", quote(&entity.name));
+    let what = format!("could not count rows of {}", entity.name);
+    let count = read::number(connection, &sql, &what)?;
+    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+}
+
 fn select(entity: &Entity, tail: &str) -> String {
     let cells: Vec<String> = entity
         .attributes
