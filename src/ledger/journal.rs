@@ -49,6 +49,9 @@ impl Journal {
         let mut last_seq = seq_floor;
         let mut newest: Option<Segment> = None;
         for path in segment_paths(folder)? {
+            // A segment may be empty, when all it held was dropped: what follows still belongs
+            // into it, so its name is a lower bound.
+            last_seq = last_seq.max(first_seq_of(&path).unwrap_or(1) - 1);
             let segment = Segment::open(path)?;
             last_seq = last_seq.max(segment.last_seq()?.unwrap_or(0));
             newest = Some(segment);

@@ -135,6 +135,30 @@ fn a_transaction_without_an_end_is_dropped_after_a_crash_and_a_whole_one_never()
 }
 
 #[test]
+fn sequences_never_fall_below_the_name_of_the_segment_they_go_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = vec![b'x'; 900];
+    {
+        let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
+        let first = journal.append(&part(None, &body)).unwrap();
+        for _ in 0..8 {
+            journal.append(&part(Some(first), &body)).unwrap();
+        }
+    }
+    // GIVEN a tail over several segments, dropped, and a second start without anything new
+    drop(Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap());
+    let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
+    let first = journal.append(&part(None, &body)).unwrap();
+    journal.append(&part(Some(first), &body)).unwrap();
+    let position = lsn(10);
+    let end = NewEntry { first: Some(first), ..whole("erp", &position, &body) };
+    journal.append(&end).unwrap();
+    // THEN the transaction that comes next is read whole
+    let run = journal.reader().read(0, u64::MAX, usize::MAX).unwrap();
+    assert_eq!(run.transactions.iter().map(Vec::len).collect::<Vec<_>>(), vec![3]);
+}
+
+#[test]
 fn schemas_positions_and_copies_survive_segments_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let body = vec![b'x'; 900];
