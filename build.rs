@@ -1,19 +1,14 @@
 //! Makes the binary find the prebuilt `libduckdb` at run time without any environment variable.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
-    if std::env::var_os("CARGO_FEATURE_BUNDLED").is_some() {
-        // DuckDB is part of the binary.
-        return;
-    }
-    match std::env::var("DUCKDB_LIB_DIR") {
-        Ok(folder) if std::path::Path::new(&folder).join("libduckdb.so").is_file() => {
-            // Beside the binary first (an installed copy), then the folder it was built against.
-            println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN:{folder}");
-        }
-        Ok(folder) => stop(&format!("there is no libduckdb.so in {folder} (DUCKDB_LIB_DIR)")),
-        Err(_) => stop("DUCKDB_LIB_DIR is not set: the prebuilt libduckdb was not set up"),
+    // The built-in entities and mappings are read by a macro that Cargo does not watch.
+    println!("cargo:rerun-if-changed=sql/canonical");
+    println!("cargo:rerun-if-changed=sql/mappings");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
+    if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
+        // Beside the binary first (an installed copy), then the folder it was built against.
+        println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN:{folder}");
     }
 }
 

@@ -7,4 +7,6 @@ pub mod event;
 pub mod mapping;
 pub mod owner;
 
+pub use entity::Entity;
 pub use event::{Event, EventOp};
+pub use mapping::MappingSet;

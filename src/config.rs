@@ -1,9 +1,17 @@
 //! The configuration file: one TOML file, read into plain structs and judged as a whole.
 //!
-//! Parsing resolves secrets and reports every problem at once; nothing here connects.
+//! Parsing reports every problem at once; secrets are read later, when they are needed, and
+//! nothing here connects.
 
+mod document;
+mod fault;
+mod judge;
 pub mod load;
+pub mod problem;
+mod read;
 pub mod secret;
+mod url;
+mod value;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +19,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use load::{load, parse};
+pub use load::{judge_text, load, parse};
+pub use problem::{Problem, Problems};
+pub use read::options;
 pub use secret::Secret;
 
 /// Everything the operator says. Unknown keys are errors that name the nearest known one.
@@ -43,6 +53,9 @@ pub struct DaemonConfig {
     pub state_dir: PathBuf,
     /// Metrics, health and the operator's API.
     pub http_listen: SocketAddr,
+    /// Listen on addresses that other machines can reach. Nothing there asks for a password
+    /// yet, so a proxy that does belongs in front.
+    pub allow_remote: bool,
     /// A folder whose `canonical/` and `mappings/` are looked into before the built-in ones.
     pub sql_dir: Option<PathBuf>,
 }
@@ -52,6 +65,7 @@ impl Default for DaemonConfig {
         Self {
             state_dir: PathBuf::from("/var/lib/trueup"),
             http_listen: SocketAddr::from(([127, 0, 0, 1], 9847)),
+            allow_remote: false,
             sql_dir: None,
         }
     }
@@ -85,9 +99,9 @@ pub struct Limits {
     pub parked_events_max: usize,
     /// Attempts before a parked event becomes a dead letter.
     pub attempts_max: u32,
-    /// First and longest pause between attempts; doubled each time, with jitter.
+    /// First pause between attempts; doubled each time, with jitter.
     pub retry_delay_ms: u64,
-    /// See `retry_delay_ms`.
+    /// Longest pause between attempts.
     pub retry_delay_ms_max: u64,
     /// Memory DuckDB may use for its buffers.
     pub store_memory_bytes: u64,

@@ -1,3 +1,7 @@
 //! The `trueup` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trueup::cli::main(&trueup::app::App)
+}

@@ -6,6 +6,7 @@
 //! value, so a poison row never holds the source.
 
 pub mod decode;
+pub mod entry;
 pub mod frame;
 pub mod mysql;
 pub mod postgres;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use crate::change::{Position, Table, TableName, Visibility};
 use crate::config::SourceConfig;
 use crate::error::Result;
-pub use crate::finding::Finding;
+pub use crate::finding::{self, Finding};
 
 /// What a stream hands to capture, in log order.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ pub struct Prepared {
 pub enum Fence {
     /// At once.
     Open,
-    /// PostgreSQL: only with a snapshot whose xmin is at least this (S0's xmax).
+    /// PostgreSQL: only with a snapshot whose xmin is at least this (a transaction id assigned
+    /// after the change).
     Xmin(u64),
 }
 
@@ -232,6 +234,22 @@ impl Copier {
         match self {
             Copier::Postgres(copier) => copier.chunk(table, after, rows_max, waiting).await,
             Copier::Mysql(copier) => copier.chunk(table, after, rows_max, waiting).await,
+        }
+    }
+
+    /// Reads particular rows of `table` by their keys; keys without a row are left out. Its
+    /// `next_after` is `None`.
+    ///
+    /// # Errors
+    /// As [`Copier::chunk`].
+    pub async fn reread(
+        &mut self,
+        table: &TableName,
+        keys: &[Vec<crate::change::Cell>],
+    ) -> Result<Chunk> {
+        match self {
+            Copier::Postgres(copier) => copier.reread(table, keys).await,
+            Copier::Mysql(copier) => copier.reread(table),
         }
     }
 }

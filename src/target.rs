@@ -26,12 +26,17 @@ pub struct Account {
 /// An event below the cursor that the target does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hole {
-    /// The event.
+    /// The event; [`Hole::BASELINE`] for a baseline row that was refused.
     pub sequence: u64,
     /// Its entity.
     pub entity: String,
     /// Its canonical key.
     pub key: String,
+}
+
+impl Hole {
+    /// Stands for the baseline row of a key, which has no event. Events count from 1.
+    pub const BASELINE: u64 = 0;
 }
 
 /// How far a baseline (the rows that were there before the first event) has come.
@@ -55,8 +60,9 @@ pub struct TargetRow {
     pub key_cells: Vec<Option<String>>,
     /// The other columns, likewise; `None` removes the row.
     pub cells: Option<Vec<Option<String>>>,
-    /// The sequences this row stands for, ascending; empty for a baseline row. Holes for them
-    /// are closed when the row is applied and made when it is parked.
+    /// The sequences this row stands for, ascending; empty for a baseline row, unless its key has
+    /// holes, which it then closes. Those of the apply's range become holes if the row is
+    /// refused; all others must be holes, and are closed when the row is applied.
     pub sequences: Vec<u64>,
 }
 
@@ -71,8 +77,23 @@ pub struct Apply {
     pub rows: Vec<TargetRow>,
     /// Events of the range that are not to be applied now because their key is parked.
     pub held: Vec<Hole>,
+    /// Parked events to be closed without being applied: a person gave them up.
+    pub dropped: Vec<Hole>,
     /// Baseline progress made by `rows`.
     pub baseline: Option<(String, BaselineState)>,
+}
+
+impl Apply {
+    /// The holes that a row of this apply leaves if it is refused. A baseline row stands for its
+    /// key as a whole: what was parked of the key is closed, and the row alone is open.
+    #[must_use]
+    pub fn holes_of(&self, row: &TargetRow) -> Vec<Hole> {
+        let hole = |sequence| Hole { sequence, entity: row.entity.clone(), key: row.key.clone() };
+        if self.baseline.is_some() || row.sequences.is_empty() {
+            return vec![hole(Hole::BASELINE)];
+        }
+        row.sequences.iter().copied().map(hole).collect()
+    }
 }
 
 /// What became of an [`Apply`]. The transaction is committed; the cursor has moved.

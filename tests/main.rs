@@ -1,7 +1,13 @@
 //! All integration tests in one binary: linked once, and sharing the servers they need.
 
+mod cli;
+mod demo_generator;
+mod docs;
 mod mariadb_source;
+mod postgres_source;
+mod postgres_target;
 mod servers;
+mod spine;
 mod support;
 mod support_works;
 mod tidy;

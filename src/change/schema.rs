@@ -21,6 +21,12 @@ impl TableName {
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
     }
+
+    /// The name of its mirror: bare in the source's default schema, qualified elsewhere.
+    #[must_use]
+    pub fn mirror_name(&self, default_schema: &str) -> String {
+        if self.schema == default_schema { self.name.clone() } else { self.to_string() }
+    }
 }
 
 impl fmt::Display for TableName {

@@ -27,9 +27,11 @@ impl Secret {
         match &self.0 {
             Place::File(path) => std::fs::read_to_string(path)
                 .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-                .context(ErrorKind::Config, || format!("could not read the secret file {path}")),
+                .context(ErrorKind::Config, || format!("could not read the secret file {path}"))
+                .map_err(|error| error.hint("let this user read the file, and only this user")),
             Place::Env(name) => std::env::var(name)
-                .context(ErrorKind::Config, || format!("the secret variable {name} is not set")),
+                .context(ErrorKind::Config, || format!("could not read the variable {name}"))
+                .map_err(|error| error.hint("set it in the environment of this process")),
         }
     }
 }
@@ -55,6 +57,43 @@ impl fmt::Debug for Secret {
         match &self.0 {
             Place::File(path) => write!(f, "secret from file {path}"),
             Place::Env(name) => write!(f, "secret from variable {name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Result<Secret> {
+        Secret::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn a_file_is_read_when_asked_and_again_when_it_changed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let secret = secret(&format!("${{file:{}}}", file.path().display())).unwrap();
+        std::fs::write(file.path(), "first \r\n").unwrap();
+        assert_eq!(secret.read().unwrap(), "first ");
+        std::fs::write(file.path(), "second").unwrap();
+        assert_eq!(secret.read().unwrap(), "second");
+        drop(file);
+        let error = secret.read().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.remedy().is_some());
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        let error = secret("${env:TRUEUP_NO_SUCH_VARIABLE}").unwrap().read().unwrap_err();
+        assert_eq!(error.to_string(), "could not read the variable TRUEUP_NO_SUCH_VARIABLE");
+    }
+
+    #[test]
+    fn anything_but_a_reference_is_refused_and_not_repeated() {
+        for text in ["hunter2", "${file:}", "${env:}", "${vault:x}", "${file:/hunter2", ""] {
+            let error = secret(text).unwrap_err();
+            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
         }
     }
 }

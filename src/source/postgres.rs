@@ -1,69 +1,315 @@
-//! Postgres as a source.
+//! PostgreSQL as a source: what stands between a configured database and an open log.
+//!
+//! ```text
+//! session ── catalog ── selection ─┬─ publication ─┬─ stream ─► frames ─► pgoutput (pure)
+//!   (one constant of settings)     └─ slot ────────┴─ copy ───► chunks
+//! ```
+//!
+//! It holds no state between calls: what was captured is the ledger's knowledge.
 
+mod catalog;
 pub mod copy;
+mod copy_text;
+mod examine;
 pub mod pgoutput;
+mod publication;
+mod relation;
+mod selection;
+mod session;
+mod slot;
 pub mod stream;
 
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio_postgres::Client;
+
+use self::catalog::{Listed, Server};
+use self::publication::Publication;
+use self::session::{Asked, Place};
+use self::slot::Slot;
 use super::{Fence, Finding, Prepared, Standing};
 use crate::change::{Position, TableName};
 use crate::config::SourceConfig;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 
-/// A configured Postgres source.
+/// Longest name PostgreSQL keeps, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+/// Oldest version with everything the log needs (`pg_snapshot`, `messages`).
+const VERSION_MIN: i32 = 140_000;
+
+/// A configured PostgreSQL source.
 #[derive(Debug, Clone)]
-pub struct Postgres;
-
-fn not_yet() -> Error {
-    Error::new(ErrorKind::Config, "sources of kind postgres are not supported yet")
+pub struct Postgres {
+    source: String,
+    /// Name of both slot and publication.
+    object: String,
+    place: Arc<Place>,
+    patterns: Vec<String>,
 }
 
-#[expect(clippy::unused_async, reason = "the signatures are the contract with `Source`")]
 impl Postgres {
     /// See [`super::Source::new`].
     ///
     /// # Errors
     /// See there.
-    pub fn new(_name: &str, _install: &str, _config: &SourceConfig) -> Result<Self> {
-        Err(not_yet())
+    pub fn new(name: &str, install: &str, config: &SourceConfig) -> Result<Self> {
+        Ok(Self {
+            source: name.to_owned(),
+            object: object_name(install, name),
+            place: Arc::new(Place::new(name, config)?),
+            patterns: config.tables.clone(),
+        })
     }
+
+    /// The name of the slot and of the publication on the source.
+    #[must_use]
+    pub fn slot_name(&self) -> &str {
+        &self.object
+    }
+
     /// See [`super::Source::standing`].
     ///
     /// # Errors
     /// See there.
     pub async fn standing(
         &self,
-        _ledger: Option<&Position>,
-        _identity: Option<&str>,
+        ledger: Option<&Position>,
+        identity: Option<&str>,
     ) -> Result<Standing> {
-        Err(not_yet())
+        let ledger = ledger.map(position_lsn).transpose()?;
+        let client = self.place.connect().await?;
+        let server = self.usable_server(&client).await?;
+        let slot = Slot::read_released(&client, &self.object, &server).await?;
+        let publication = Publication::read(&client, &self.object).await?;
+        Ok(slot::standing(slot.as_ref(), publication.is_some(), &server, ledger, identity))
     }
+
     /// See [`super::Source::prepare`].
     ///
     /// # Errors
     /// See there.
-    pub async fn prepare(&self, _ledger: Option<&Position>) -> Result<Prepared> {
-        Err(not_yet())
+    pub async fn prepare(&self, ledger: Option<&Position>) -> Result<Prepared> {
+        let ledger = ledger.map(position_lsn).transpose()?;
+        let client = self.place.connect().await?;
+        let server = self.usable_server(&client).await?;
+        let listed = catalog::list(&client, None).await?;
+        let chosen = self.choose(&listed)?;
+        refuse_unusable(&chosen, &self.place.user)?;
+        let (start, added) = match ledger {
+            Some(position) => (position, self.adopt(&client, &server, &chosen, position).await?),
+            None => (
+                self.begin(&client, &server, &chosen).await?,
+                chosen.iter().map(|table| table.name.clone()).collect(),
+            ),
+        };
+        Ok(Prepared {
+            start: Position::Lsn(start),
+            tables: catalog::describe(&client, &chosen).await?,
+            // Taken at every start, even if nothing was altered: somebody else may have altered
+            // the publication while we were away, and asking is cheap.
+            fence: Fence::Xmin(fresh_xid(&client).await?),
+            added,
+            identity: server.identity,
+        })
     }
-    /// See [`super::Source::stream`].
+
+    /// See [`super::Source::stream`]. The publication alone says which tables the log carries;
+    /// filtering by name here would lose the changes of a renamed table.
     ///
     /// # Errors
     /// See there.
     pub async fn stream(
         &self,
-        _start: &Position,
+        start: &Position,
         _tables: &[TableName],
     ) -> Result<stream::PostgresStream> {
-        Err(not_yet())
+        let start = position_lsn(start)?;
+        let catalog = self.place.connect().await?;
+        let server = self.usable_server(&catalog).await?;
+        Slot::read_released(&catalog, &self.object, &server).await?;
+        stream::PostgresStream::open(&self.place, &self.object, start, &server, catalog).await
     }
+
     /// See [`super::Source::copier`].
     ///
     /// # Errors
     /// See there.
-    pub async fn copier(&self, _fence: Fence) -> Result<copy::PostgresCopier> {
-        Err(not_yet())
+    pub async fn copier(&self, fence: Fence) -> Result<copy::PostgresCopier> {
+        let client = self.place.connect().await?;
+        let server = self.usable_server(&client).await?;
+        copy::PostgresCopier::open(client, &server, fence).await
     }
+
     /// See [`super::Source::examine`].
     pub async fn examine(&self) -> Vec<Finding> {
-        vec![Finding::error("sources of kind postgres are not supported yet", "remove the source")]
+        examine::examine(self).await
+    }
+
+    /// The tables the patterns choose.
+    fn choose<'a>(&self, listed: &'a [Listed]) -> Result<Vec<&'a Listed>> {
+        let names: Vec<TableName> = listed.iter().map(|table| table.name.clone()).collect();
+        let chosen = selection::select(&self.source, &self.patterns, &names)?;
+        // `chosen` keeps the order of `listed`.
+        let mut chosen = chosen.into_iter().peekable();
+        let is_chosen = |table: &&Listed| chosen.next_if(|name| **name == table.name).is_some();
+        Ok(listed.iter().filter(is_chosen).collect())
+    }
+
+    /// Asks the server who it is and refuses one whose log or snapshots we cannot use.
+    async fn usable_server(&self, client: &Client) -> Result<Server> {
+        let server = Server::read(client).await?;
+        let refuse = |what: String, hint: &str| {
+            Err(Error::new(ErrorKind::Setup, format!("{what} ({})", self.place)).hint(hint))
+        };
+        if server.version < VERSION_MIN {
+            let what = format!("PostgreSQL {} is too old", server.version / 10_000);
+            return refuse(what, "upgrade to PostgreSQL 14 or later");
+        }
+        if server.is_standby {
+            return refuse(
+                "the server is a standby, whose snapshots hide running transactions".to_owned(),
+                "name the primary in the source's url",
+            );
+        }
+        if server.wal_level != "logical" {
+            let what = format!("wal_level is {}, which has no logical changes", server.wal_level);
+            return refuse(what, "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL");
+        }
+        Ok(server)
+    }
+
+    /// Nothing was captured yet: the publication first (pgoutput looks it up as of each change),
+    /// then the slot. A slot of our name was never confirmed, so nothing is lost with it.
+    async fn begin(&self, client: &Client, server: &Server, chosen: &[&Listed]) -> Result<u64> {
+        if Slot::read_released(client, &self.object, server).await?.is_some() {
+            slot::drop_slot(client, &self.object).await?;
+        }
+        Publication::ensure(client, &self.object, chosen).await?;
+        let start = slot::create_slot(client, &self.object, &self.place.user).await?;
+        tracing::info!(source = self.source, slot = self.object, "replication slot created");
+        Ok(start)
+    }
+
+    /// The ledger ends at `position`: the slot must still be right; the publication may have to
+    /// follow the patterns.
+    async fn adopt(
+        &self,
+        client: &Client,
+        server: &Server,
+        chosen: &[&Listed],
+        position: u64,
+    ) -> Result<Vec<TableName>> {
+        let slot = Slot::read_released(client, &self.object, server).await?;
+        let publication = Publication::read(client, &self.object).await?;
+        match slot::standing(slot.as_ref(), publication.is_some(), server, Some(position), None) {
+            Standing::Gap(why) => Err(Error::new(
+                ErrorKind::Gap,
+                format!("changes of source `{}` are lost: {why}", self.source),
+            )
+            .hint(format!("run: trueup resync --gap {}", self.source))),
+            _ => Publication::ensure(client, &self.object, chosen).await,
+        }
+    }
+}
+
+/// Refuses, all at once, the chosen tables that cannot be mirrored.
+fn refuse_unusable(chosen: &[&Listed], user: &str) -> Result<()> {
+    let mut what = Vec::new();
+    let mut hints = Vec::new();
+    for table in chosen {
+        if let Some((why, sql)) = catalog::objection(table) {
+            what.push(why);
+            hints.push(sql);
+        }
+        if !table.is_readable {
+            what.push(format!("role \"{user}\" may not read table {}", table.name));
+            hints.push(grant(table, user));
+        }
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Setup, what.join("; ")).hint(hints.join(" ")))
+}
+
+/// The SQL that lets our role read a table.
+fn grant(table: &Listed, user: &str) -> String {
+    let user = catalog::quote(user);
+    format!(
+        "GRANT USAGE ON SCHEMA {} TO {user}; GRANT SELECT ON {} TO {user};",
+        catalog::quote(&table.name.schema),
+        catalog::quoted(&table.name)
+    )
+}
+
+/// A transaction id assigned now: every transaction that has written anything so far has a lower
+/// one. (The xmax of a snapshot would not do: it is the last *finished* id plus one, and younger
+/// ones may be running.)
+async fn fresh_xid(client: &Client) -> Result<u64> {
+    transaction_id(client, "SELECT pg_catalog.pg_current_xact_id()::text").await
+}
+
+/// A transaction id near those in the log, all 64 bits of it, without using one up.
+async fn recent_xid(client: &Client) -> Result<u64> {
+    let sql = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text";
+    transaction_id(client, sql).await
+}
+
+async fn transaction_id(client: &Client, sql: &str) -> Result<u64> {
+    let what = || "could not ask for a transaction id".to_owned();
+    let row = client.query_one(sql, &[]).await.asking(what)?;
+    let xid: String = row.try_get(0).asking(what)?;
+    xid.parse::<u64>().context(ErrorKind::Decode, what)
+}
+
+fn position_lsn(position: &Position) -> Result<u64> {
+    match position {
+        Position::Lsn(lsn) => Ok(*lsn),
+        Position::Gtid(_) => Err(Error::new(
+            ErrorKind::Bug,
+            format!("{position} is not a position of a PostgreSQL source"),
+        )),
+    }
+}
+
+/// `trueup_<install>_<source>`, brought to what slots may be called. A name that had to be
+/// changed or cut carries a digest, so that two sources never share one.
+fn object_name(install: &str, source: &str) -> String {
+    let plain = format!("trueup_{install}_{source}");
+    let allowed = |c: char| if c.is_ascii_digit() || c.is_ascii_lowercase() { c } else { '_' };
+    let name: String = plain.to_lowercase().chars().map(allowed).collect();
+    if name == plain && name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let digest = Sha256::digest(plain.as_bytes());
+    let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let room = NAME_BYTES_MAX - digest.len() - 1;
+    format!("{}_{digest}", name.chars().take(room).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn object_names_fit_and_stay_apart() {
+        assert_eq!(object_name("a1", "erp"), "trueup_a1_erp");
+        let long = "x".repeat(80);
+        let names = [
+            object_name("a1", "erp-eu"),
+            object_name("a1", "erp_eu"),
+            object_name("a1", "ERP_eu"),
+            object_name("a1", "Zürich"),
+            object_name("a1", &long),
+            object_name("a2", &long),
+        ];
+        for (place, name) in names.iter().enumerate() {
+            assert!(name.len() <= 63, "{name}");
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
+            assert!(!names[..place].contains(name), "{name}");
+        }
     }
 }

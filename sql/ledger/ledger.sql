@@ -1,0 +1,59 @@
+-- The ledger beside the journal: what was decided, and what is owed to whom.
+
+-- Facts about this install: `install`, `format`.
+CREATE TABLE IF NOT EXISTS fact (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- What is known about each source; a gap stays here until a person had it mended.
+CREATE TABLE IF NOT EXISTS source (
+    name     TEXT PRIMARY KEY,
+    identity TEXT,
+    fence    TEXT,                  -- from when on a copy's chunks count; see source::Fence
+    gap      TEXT                   -- why changes may be lost; NULL: none
+);
+
+-- A batch is decided here before the store commits it; a store that is behind replays it with
+-- the same borders, the same time and the same mappings.
+CREATE TABLE IF NOT EXISTS batch (
+    id          INTEGER PRIMARY KEY,
+    seq_after   INTEGER NOT NULL,   -- journal entries ending in (seq_after, seq_upto]
+    seq_upto    INTEGER NOT NULL,
+    as_of       INTEGER NOT NULL,   -- microseconds since 1970-01-01 UTC
+    mappings    TEXT    NOT NULL,   -- hash of the mapping set
+    event_first INTEGER NOT NULL,   -- the events it made; event_last < event_first if none
+    event_last  INTEGER NOT NULL,
+    digest      TEXT    NOT NULL    -- sha256 over the events; a replay must reproduce it
+);
+
+-- The outbox: events in order, in compressed blocks.
+CREATE TABLE IF NOT EXISTS outbox_block (
+    first INTEGER PRIMARY KEY,
+    last  INTEGER NOT NULL,
+    batch INTEGER NOT NULL,
+    bytes BLOB    NOT NULL          -- zstd of JSON lines
+);
+
+-- Per target: the last epoch used, and what it was last known to have (a copy of its own account).
+CREATE TABLE IF NOT EXISTS target (
+    name   TEXT PRIMARY KEY,
+    epoch  INTEGER NOT NULL,
+    cursor INTEGER NOT NULL,
+    gap    TEXT
+);
+
+-- Events a target does not have yet although its cursor has passed them.
+CREATE TABLE IF NOT EXISTS parked (
+    target   TEXT    NOT NULL,
+    sequence INTEGER NOT NULL,
+    entity   TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    state    TEXT    NOT NULL,      -- waiting (dependency), parked (will be retried), dead
+    class    TEXT    NOT NULL,
+    words    TEXT    NOT NULL,      -- the target's own, without row values
+    attempts INTEGER NOT NULL,
+    next_at  INTEGER NOT NULL,      -- microseconds since 1970-01-01 UTC
+    since    INTEGER NOT NULL,
+    PRIMARY KEY (target, sequence)
+);

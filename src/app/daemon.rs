@@ -1,0 +1,141 @@
+//! The daemon: opens ledger and journal, starts the loops, and stops them in order.
+//!
+//! Ordered drain (design §8): listener, capture, conform, deliver. Each one's input has ended
+//! when it is asked to end, so nothing that was confirmed is left half done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::operator::Daemon;
+use super::planning;
+use crate::capture::{self, Capture, CaptureState, Lacking};
+use crate::cli::Start;
+use crate::config::Config;
+use crate::conform::{self, Conform, ConformState};
+use crate::error::{Context, ErrorKind, Result};
+use crate::failpoint;
+use crate::ledger::Ledger;
+use crate::ledger::journal::Journal;
+use crate::metrics::Metrics;
+use crate::serve::http;
+use crate::source::Source;
+use crate::store::Mark;
+
+/// Runs until `start.shutdown`, then drains.
+pub(super) async fn run(start: Start) -> Result<()> {
+    let Start { config, state, listener, shutdown } = start;
+    failpoint::check()?;
+    let started = SystemTime::now();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), started)
+        .context(ErrorKind::Bug, || "could not register the metrics".to_owned())?;
+    let ledger = Arc::new(Ledger::open(state.path())?);
+    let seq_floor = ledger.last_batch()?.map_or(0, |batch| batch.seq_upto);
+    let journal =
+        Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
+    let (lacking, told) = watch::channel(Lacking::new());
+    let (marks, _) = watch::channel(Mark::default());
+    let captures = captures(&config, &ledger, &journal, &told)?;
+    let conform = Conform {
+        state_dir: state.path().to_owned(),
+        limits: config.limits.clone(),
+        kinds: config.source.iter().map(|(name, source)| (name.clone(), source.kind)).collect(),
+        mappings: planning::mappings(&config)?,
+        ledger: Arc::clone(&ledger),
+        journal: Arc::clone(&journal),
+        lacking,
+        marks,
+        state: Arc::new(ConformState::default()),
+    };
+    let operator = Daemon {
+        config,
+        started: jiff::Timestamp::try_from(started).unwrap_or_default(),
+        metrics,
+        ledger,
+        journal,
+        captures: captures.iter().map(shown).collect(),
+        conform: Arc::clone(&conform.state),
+    };
+    let listening = CancellationToken::new();
+    let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
+    let loops = Loops::start(captures, conform);
+    shutdown.cancelled().await;
+    listening.cancel();
+    if let Ok(Err(error)) = http.await {
+        tracing::error!(error = %error.chain(), "the http listener ended with an error");
+    }
+    loops.drain().await;
+    drop(state);
+    Ok(())
+}
+
+fn captures(
+    config: &Config,
+    ledger: &Arc<Ledger>,
+    journal: &Arc<Journal>,
+    lacking: &watch::Receiver<Lacking>,
+) -> Result<Vec<Capture>> {
+    let install = ledger.install().simple().to_string();
+    let one = |(name, source): (&String, &crate::config::SourceConfig)| {
+        Ok(Capture {
+            name: name.clone(),
+            source: Source::new(name, &install, source)?,
+            default_schema: planning::default_schema(source),
+            journal: Arc::clone(journal),
+            ledger: Arc::clone(ledger),
+            limits: config.limits.clone(),
+            lacking: lacking.clone(),
+            state: Arc::new(CaptureState::default()),
+        })
+    };
+    config.source.iter().map(one).collect()
+}
+
+fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
+    (capture.name.clone(), Arc::clone(&capture.state))
+}
+
+/// The running loops, in the order in which they are stopped.
+struct Loops {
+    capture: JoinSet<()>,
+    stop_capture: CancellationToken,
+    conform: tokio::task::JoinHandle<()>,
+    stop_conform: CancellationToken,
+}
+
+impl Loops {
+    fn start(captures: Vec<Capture>, conform: Conform) -> Self {
+        let (stop_capture, stop_conform) = (CancellationToken::new(), CancellationToken::new());
+        let mut capture = JoinSet::new();
+        for one in captures {
+            capture.spawn(capture::run(one, stop_capture.clone()));
+        }
+        let cancel = stop_conform.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let conform =
+            tokio::task::spawn_blocking(move || conform::run(&conform, &cancel, &runtime));
+        Self { capture, stop_capture, conform, stop_conform }
+    }
+
+    async fn drain(mut self) {
+        self.stop_capture.cancel();
+        while let Some(ended) = self.capture.join_next().await {
+            report(ended);
+        }
+        self.stop_conform.cancel();
+        report(self.conform.await);
+    }
+}
+
+fn report(ended: std::result::Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a loop ended badly");
+    }
+}
+
+/// Captures by name, for whoever shows them.
+pub(super) type Captures = HashMap<String, Arc<CaptureState>>;

@@ -1,0 +1,195 @@
+//! What the running daemon answers to its operator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::daemon::Captures;
+use crate::capture::{CaptureState, Phase};
+use crate::config::{Config, SourceKind};
+use crate::conform::ConformState;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::journal::Journal;
+use crate::metrics::Metrics;
+use crate::serve::http::{Operator, SqlColumn, SqlRequest, SqlResult};
+use crate::status::{ConformStatus, CopyStatus, DaemonState, SourceState, SourceStatus, Status};
+use crate::store::Reader;
+
+/// The running daemon, as its operator sees it.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) config: Config,
+    pub(super) started: jiff::Timestamp,
+    pub(super) metrics: Metrics,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) captures: Captures,
+    pub(super) conform: Arc<ConformState>,
+}
+
+impl Operator for Daemon {
+    fn status(&self) -> BoxFuture<'_, Status> {
+        Box::pin(async { self.gather() })
+    }
+
+    fn ready(&self) -> std::result::Result<(), Vec<String>> {
+        let status = self.gather();
+        let mut reasons = Vec::new();
+        for source in &status.sources {
+            if source.state != SourceState::Streaming {
+                let why = source.message.as_deref().unwrap_or_default();
+                reasons.push(format!("source {} is {} {why}", source.name, source.state.word()));
+            }
+        }
+        if let Some(error) = &status.conform.error {
+            reasons.push(format!("conform: {error}"));
+        }
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+
+    fn metrics(&self) -> String {
+        self.measure();
+        self.metrics.render()
+    }
+
+    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
+        Box::pin(self.query(request))
+    }
+}
+
+impl Daemon {
+    fn gather(&self) -> Status {
+        let seen = self.conform.seen();
+        let last = *self.journal.news().borrow();
+        Status {
+            install: self.ledger.install().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            daemon: DaemonState::Running,
+            since: Some(self.started),
+            sources: self.config.source.iter().map(|(name, s)| self.source(name, s.kind)).collect(),
+            conform: ConformStatus {
+                journal_seq: seen.journal_seq,
+                journal_behind_entries: last.saturating_sub(seen.journal_seq),
+                batch: seen.batch,
+                last_batch_at: seen
+                    .last_batch_micros
+                    .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
+                error: seen.error.map(|(error, _)| error),
+            },
+            entities: Vec::new(),
+            targets: Vec::new(),
+            dead_letters: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn source(&self, name: &str, kind: SourceKind) -> SourceStatus {
+        let seen = self.captures.get(name).map(|state| state.seen()).unwrap_or_default();
+        let position = seen.position.map(|position| position.to_string());
+        let copy = (seen.tables_done < seen.tables).then(|| CopyStatus {
+            tables_done: seen.tables_done as u64,
+            tables_total: seen.tables as u64,
+            rows_copied: seen.rows_copied,
+            rows_estimated: None,
+            table: seen.copying.clone(),
+            waiting_for: seen.waiting_for.clone(),
+        });
+        SourceStatus {
+            name: name.to_owned(),
+            kind: match kind {
+                SourceKind::Postgres => "postgres".to_owned(),
+                SourceKind::Mariadb => "mariadb".to_owned(),
+            },
+            state: state_of(seen.phase),
+            confirmed: position.clone(),
+            position,
+            lag_seconds: None,
+            lag_bytes: None,
+            message: seen.message,
+            hint: seen.hint,
+            copy,
+        }
+    }
+
+    fn measure(&self) {
+        for (name, state) in &self.captures {
+            self.measure_capture(name, state);
+        }
+        let seen = self.conform.seen();
+        let last = *self.journal.news().borrow();
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.journal_backlog_entries.set(signed(last.saturating_sub(seen.journal_seq)));
+        self.metrics.journal_size_bytes.set(signed(self.journal.bytes()));
+        let batches = self.metrics.conform_batches.get();
+        self.metrics.conform_batches.inc_by(seen.batches.saturating_sub(batches));
+    }
+
+    fn measure_capture(&self, name: &str, state: &CaptureState) {
+        let (entries, bytes, transactions) = state.counts();
+        for (counter, value) in [
+            (&self.metrics.journaled_entries, entries),
+            (&self.metrics.journaled_bytes, bytes),
+            (&self.metrics.journaled_transactions, transactions),
+        ] {
+            let counter = counter.with_label_values(&[name]);
+            counter.inc_by(value.saturating_sub(counter.get()));
+        }
+        let seen = state.seen();
+        for one in SourceState::ALL {
+            let is = i64::from(one == state_of(seen.phase));
+            self.metrics.source_state.with_label_values(&[name, one.word()]).set(is);
+        }
+        let pending = i64::try_from(seen.tables.saturating_sub(seen.tables_done));
+        let gauge = self.metrics.copy_tables_pending.with_label_values(&[name]);
+        gauge.set(pending.unwrap_or(i64::MAX));
+    }
+
+    async fn query(&self, request: SqlRequest) -> Result<SqlResult> {
+        let reader = self.conform.reader().ok_or_else(|| {
+            Error::new(ErrorKind::Unreachable, "the store is not open yet").hint("try again")
+        })?;
+        let rows_max = self.config.limits.sql_rows_max;
+        let rows_max = request.rows_max.map_or(rows_max, |asked| asked.min(rows_max));
+        let limit = Duration::from_secs(self.config.limits.sql_timeout_secs);
+        let interrupt = reader.interrupt_handle()?;
+        let asked = tokio::task::spawn_blocking(move || run(&reader, &request.query, rows_max));
+        let result = tokio::select! {
+            result = asked => result,
+            () = tokio::time::sleep(limit) => {
+                interrupt.interrupt();
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("the statement took longer than {} s", limit.as_secs()),
+                )
+                .hint("ask for less, or raise sql_timeout_secs in [limits]"));
+            }
+        };
+        result.context(ErrorKind::Bug, || "the statement's thread ended badly".to_owned())?
+    }
+}
+
+fn run(reader: &Reader, query: &str, rows_max: usize) -> Result<SqlResult> {
+    let found = reader.query(query, rows_max)?;
+    let column = |name: String| SqlColumn { name, r#type: "VARCHAR".to_owned() };
+    let cells = |row: Vec<Option<String>>| {
+        row.into_iter().map(|cell| cell.map_or(Value::Null, Value::String)).collect()
+    };
+    Ok(SqlResult {
+        columns: found.columns.into_iter().map(column).collect(),
+        rows: found.rows.into_iter().map(cells).collect(),
+        cut: found.cut.then(|| format!("{rows_max} rows (sql_rows_max)")),
+    })
+}
+
+fn state_of(phase: Phase) -> SourceState {
+    match phase {
+        Phase::Preparing => SourceState::Preparing,
+        Phase::Copying => SourceState::Copying,
+        Phase::Streaming => SourceState::Streaming,
+        Phase::Retrying => SourceState::Retrying,
+        Phase::Gap => SourceState::Gap,
+    }
+}

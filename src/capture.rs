@@ -1,0 +1,105 @@
+//! Capture: source → journal → confirm. One loop per source.
+//!
+//! ```text
+//!  stream ─frames─► Assembler ─pieces─► journal (fsync) ─► confirm to the server
+//!                       ▲ between transactions only
+//!  copier ─chunks───────┘ once the log is journaled past the chunk
+//! ```
+//! It looks into nothing it carries, so nothing in it can fail on a value. It does not decide
+//! what a chunk's rows mean: that is conform's, by the order of the journal.
+
+pub mod assembler;
+mod copying;
+mod session;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Limits;
+use crate::error::{ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::journal::Journal;
+use crate::ledger::standing::SourceFacts;
+use crate::source::Source;
+pub use copying::Lacking;
+pub use state::{CaptureState, Phase};
+
+/// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`], reset by progress.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between attempts: an operator who mended something should not wait long.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// One source's capture and what it needs.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// The source's name.
+    pub name: String,
+    /// The source.
+    pub source: Source,
+    /// The schema whose tables are mirrored under their bare names.
+    pub default_schema: String,
+    /// Where everything goes.
+    pub journal: Arc<Journal>,
+    /// What is known about the source.
+    pub ledger: Arc<Ledger>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Keys whose rows lack cells, told by conform.
+    pub lacking: watch::Receiver<Lacking>,
+    /// What people see.
+    pub state: Arc<CaptureState>,
+}
+
+/// Captures until cancelled. Failures are retried with backoff and shown; a gap stops here and
+/// waits for a person.
+pub async fn run(capture: Capture, cancel: CancellationToken) {
+    let mut pause = RETRY_PAUSE;
+    while !cancel.is_cancelled() {
+        let before = capture.state.journaled_transactions();
+        let ended = session::run(&capture, &cancel).await;
+        let Err(error) = ended else { break };
+        if error.kind() == ErrorKind::Gap {
+            remember_gap(&capture, &error.chain());
+            capture.state.failed(Phase::Gap, &error);
+            tracing::error!(source = %capture.name, error = %error.chain(), "changes may be lost");
+            cancel.cancelled().await;
+            break;
+        }
+        if capture.state.journaled_transactions() > before {
+            pause = RETRY_PAUSE;
+        }
+        capture.state.failed(Phase::Retrying, &error);
+        tracing::warn!(
+            source = %capture.name,
+            error = %error.chain(),
+            hint = error.remedy().unwrap_or_default(),
+            retry_ms = pause.as_millis(),
+            "capture failed, it is retried"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.cancelled() => break,
+        }
+        pause = (pause * 2).min(RETRY_PAUSE_MAX);
+    }
+}
+
+fn remember_gap(capture: &Capture, why: &str) {
+    let remembered = capture.ledger.source(&capture.name).and_then(|facts| {
+        let facts = SourceFacts { gap: Some(why.to_owned()), ..facts };
+        capture.ledger.set_source(&capture.name, &facts)
+    });
+    if let Err(error) = remembered {
+        // The gap is found again on the next start: the source's standing has not changed.
+        tracing::error!(source = %capture.name, error = %error.chain(), "could not note a gap");
+    }
+}
+
+/// Runs `work`, which waits for a disk, without holding up other tasks of the runtime.
+fn on_disk<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    tokio::task::block_in_place(work)
+}

@@ -1,0 +1,174 @@
+//! The copy of a source's tables: reads chunks while the log is followed, and asks again for
+//! what no chunk could carry.
+//!
+//! A row that moved to a key already passed, by an update that did not carry an unchanged TOAST
+//! value, lacks that cell after the last chunk. Conform knows which keys lack cells; they are
+//! read again until none does. Only then is the table's copy done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Capture;
+use crate::change::{Cell, Table, TableName, tuple};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::segment::{CopyProgress, CopyState};
+use crate::source::{Chunk, Copier, Fence};
+
+/// Keys that are asked for again in one chunk.
+const REREAD_KEYS_MAX: usize = 1_000;
+
+/// Told by conform: per source and table, the journal entry up to which it looked, and the keys
+/// whose rows lacked cells then.
+pub type Lacking = HashMap<(String, TableName), (u64, Vec<Vec<Cell>>)>;
+
+/// What the copy wants in the journal; answered with the entry's sequence once it is durable.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) what: Want,
+    pub(super) progress: CopyProgress,
+    pub(super) done: oneshot::Sender<u64>,
+}
+
+#[derive(Debug)]
+pub(super) enum Want {
+    /// A chunk; `true` if conform is to say what is still lacking after it.
+    Chunk(Box<Chunk>, bool),
+    /// The table's copy is done.
+    Done(TableName),
+}
+
+/// Copies every table whose copy is not done. Ends when all are.
+pub(super) async fn run(
+    capture: &Capture,
+    fence: Fence,
+    tables: &[Arc<Table>],
+    wanted: mpsc::Sender<Wanted>,
+) -> Result<()> {
+    let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
+    let looked_from = *capture.journal.news().borrow();
+    let mut copier = capture.source.copier(fence).await?;
+    for table in tables {
+        let name = table.name.to_string();
+        let Some(progress) = progress.iter().find(|progress| progress.table == name) else {
+            continue;
+        };
+        if progress.state == CopyState::Done {
+            continue;
+        }
+        let mut copy = TableCopy {
+            capture,
+            name: table.name.clone(),
+            progress: progress.clone(),
+            looked_from,
+            wanted: &wanted,
+        };
+        copy.run(&mut copier).await?;
+    }
+    Ok(())
+}
+
+struct TableCopy<'a> {
+    capture: &'a Capture,
+    name: TableName,
+    progress: CopyProgress,
+    /// Conform's word counts from this journal entry on.
+    looked_from: u64,
+    wanted: &'a mpsc::Sender<Wanted>,
+}
+
+impl TableCopy<'_> {
+    async fn run(&mut self, copier: &mut Copier) -> Result<()> {
+        self.capture.state.update(|seen| seen.copying = Some(self.name.to_string()));
+        while self.progress.state == CopyState::Copying {
+            self.next_chunk(copier).await?;
+        }
+        loop {
+            let lacking = self.lacking().await?;
+            if lacking.is_empty() {
+                break;
+            }
+            self.reread(copier, &lacking).await?;
+        }
+        self.progress.state = CopyState::Done;
+        self.put(Want::Done(self.name.clone())).await?;
+        self.capture.state.update(|seen| {
+            seen.copying = None;
+            seen.tables_done += 1;
+        });
+        Ok(())
+    }
+
+    async fn next_chunk(&mut self, copier: &mut Copier) -> Result<()> {
+        let after = match &self.progress.next_after {
+            Some(bytes) => Some(decoded(&self.name, bytes)?),
+            None => None,
+        };
+        let state = Arc::clone(&self.capture.state);
+        let waiting = move |whom: String| state.update(|seen| seen.waiting_for = Some(whom));
+        let rows_max = self.capture.limits.copy_chunk_rows;
+        let chunk = copier.chunk(&self.name, after.as_deref(), rows_max, &waiting).await?;
+        crate::failpoint::reach("after-chunk");
+        self.progress.row_count += chunk.row_count;
+        self.progress.next_after = chunk.next_after.as_deref().map(encoded);
+        let last = chunk.next_after.is_none();
+        if last {
+            self.progress.state = CopyState::Swept;
+        }
+        let rows = chunk.row_count;
+        self.looked_from = self.put(Want::Chunk(Box::new(chunk), last)).await?;
+        self.capture.state.update(|seen| {
+            seen.waiting_for = None;
+            seen.rows_copied += rows;
+        });
+        Ok(())
+    }
+
+    async fn reread(&mut self, copier: &mut Copier, keys: &[Vec<Cell>]) -> Result<()> {
+        for some in keys.chunks(REREAD_KEYS_MAX) {
+            let chunk = copier.reread(&self.name, some).await?;
+            self.looked_from = self.put(Want::Chunk(Box::new(chunk), true)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until conform has looked at everything so far.
+    async fn lacking(&self) -> Result<Vec<Vec<Cell>>> {
+        let key = (self.capture.name.clone(), self.name.clone());
+        let mut told: watch::Receiver<Lacking> = self.capture.lacking.clone();
+        let looked = |lacking: &Lacking| {
+            lacking.get(&key).is_some_and(|(looked_upto, _)| *looked_upto >= self.looked_from)
+        };
+        let lacking = told.wait_for(looked).await.map_err(|_| ended())?;
+        Ok(lacking.get(&key).map(|(_, keys)| keys.clone()).unwrap_or_default())
+    }
+
+    async fn put(&self, what: Want) -> Result<u64> {
+        let (done, durable) = oneshot::channel();
+        let wanted = Wanted { what, progress: self.progress.clone(), done };
+        self.wanted.send(wanted).await.map_err(|_| ended())?;
+        durable.await.map_err(|_| ended())
+    }
+}
+
+fn encoded(key: &[Cell]) -> Vec<u8> {
+    let mut bytes = bytes::BytesMut::new();
+    tuple::write_row(&mut bytes, key);
+    bytes.to_vec()
+}
+
+fn decoded(name: &TableName, bytes: &[u8]) -> Result<Vec<Cell>> {
+    tuple::read_row(&mut Bytes::copy_from_slice(bytes)).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Ledger,
+            format!("the journal does not tell where {name} was copied to"),
+        )
+    })
+}
+
+/// The session this copy belongs to is over; its own error says why.
+fn ended() -> Error {
+    Error::new(ErrorKind::Unreachable, "the copy's session has ended")
+}

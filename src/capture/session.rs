@@ -1,0 +1,346 @@
+//! One session with a source: from the connect to the first failure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::assembler::{Assembler, Piece};
+use super::copying::{self, Want, Wanted};
+use super::{Capture, Phase, on_disk};
+use crate::change::{Position, Table};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::segment::{CopyProgress, CopyState, EntryKind, NewEntry};
+use crate::ledger::standing::SourceFacts;
+use crate::source::entry::{Control, encode_chunk};
+use crate::source::{Captured, Fence, Prepared, Standing, Stream};
+
+/// Runs until cancelled (`Ok`) or until something fails.
+pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<()> {
+    capture.state.entered(Phase::Preparing);
+    // What an earlier session left without an end is sent again.
+    on_disk(|| capture.journal.drop_open_tail(&capture.name))?;
+    let (prepared, fence) = prepare(capture).await?;
+    let names: Vec<_> = prepared.tables.iter().map(|table| table.name.clone()).collect();
+    let stream = capture.source.stream(&prepared.start, &names).await?;
+    let (wanted, wants) = mpsc::channel(1);
+    let mut session = Session {
+        capture,
+        stream,
+        assembler: Assembler::new(capture.limits.chunk_bytes),
+        first: None,
+        journaled: prepared.start.clone(),
+        idle: None,
+        wants,
+        is_copying: true,
+        pending: None,
+    };
+    show_copies(capture)?;
+    let copy = copying::run(capture, fence, &prepared.tables, wanted);
+    let mut copy = std::pin::pin!(copy.fuse());
+    let mut copied = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return session.drain(),
+            done = &mut copy, if !copied => {
+                done?;
+                copied = true;
+                capture.state.entered(Phase::Streaming);
+            }
+            step = session.step() => step?,
+        }
+    }
+}
+
+struct Session<'a> {
+    capture: &'a Capture,
+    stream: Stream,
+    assembler: Assembler,
+    /// The entry with which the transaction in flight begins, once a piece of it is journaled.
+    first: Option<u64>,
+    /// The log is durable in the journal up to here.
+    journaled: Position,
+    /// The log moved on to here without anything of ours; not yet recorded.
+    idle: Option<(Position, Instant)>,
+    wants: mpsc::Receiver<Wanted>,
+    /// The copy may still want something.
+    is_copying: bool,
+    pending: Option<Wanted>,
+}
+
+impl Session<'_> {
+    /// Takes one thing from the log or the copy and journals what became whole. Cancel-safe: it
+    /// awaits only where nothing is held.
+    async fn step(&mut self) -> Result<()> {
+        let captured = match self.stream.next().now_or_never() {
+            Some(captured) => Some(captured?),
+            None => {
+                // Nothing more right now: what is whole becomes durable and is confirmed.
+                self.flush()?;
+                self.admit()?;
+                self.wait().await?
+            }
+        };
+        if let Some(captured) = captured {
+            self.take(captured)?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<Option<Captured>> {
+        let idle_due = self.idle.as_ref().map(|(_, since)| {
+            let pause = Duration::from_secs(self.capture.limits.idle_confirm_secs);
+            pause.saturating_sub(since.elapsed())
+        });
+        tokio::select! {
+            captured = self.stream.next() => captured.map(Some),
+            wanted = self.wants.recv(), if self.is_copying && self.pending.is_none() => {
+                self.is_copying = wanted.is_some();
+                self.pending = wanted;
+                Ok(None)
+            }
+            () = tokio::time::sleep(idle_due.unwrap_or(Duration::MAX)), if idle_due.is_some() => {
+                self.record_idle()?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn take(&mut self, captured: Captured) -> Result<()> {
+        crate::failpoint::reach("after-read");
+        match captured {
+            Captured::Frame(frame) => self.assembler.frame(&frame),
+            Captured::Schema(table) => self.assembler.schema(table),
+            Captured::End(position) => self.assembler.end(position),
+            Captured::Idle(position) => {
+                self.flush()?;
+                let since = self.idle.take().map_or_else(Instant::now, |(_, since)| since);
+                self.idle = Some((position, since));
+                self.admit()?;
+            }
+        }
+        self.write_pieces()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.assembler.flush();
+        self.write_pieces()
+    }
+
+    fn write_pieces(&mut self) -> Result<()> {
+        while let Some(piece) = self.assembler.pop() {
+            self.write(&piece)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, piece: &Piece) -> Result<()> {
+        let first = if piece.continues { self.first } else { None };
+        let entry = NewEntry {
+            source: &self.capture.name,
+            kind: EntryKind::Log,
+            first,
+            ends: piece.end.is_some(),
+            position: piece.end.as_ref(),
+            schemas: &piece.schemas,
+            copies: &[],
+            bytes: &piece.bytes,
+        };
+        let seq = on_disk(|| self.capture.journal.append(&entry))?;
+        self.capture.state.journaled(piece.bytes.len(), piece.transactions);
+        match &piece.end {
+            Some(position) => {
+                self.first = None;
+                self.idle = None;
+                self.moved_to(position.clone());
+                self.confirm();
+            }
+            None => self.first = first.or(Some(seq)),
+        }
+        Ok(())
+    }
+
+    /// Only what is durable in the journal is confirmed, and only whole transactions.
+    fn confirm(&self) {
+        crate::failpoint::reach("before-confirm");
+        self.stream.confirm(&self.journaled);
+    }
+
+    fn moved_to(&mut self, position: Position) {
+        self.capture.state.update(|seen| {
+            seen.position = Some(position.clone());
+            seen.heard_micros = jiff::Timestamp::now().as_microsecond();
+        });
+        self.journaled = position;
+    }
+
+    /// A position is in the ledger before it is sent as confirmed, an idle log's too.
+    fn record_idle(&mut self) -> Result<()> {
+        let Some((position, _)) = self.idle.take() else { return Ok(()) };
+        on_disk(|| self.capture.journal.record_position(&self.capture.name, &position))?;
+        self.moved_to(position);
+        self.confirm();
+        Ok(())
+    }
+
+    /// Journals what the copy wants, once the log is journaled past the chunk.
+    fn admit(&mut self) -> Result<()> {
+        if !self.assembler.is_between_transactions() {
+            return Ok(());
+        }
+        let Some(wanted) = self.pending.take() else { return Ok(()) };
+        if let Want::Chunk(chunk, _) = &wanted.what {
+            let idle = self.idle.as_ref().map(|(position, _)| position);
+            let here = idle.unwrap_or(&self.journaled);
+            if !here.covers(&chunk.admit_after)? {
+                self.pending = Some(wanted);
+                return Ok(());
+            }
+        }
+        let bytes = match &wanted.what {
+            Want::Chunk(chunk, last) => encode_chunk(chunk, *last),
+            Want::Done(table) => Control::CopyDone { table: table.clone() }.encode(),
+        };
+        let kind = match &wanted.what {
+            Want::Chunk(..) => EntryKind::Copy,
+            Want::Done(_) => EntryKind::Control,
+        };
+        let entry = own_entry(self.capture, kind, None, std::slice::from_ref(&wanted.progress));
+        let seq = on_disk(|| self.capture.journal.append(&NewEntry { bytes: &bytes, ..entry }))?;
+        crate::failpoint::reach("after-chunk-commit");
+        self.capture.state.journaled(bytes.len(), 0);
+        if wanted.done.send(seq).is_err() {
+            // The copy was given up meanwhile: the journal has its progress.
+            tracing::debug!(source = %self.capture.name, seq, "nobody waits for a copy entry");
+        }
+        Ok(())
+    }
+
+    /// A normal end: what is whole becomes durable, and an idle log's position is kept.
+    fn drain(&mut self) -> Result<()> {
+        self.flush()?;
+        if self.assembler.is_between_transactions() {
+            self.record_idle()?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares the source with the ledger, and makes what is missing.
+async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
+    let name = &capture.name;
+    let facts = on_disk(|| capture.ledger.source(name))?;
+    if let Some(why) = &facts.gap {
+        return Err(gap(capture, why));
+    }
+    let position = on_disk(|| capture.journal.position(name))?;
+    let known = position.as_ref();
+    match capture.source.standing(known, facts.identity.as_deref()).await? {
+        Standing::Gap(why) => return Err(gap(capture, &why)),
+        Standing::New | Standing::Continues => {}
+    }
+    let prepared = capture.source.prepare(known).await?;
+    let copies = on_disk(|| capture.journal.copies(name))?;
+    let is_new = |table: &&Arc<Table>| {
+        let known = copies.iter().any(|copy| copy.table == table.name.to_string());
+        !known || prepared.added.contains(&table.name)
+    };
+    let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
+    let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
+    Ok((prepared, fence))
+}
+
+/// Notes the fence, then begins the copies: in this order, so that no chunk is ever read
+/// without its fence.
+fn begin_copies(
+    capture: &Capture,
+    facts: &SourceFacts,
+    prepared: &Prepared,
+    tables: &[Arc<Table>],
+) -> Result<Fence> {
+    let known = facts.fence.as_deref().map_or(Fence::Open, parse_fence);
+    let fence = later(known, prepared.fence.clone());
+    let facts = SourceFacts {
+        identity: Some(prepared.identity.clone()),
+        fence: fence_text(&fence),
+        gap: None,
+    };
+    capture.ledger.set_source(&capture.name, &facts)?;
+    if tables.is_empty() {
+        return Ok(fence);
+    }
+    let named = tables
+        .iter()
+        .map(|table| (table.name.mirror_name(&capture.default_schema), table.as_ref().clone()));
+    let bytes = Control::CopyBegin { tables: named.collect() }.encode();
+    let copies: Vec<CopyProgress> = tables
+        .iter()
+        .map(|table| CopyProgress {
+            table: table.name.to_string(),
+            state: CopyState::Copying,
+            next_after: None,
+            row_count: 0,
+        })
+        .collect();
+    let entry = own_entry(capture, EntryKind::Control, Some(&prepared.start), &copies);
+    capture.journal.append(&NewEntry { bytes: &bytes, ..entry })?;
+    Ok(fence)
+}
+
+fn own_entry<'a>(
+    capture: &'a Capture,
+    kind: EntryKind,
+    position: Option<&'a Position>,
+    copies: &'a [CopyProgress],
+) -> NewEntry<'a> {
+    NewEntry {
+        source: &capture.name,
+        kind,
+        first: None,
+        ends: true,
+        position,
+        schemas: &[],
+        copies,
+        bytes: &[],
+    }
+}
+
+fn show_copies(capture: &Capture) -> Result<()> {
+    let copies = on_disk(|| capture.journal.copies(&capture.name))?;
+    let done = copies.iter().filter(|copy| copy.state == CopyState::Done).count();
+    capture.state.update(|seen| {
+        seen.tables = copies.len();
+        seen.tables_done = done;
+        seen.rows_copied = copies.iter().map(|copy| copy.row_count).sum();
+    });
+    let phase = if done == copies.len() { Phase::Streaming } else { Phase::Copying };
+    capture.state.entered(phase);
+    Ok(())
+}
+
+fn gap(capture: &Capture, why: &str) -> Error {
+    Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name)).hint(
+        "stop the daemon, move the state folder aside and start again: everything is copied anew",
+    )
+}
+
+fn later(a: Fence, b: Fence) -> Fence {
+    match (a, b) {
+        (Fence::Xmin(a), Fence::Xmin(b)) => Fence::Xmin(a.max(b)),
+        (Fence::Open, other) | (other, Fence::Open) => other,
+    }
+}
+
+fn fence_text(fence: &Fence) -> Option<String> {
+    match fence {
+        Fence::Open => None,
+        Fence::Xmin(xmin) => Some(xmin.to_string()),
+    }
+}
+
+fn parse_fence(text: &str) -> Fence {
+    text.parse().map_or(Fence::Open, Fence::Xmin)
+}

@@ -1,0 +1,119 @@
+//! What people see of a capture.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::change::Position;
+use crate::error::Error;
+
+/// What a capture is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Connecting, or making slot and publication.
+    #[default]
+    Preparing,
+    /// The log is followed and tables are copied.
+    Copying,
+    /// The log is followed.
+    Streaming,
+    /// It failed and is tried again.
+    Retrying,
+    /// Changes are lost or may be: a person must act.
+    Gap,
+}
+
+impl Phase {
+    /// One word, as shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Preparing => "preparing",
+            Phase::Copying => "copying",
+            Phase::Streaming => "streaming",
+            Phase::Retrying => "retrying",
+            Phase::Gap => "gap",
+        }
+    }
+}
+
+/// A capture's state, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct CaptureState {
+    seen: Mutex<Seen>,
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    transactions: AtomicU64,
+}
+
+/// A moment of it.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Up to where the log is journaled.
+    pub position: Option<Position>,
+    /// Why it is not streaming, for people.
+    pub message: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The table whose chunk is being read.
+    pub copying: Option<String>,
+    /// Who the copy waits for.
+    pub waiting_for: Option<String>,
+    /// Tables whose copy is done, and all tables.
+    pub tables_done: usize,
+    /// See `tables_done`.
+    pub tables: usize,
+    /// Rows copied in this and earlier sessions.
+    pub rows_copied: u64,
+    /// When the log was last heard of, microseconds since 1970-01-01 UTC.
+    pub heard_micros: i64,
+}
+
+impl CaptureState {
+    /// The current moment.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    /// Journal entries, bytes and transactions of this process.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64, u64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (load(&self.entries), load(&self.bytes), load(&self.transactions))
+    }
+
+    pub(super) fn journaled_transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn journaled(&self, bytes: usize, transactions: u64) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.transactions.fetch_add(transactions, Ordering::Relaxed);
+    }
+
+    pub(super) fn failed(&self, phase: Phase, error: &Error) {
+        let mut seen = self.lock();
+        seen.phase = phase;
+        seen.message = Some(error.chain());
+        seen.hint = error.remedy().map(ToOwned::to_owned);
+    }
+
+    pub(super) fn entered(&self, phase: Phase) {
+        let mut seen = self.lock();
+        seen.phase = phase;
+        seen.message = None;
+        seen.hint = None;
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        // Plain data: a panic elsewhere cannot have left it half written in a way that matters.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,291 @@
+//! Conform: journal → mirror → canonical → events. One loop, on a thread of its own, the only
+//! writer of the store.
+//!
+//! ```text
+//!  journal ─take─► run of whole transactions ─decide─► store transaction (open) + events
+//!                                                          │
+//!                        ledger: batch + outbox blocks ◄─land
+//!                                                          │
+//!                        store: COMMIT with its mark   ◄─finish─► deliver is told
+//! ```
+//! The ledger commits first. If the process dies in between, the store is one batch behind and
+//! [`replay`] decides the batch again, with the borders, the time and the mappings the ledger
+//! remembers; the result must be equal and makes no event twice.
+
+mod decide;
+mod mappings;
+mod replay;
+mod state;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::canon::{Event, MappingSet};
+use crate::capture::Lacking;
+use crate::config::{Limits, SourceKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::batch::{Batch, digest};
+use crate::ledger::journal::{Journal, Reader, Run};
+use crate::source::decode::Decoder;
+use crate::store::evaluate::Evaluator;
+use crate::store::{Mark, Store, StoreLimits};
+pub use state::{ConformSeen, ConformState};
+
+/// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`].
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between attempts.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How long the loop waits for news before it looks at the clock again.
+const NEWS_PAUSE: Duration = Duration::from_millis(500);
+/// The store's write-ahead log is moved into its file while there is nothing else to do.
+const TIDY_WAL_BYTES: u64 = 4 << 20;
+/// Old journal segments are looked for this often.
+const DISCARD_PAUSE: Duration = Duration::from_secs(30);
+
+/// What conform needs.
+#[derive(Debug)]
+pub struct Conform {
+    /// The state folder: store and kept mapping sets.
+    pub state_dir: PathBuf,
+    /// Bounds.
+    pub limits: Limits,
+    /// The kind of every source, by name.
+    pub kinds: HashMap<String, SourceKind>,
+    /// The configured mappings.
+    pub mappings: MappingSet,
+    /// Batches and events.
+    pub ledger: Arc<Ledger>,
+    /// What to conform, and where our own words go.
+    pub journal: Arc<Journal>,
+    /// Told to the copies: keys whose rows lack cells.
+    pub lacking: watch::Sender<Lacking>,
+    /// Told to delivery: how far the store is.
+    pub marks: watch::Sender<Mark>,
+    /// What people see.
+    pub state: Arc<ConformState>,
+}
+
+/// Conforms until cancelled. Blocks; run it on a thread of its own.
+pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runtime::Handle) {
+    let mut pause = RETRY_PAUSE;
+    while !cancel.is_cancelled() {
+        let before = conform.marks.borrow().batch;
+        let ended = Session::open(conform, runtime).and_then(|mut session| session.run(cancel));
+        let Err(error) = ended else { break };
+        if conform.marks.borrow().batch > before {
+            pause = RETRY_PAUSE;
+        }
+        conform.state.failed(&error);
+        tracing::error!(
+            error = %error.chain(),
+            hint = error.remedy().unwrap_or_default(),
+            retry_ms = pause.as_millis(),
+            "conforming failed, it is retried"
+        );
+        runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = cancel.cancelled() => {}
+            }
+        });
+        pause = (pause * 2).min(RETRY_PAUSE_MAX);
+    }
+}
+
+/// Everything that is thrown away after a failure: the store's connection and what was read.
+struct Session<'a> {
+    conform: &'a Conform,
+    runtime: &'a tokio::runtime::Handle,
+    store: Store,
+    reader: Reader,
+    decoders: HashMap<String, Decoder>,
+    evaluator: Evaluator,
+    /// The mapping set in force.
+    mappings: MappingSet,
+    /// The mirror's tables changed: the evaluator must look at them again.
+    is_stale: bool,
+    mark: Mark,
+    discarded: Instant,
+}
+
+/// A batch whose store transaction is open.
+struct Decided {
+    batch: Batch,
+    events: Vec<Event>,
+    /// A chunk after which the copy wants to know what still lacks cells.
+    looks: bool,
+    began: Instant,
+}
+
+impl<'a> Session<'a> {
+    fn open(conform: &'a Conform, runtime: &'a tokio::runtime::Handle) -> Result<Self> {
+        let limits = StoreLimits {
+            memory_bytes: conform.limits.store_memory_bytes,
+            threads: conform.limits.store_threads,
+        };
+        let store = Store::open(&conform.state_dir, limits)?;
+        let mark = store.mark()?;
+        let mappings = mappings::in_force(conform)?;
+        let evaluator = mappings::evaluator(conform, &mappings)?;
+        let mut session = Self {
+            conform,
+            runtime,
+            store,
+            reader: conform.journal.reader(),
+            decoders: HashMap::new(),
+            evaluator,
+            mappings,
+            is_stale: true,
+            mark,
+            discarded: Instant::now(),
+        };
+        session.catch_up()?;
+        conform.state.opened(session.store.reader()?);
+        conform.marks.send_replace(session.mark);
+        session.tell_lacking()?;
+        mappings::announce(conform, &session.mappings)?;
+        Ok(session)
+    }
+
+    fn run(&mut self, cancel: &CancellationToken) -> Result<()> {
+        while let Some(run) = self.take(cancel)? {
+            let decided = self.decide(&run)?;
+            self.land(&decided)?;
+            self.finish(decided)?;
+        }
+        Ok(())
+    }
+
+    /// The next run of whole transactions; `None` when cancelled.
+    fn take(&mut self, cancel: &CancellationToken) -> Result<Option<Run>> {
+        let mut news = self.conform.journal.news();
+        loop {
+            let last = *news.borrow_and_update();
+            let run =
+                self.reader.read(self.mark.journal_seq, last, self.conform.limits.batch_bytes)?;
+            if !run.transactions.is_empty() {
+                return Ok(Some(run));
+            }
+            self.use_the_pause()?;
+            if !self.wait(&mut news, cancel) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for news, and then a little for more of it, so that a burst shares a batch. False
+    /// when cancelled.
+    fn wait(&self, news: &mut watch::Receiver<u64>, cancel: &CancellationToken) -> bool {
+        let more = Duration::from_millis(self.conform.limits.batch_wait_ms);
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = cancel.cancelled() => false,
+                () = tokio::time::sleep(NEWS_PAUSE) => true,
+                changed = news.changed() => {
+                    tokio::time::sleep(more).await;
+                    changed.is_ok()
+                }
+            }
+        })
+    }
+
+    /// Decides a new batch, up to but not including the commits.
+    fn decide(&mut self, run: &Run) -> Result<Decided> {
+        let began = Instant::now();
+        self.prepare_evaluator()?;
+        let as_of_micros = jiff::Timestamp::now().as_microsecond();
+        let batch = Batch {
+            id: self.mark.batch + 1,
+            seq_after: self.mark.journal_seq,
+            seq_upto: run.upto,
+            as_of_micros,
+            mappings: String::new(),
+            event_first: self.mark.event_sequence + 1,
+            event_last: self.mark.event_sequence,
+            digest: String::new(),
+        };
+        let (events, looks) = self.conform_batch(&batch, run)?;
+        let batch = Batch {
+            event_last: batch.event_last + events.len() as u64,
+            digest: digest(&events),
+            mappings: self.mappings.hash().to_owned(),
+            ..batch
+        };
+        Ok(Decided { batch, events, looks, began })
+    }
+
+    /// The ledger has the batch and its events: from here on it happens, whatever else does.
+    fn land(&self, decided: &Decided) -> Result<()> {
+        crate::failpoint::reach("before-outbox-commit");
+        self.conform.ledger.commit_batch(
+            &decided.batch,
+            &decided.events,
+            self.conform.limits.block_events,
+        )?;
+        crate::failpoint::reach("after-outbox-commit");
+        Ok(())
+    }
+
+    /// The store has it too, and delivery is told.
+    fn finish(&mut self, decided: Decided) -> Result<()> {
+        self.commit(&decided.batch)?;
+        self.conform.state.conformed(&decided.batch, &decided.events, decided.began.elapsed());
+        self.conform.marks.send_replace(self.mark);
+        if decided.looks {
+            self.tell_lacking()?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<()> {
+        let mark =
+            Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
+        self.store.commit(mark, batch.as_of_micros)?;
+        self.mark = mark;
+        Ok(())
+    }
+
+    /// Tells the copies which keys still lack cells, as of the mark.
+    fn tell_lacking(&self) -> Result<()> {
+        let mut lacking = Lacking::new();
+        for source in self.conform.kinds.keys() {
+            for table in self.store.mirrors().of_source(source) {
+                if table.state == crate::store::MirrorState::Copying {
+                    let keys = self.store.lacking_keys(source, table.name())?;
+                    let told = (self.mark.journal_seq, keys);
+                    lacking.insert((source.clone(), table.name().clone()), told);
+                }
+            }
+        }
+        self.conform.lacking.send_replace(lacking);
+        Ok(())
+    }
+
+    /// Nothing to conform right now: what is due by time, and housekeeping.
+    fn use_the_pause(&mut self) -> Result<()> {
+        self.prepare_evaluator()?;
+        self.tick()?;
+        if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
+            self.tell_lacking()?;
+        }
+        if self.store.wal_bytes() > TIDY_WAL_BYTES {
+            self.store.tidy_up()?;
+        }
+        if self.discarded.elapsed() > DISCARD_PAUSE {
+            self.discarded = Instant::now();
+            let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
+            self.conform.journal.discard(self.mark.journal_seq, keep)?;
+        }
+        Ok(())
+    }
+
+    fn bug(what: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Bug, what).hint("please report this with the log of the daemon")
+    }
+}

@@ -1,0 +1,224 @@
+//! One batch, up to its commits: what a run of the journal does to mirror, canon and events.
+//!
+//! The same for a new batch and for a replay: everything it depends on is in the batch and the
+//! journal.
+
+use std::sync::Arc;
+
+use super::Session;
+use crate::canon::Event;
+use crate::error::Result;
+use crate::ledger::batch::Batch;
+use crate::ledger::journal::Run;
+use crate::ledger::segment::{Entry, EntryKind};
+use crate::source::decode::{Decoder, Tables};
+use crate::source::entry::{Control, decode_chunk};
+use crate::store::collapse::key_of;
+use crate::store::evaluate::{Delta, Evaluated, Moment};
+use crate::store::mirror::{Placed, Touched};
+
+impl Session<'_> {
+    /// Begins the store's transaction and does the batch in it. Returns its events, and whether
+    /// a copy waits to hear what still lacks cells. A mapping that fails is parked and the batch
+    /// done again without it.
+    pub(super) fn conform_batch(&mut self, batch: &Batch, run: &Run) -> Result<(Vec<Event>, bool)> {
+        loop {
+            self.store.begin()?;
+            let failed = match self.attempt(batch, run) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            self.store.rollback()?;
+            // What was decoded is decoded again.
+            self.decoders.clear();
+            let Some(parked) = self.evaluator.take_failure() else { return Err(failed) };
+            tracing::error!(
+                source = %parked.source,
+                entity = %parked.entity,
+                cause = %parked.cause,
+                "a mapping failed, its entity is parked until it is mended"
+            );
+            self.store.begin()?;
+            self.evaluator.park(self.store.connection(), parked)?;
+            self.store.commit(self.mark, batch.as_of_micros)?;
+        }
+    }
+
+    fn attempt(&mut self, batch: &Batch, run: &Run) -> Result<(Vec<Event>, bool)> {
+        let moment = Moment { as_of_micros: batch.as_of_micros, batch: batch.id };
+        let ready_before = self.store.ready_entities()?;
+        let mut looks = false;
+        let mut found = Evaluated::default();
+        let first = run.transactions.first().and_then(|parts| parts.first());
+        match first.map(|entry| (entry.kind, entry)) {
+            None => {}
+            Some((EntryKind::Log, _)) => {
+                let placed = self.decode(run)?;
+                let touched = self.store.stage_log(&placed)?;
+                found = self.write(&touched, moment)?;
+            }
+            Some((EntryKind::Copy, entry)) => {
+                let (touched, last) = self.stage_chunk(entry)?;
+                found = self.write(&touched, moment)?;
+                looks = last;
+            }
+            Some((EntryKind::Control, entry)) => {
+                found = self.obey(entry, moment)?;
+            }
+        }
+        let mut events = Vec::new();
+        for difference in found.differences {
+            // Rows of an entity that was not ready are its baseline: targets read it from canon.
+            if !ready_before.contains(&difference.entity) {
+                continue;
+            }
+            let sequence = batch.event_first + events.len() as u64;
+            let correlation = format!("{}/{}", difference.entity, difference.key);
+            events.push(Event {
+                sequence,
+                entity: difference.entity,
+                key: difference.key,
+                op: difference.op,
+                time_micros: difference.time_micros,
+                correlation,
+                old: difference.old,
+                new: difference.new,
+            });
+        }
+        Ok((events, looks))
+    }
+
+    fn decode(&mut self, run: &Run) -> Result<Vec<Placed>> {
+        let mut placed = Vec::new();
+        for parts in &run.transactions {
+            for entry in parts {
+                let transactions = self.decoder(entry)?.feed(entry.bytes.clone())?;
+                placed.extend(transactions.into_iter().map(|transaction| Placed {
+                    seq: entry.seq,
+                    source: entry.source.clone(),
+                    transaction,
+                }));
+            }
+        }
+        Ok(placed)
+    }
+
+    /// The decoder of the entry's source, with the tables as they were before the entry.
+    fn decoder(&mut self, entry: &Entry) -> Result<&mut Decoder> {
+        if !self.decoders.contains_key(&entry.source) {
+            let known = self.reader.tables_before(&entry.source, entry.seq)?;
+            let tables: Tables = known.into_iter().map(|table| (table.id, table)).collect();
+            let kind = self.conform.kinds.get(&entry.source).copied().ok_or_else(|| {
+                Self::bug(format!(
+                    "the journal holds entries of source {}, which is not configured",
+                    entry.source
+                ))
+                .hint("put the source back into the configuration until they are conformed")
+            })?;
+            self.decoders.insert(entry.source.clone(), Decoder::new(kind, tables));
+        }
+        self.decoders
+            .get_mut(&entry.source)
+            .ok_or_else(|| Self::bug("a decoder that was just made is not there"))
+    }
+
+    fn stage_chunk(&mut self, entry: &Entry) -> Result<(Vec<Touched>, bool)> {
+        let (header, rows) = decode_chunk(entry.bytes.clone())?;
+        let table = Arc::new(header.table);
+        let mut keyed = Vec::with_capacity(rows.len());
+        for cells in rows {
+            let key = key_of(&table, &cells).ok_or_else(|| {
+                Self::bug(format!("a copied row of {} lacks its key", table.name))
+            })?;
+            keyed.push((key, cells));
+        }
+        let touched = self.store.stage_chunk(
+            &entry.source,
+            &table.name,
+            &header.visibility,
+            keyed,
+            entry.at_micros,
+        )?;
+        Ok((touched, header.last))
+    }
+
+    /// Writes the staged rows and evaluates what they touch. Sources whose first copy is not
+    /// done are mirrored only.
+    fn write(&mut self, touched: &[Touched], moment: Moment) -> Result<Evaluated> {
+        let deltas: Vec<Delta> = touched
+            .iter()
+            .filter(|one| self.store.mirrors().is_ready(&one.source))
+            .map(|one| Delta {
+                source: one.source.clone(),
+                table: one.mirror.clone(),
+                before: one.before.clone(),
+                after: one.after.clone(),
+            })
+            .collect();
+        if deltas.is_empty() {
+            self.store.write_staged(touched)?;
+            return Ok(Evaluated::default());
+        }
+        self.evaluator.touch_before(self.store.connection(), &deltas)?;
+        self.store.write_staged(touched)?;
+        self.evaluator.touch_after(self.store.connection(), &deltas)?;
+        self.evaluator.evaluate(self.store.connection(), moment)
+    }
+
+    /// A word of our own.
+    fn obey(&mut self, entry: &Entry, moment: Moment) -> Result<Evaluated> {
+        match Control::decode(&entry.bytes)? {
+            Control::CopyBegin { tables } => {
+                for (mirror, table) in &tables {
+                    self.store.begin_copy(&entry.source, mirror, table)?;
+                }
+                self.is_stale = true;
+                Ok(Evaluated::default())
+            }
+            Control::CopyDone { table } => {
+                if !self.store.finish_copy(&entry.source, &table)? {
+                    return Ok(Evaluated::default());
+                }
+                self.evaluate_sources(&[entry.source.clone()], moment)
+            }
+            Control::Tick { micros } => {
+                let moment = Moment { as_of_micros: micros, ..moment };
+                self.evaluator.evaluate_due(self.store.connection(), moment)
+            }
+            Control::Mappings { hash } => {
+                self.switch_mappings(&hash)?;
+                let sources: Vec<String> = self
+                    .conform
+                    .kinds
+                    .keys()
+                    .filter(|source| self.store.mirrors().is_ready(source))
+                    .cloned()
+                    .collect();
+                self.evaluate_sources(&sources, moment)
+            }
+        }
+    }
+
+    /// Evaluates sources fully, and notes which entities are ready with it.
+    fn evaluate_sources(&mut self, sources: &[String], moment: Moment) -> Result<Evaluated> {
+        let mut all = Evaluated::default();
+        let mut sorted = sources.to_vec();
+        sorted.sort();
+        for source in &sorted {
+            let found = self.evaluator.evaluate_all(self.store.connection(), source, moment)?;
+            all.differences.extend(found.differences);
+            all.conflicts.extend(found.conflicts);
+        }
+        let contributions = self.mappings.contributions();
+        for entity in self.mappings.contributed() {
+            let ready = contributions
+                .iter()
+                .filter(|one| one.mapping.entity == entity.name)
+                .all(|one| self.store.mirrors().is_ready(&one.source));
+            if ready {
+                self.store.entity_is_ready(&entity.name)?;
+            }
+        }
+        Ok(all)
+    }
+}

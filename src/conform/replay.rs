@@ -1,0 +1,53 @@
+//! A store that is behind the ledger: decides the missing batches again, equal and checked.
+
+use super::{Session, mappings};
+use crate::error::Result;
+use crate::ledger::batch::{Batch, digest};
+
+impl Session<'_> {
+    /// Brings the store to the ledger's last batch. No event is made: the ledger has them.
+    pub(super) fn catch_up(&mut self) -> Result<()> {
+        let Some(last) = self.conform.ledger.last_batch()? else { return Ok(()) };
+        if self.mark.batch > last.id {
+            return Err(Self::bug(format!(
+                "the store has batch {}, the ledger only {}",
+                self.mark.batch, last.id
+            ))
+            .hint("ledger and store do not belong together: restore both from one backup"));
+        }
+        while self.mark.batch < last.id {
+            let batch = self.conform.ledger.batch(self.mark.batch + 1)?;
+            tracing::info!(batch = batch.id, "the store is behind the ledger, replaying");
+            self.replay(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, batch: &Batch) -> Result<()> {
+        let before = mappings::before(self.conform, batch)?;
+        if before.hash() != self.mappings.hash() {
+            self.evaluator = mappings::evaluator(self.conform, &before)?;
+            self.mappings = before;
+            self.is_stale = true;
+        }
+        self.prepare_evaluator()?;
+        let run = self.reader.read(batch.seq_after, batch.seq_upto, usize::MAX)?;
+        if run.upto != batch.seq_upto {
+            return Err(Self::bug(format!(
+                "batch {} ends at journal entry {}, the journal at {}",
+                batch.id, batch.seq_upto, run.upto
+            ))
+            .hint("the journal lost entries: move the state folder aside and start again"));
+        }
+        let (events, _) = self.conform_batch(batch, &run)?;
+        let found = digest(&events);
+        if found != batch.digest {
+            self.store.rollback()?;
+            return Err(Self::bug(format!(
+                "replaying batch {} gave other events than the ledger holds",
+                batch.id
+            )));
+        }
+        self.commit(batch)
+    }
+}

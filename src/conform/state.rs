@@ -1,0 +1,78 @@
+//! What people see of conform.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::canon::Event;
+use crate::error::Error;
+use crate::ledger::batch::Batch;
+use crate::store::Reader;
+
+/// The loop's state, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct ConformState {
+    seen: Mutex<ConformSeen>,
+}
+
+/// A moment of it.
+#[derive(Debug, Clone, Default)]
+pub struct ConformSeen {
+    /// The last batch of this process or, before one, of the store.
+    pub batch: u64,
+    /// Everything up to this journal entry is conformed.
+    pub journal_seq: u64,
+    /// When the last batch was committed, microseconds since 1970-01-01 UTC.
+    pub last_batch_micros: Option<i64>,
+    /// How long it took.
+    pub last_batch_took: Duration,
+    /// Batches of this process.
+    pub batches: u64,
+    /// Events of this process.
+    pub events: u64,
+    /// Why the loop stands still, and the remedy.
+    pub error: Option<(String, Option<String>)>,
+    /// A reading connection to the store, once it is open.
+    pub reader: Option<Arc<Reader>>,
+}
+
+impl ConformState {
+    /// The current moment.
+    #[must_use]
+    pub fn seen(&self) -> ConformSeen {
+        self.lock().clone()
+    }
+
+    /// A reading connection to the store; `None` until it is open.
+    #[must_use]
+    pub fn reader(&self) -> Option<Arc<Reader>> {
+        self.lock().reader.clone()
+    }
+
+    pub(super) fn opened(&self, reader: Reader) {
+        let mut seen = self.lock();
+        seen.reader = Some(Arc::new(reader));
+        seen.error = None;
+    }
+
+    pub(super) fn failed(&self, error: &Error) {
+        let mut seen = self.lock();
+        // The store is closed with the session: nobody may hold it open.
+        seen.reader = None;
+        seen.error = Some((error.chain(), error.remedy().map(ToOwned::to_owned)));
+    }
+
+    pub(super) fn conformed(&self, batch: &Batch, events: &[Event], took: Duration) {
+        let mut seen = self.lock();
+        seen.batch = batch.id;
+        seen.journal_seq = batch.seq_upto;
+        seen.last_batch_micros = Some(jiff::Timestamp::now().as_microsecond());
+        seen.last_batch_took = took;
+        seen.batches += 1;
+        seen.events += events.len() as u64;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ConformSeen> {
+        // Plain data: a panic elsewhere cannot have left it half written in a way that matters.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

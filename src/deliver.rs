@@ -1,0 +1,226 @@
+//! Delivery: outbox → target → settle, one loop per target.
+//!
+//! ```text
+//!  outbox ─events─► plan ─drafts─► render ─rows─► target: data, cursor and holes in one
+//!  canon ──chunk──► (baseline)                     transaction ─► settle in the ledger
+//! ```
+//! The promise is order per canonical key, each event once. The target's own account is the
+//! truth; the ledger keeps why something is parked. A chunk of a baseline is read from canon at
+//! the newest event and applied exactly there, so that no row ever goes back.
+
+mod baseline;
+mod parking;
+pub mod plan;
+mod render;
+pub mod retry;
+mod state;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::canon::Entity;
+use crate::config::{Limits, TargetConfig};
+use crate::error::{ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::standing::TargetFacts;
+use crate::store::Mark;
+use crate::target::{Apply, Target};
+pub use baseline::{Canon, CanonChunk};
+use parking::Parking;
+use plan::{Decision, Standing};
+use render::Renderer;
+pub use state::{DeliverPhase, DeliverSeen, DeliverState};
+
+/// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`], reset by progress.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between attempts.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How long the loop waits for news before it looks at what is parked.
+const NEWS_PAUSE: Duration = Duration::from_millis(500);
+
+/// One target's delivery and what it needs.
+pub struct Deliver {
+    /// The target's name.
+    pub name: String,
+    /// As configured.
+    pub config: TargetConfig,
+    /// The entities it takes, referenced ones first.
+    pub entities: Vec<Entity>,
+    /// Events, and what is parked.
+    pub ledger: Arc<Ledger>,
+    /// Canonical rows, for baselines.
+    pub canon: Arc<dyn Canon>,
+    /// How far the store is, and with it the outbox.
+    pub marks: watch::Receiver<Mark>,
+    /// Bounds.
+    pub limits: Limits,
+    /// What people see.
+    pub state: Arc<DeliverState>,
+}
+
+/// Delivers until cancelled. Failures are retried with backoff and shown; a gap stops here and
+/// waits for a person.
+pub async fn run(deliver: Deliver, cancel: CancellationToken) {
+    let mut pause = RETRY_PAUSE;
+    while !cancel.is_cancelled() {
+        let before = deliver.state.seen().cursor;
+        let ended = session(&deliver, &cancel).await;
+        let Err(error) = ended else { break };
+        let is_gap = error.kind() == ErrorKind::Gap;
+        let phase = if is_gap { DeliverPhase::Gap } else { DeliverPhase::Retrying };
+        deliver.state.failed(phase, &error);
+        tracing::error!(
+            target_name = %deliver.name,
+            error = %error.chain(),
+            hint = error.remedy().unwrap_or_default(),
+            "delivery failed"
+        );
+        if is_gap {
+            cancel.cancelled().await;
+            break;
+        }
+        if deliver.state.seen().cursor > before {
+            pause = RETRY_PAUSE;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = cancel.cancelled() => break,
+        }
+        pause = (pause * 2).min(RETRY_PAUSE_MAX);
+    }
+}
+
+async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
+    deliver.state.entered(DeliverPhase::Opening);
+    let mut session = Session::open(deliver).await?;
+    let mut marks = deliver.marks.clone();
+    while !cancel.is_cancelled() {
+        let mark = *marks.borrow_and_update();
+        let mut worked = session.baseline(&mark).await?;
+        worked |= session.deliver(&mark).await?;
+        worked |= session.retry().await?;
+        session.show(&mark);
+        if worked {
+            continue;
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(NEWS_PAUSE) => {}
+            changed = marks.changed() => if changed.is_err() { break },
+        }
+    }
+    Ok(())
+}
+
+/// An open target, and all that is known of it.
+struct Session<'a> {
+    deliver: &'a Deliver,
+    target: Target,
+    standing: Standing,
+    renderer: Renderer,
+    parking: Parking,
+    chunk: Option<CanonChunk>,
+    epoch: u64,
+}
+
+impl<'a> Session<'a> {
+    /// Raises the epoch, in the ledger first, and learns from the target what it has.
+    async fn open(deliver: &'a Deliver) -> Result<Self> {
+        let facts = deliver.ledger.target(&deliver.name)?;
+        let epoch = facts.epoch + 1;
+        let install = deliver.ledger.install().to_string();
+        let mut target = Target::new(&deliver.name, &install, &deliver.config)?;
+        deliver.ledger.set_target(&deliver.name, &TargetFacts { epoch, ..facts })?;
+        let account = target.open(epoch).await?;
+        let newest = deliver.ledger.last_batch()?.map_or(0, |batch| batch.event_last);
+        if account.cursor > newest {
+            return Err(parking::ahead(&deliver.name, account.cursor, newest));
+        }
+        let known = deliver.ledger.parked(&deliver.name, usize::MAX)?;
+        let parking = Parking::new(&account.holes, known);
+        let names = deliver.entities.iter().map(|entity| entity.name.clone()).collect();
+        let standing = Standing::new(names, account);
+        let renderer = Renderer::new(&deliver.entities, &deliver.config)?;
+        let mut session = Self { deliver, target, standing, renderer, parking, chunk: None, epoch };
+        session.settle_account()?;
+        deliver.state.entered(DeliverPhase::Delivering);
+        Ok(session)
+    }
+
+    /// Applies the next run of events; false if there is none.
+    async fn deliver(&mut self, mark: &Mark) -> Result<bool> {
+        // A chunk that was read ahead is applied exactly at its event.
+        let upto = self.chunk.as_ref().map_or(mark.event_sequence, |chunk| chunk.read_at);
+        let cursor = self.standing.cursor();
+        if upto <= cursor {
+            return Ok(false);
+        }
+        let events = self.deliver.ledger.events(cursor, upto, self.deliver.limits.apply_events)?;
+        match plan::plan(&self.standing, events, &self.deliver.limits)? {
+            Decision::Idle => Ok(false),
+            Decision::Full => {
+                self.deliver.state.full(self.standing.parked_count());
+                Ok(false)
+            }
+            Decision::Apply(plan) => {
+                let (apply, drafts) = plan.into_parts();
+                self.apply(apply, drafts).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Renders drafts, applies them in one transaction of the target, and settles it.
+    async fn apply(&mut self, mut apply: Apply, drafts: Vec<plan::Draft>) -> Result<()> {
+        let began = Instant::now();
+        let unrendered = self.renderer.render(&mut apply, drafts)?;
+        let applied = self.target.apply(apply.clone()).await?;
+        crate::failpoint::reach("after-apply");
+        self.standing.settle(&apply, &applied);
+        let settlement = self.parking.settle(&apply, &applied, unrendered, &self.deliver.limits);
+        if !settlement.parked.is_empty() {
+            crate::failpoint::reach("after-parking");
+        }
+        crate::failpoint::reach("before-settle");
+        self.deliver.ledger.settle(
+            &self.deliver.name,
+            self.standing.cursor(),
+            &settlement.parked,
+            &settlement.released,
+        )?;
+        let refused = applied.refused.len() as u64;
+        let rows = (apply.rows.len() as u64).saturating_sub(refused);
+        self.deliver.state.applied(rows, refused, began.elapsed());
+        Ok(())
+    }
+
+    /// The ledger learns what the target said about itself.
+    fn settle_account(&mut self) -> Result<()> {
+        let settlement = self.parking.reconcile();
+        self.deliver.ledger.settle(
+            &self.deliver.name,
+            self.standing.cursor(),
+            &settlement.parked,
+            &settlement.released,
+        )
+    }
+
+    fn show(&self, mark: &Mark) {
+        let cursor = self.standing.cursor();
+        self.deliver.state.update(|seen| {
+            seen.epoch = self.epoch;
+            seen.cursor = cursor;
+            seen.queue_events = mark.event_sequence.saturating_sub(cursor);
+            (seen.parked, seen.dead) = self.parking.counts();
+            seen.baseline = self
+                .deliver
+                .entities
+                .iter()
+                .map(|e| (e.name.clone(), baseline::shown(self.standing.baseline(&e.name))))
+                .collect();
+        });
+    }
+}

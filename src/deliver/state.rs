@@ -1,0 +1,105 @@
+//! What people see of a delivery.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// What a delivery is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliverPhase {
+    /// Connecting and reading the target's account.
+    #[default]
+    Opening,
+    /// Bringing the rows from before the first event.
+    Baseline,
+    /// Applying events, or waiting for them.
+    Delivering,
+    /// Too many events are parked.
+    Paused,
+    /// It failed and is tried again.
+    Retrying,
+    /// A person must act before anything is written.
+    Gap,
+}
+
+/// A delivery's state, shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct DeliverState {
+    seen: Mutex<DeliverSeen>,
+}
+
+/// A moment of it.
+#[derive(Debug, Clone, Default)]
+pub struct DeliverSeen {
+    /// What it is doing.
+    pub phase: DeliverPhase,
+    /// How often the target was opened.
+    pub epoch: u64,
+    /// The last event that is settled.
+    pub cursor: u64,
+    /// Events after it.
+    pub queue_events: u64,
+    /// Events that are tried again by themselves.
+    pub parked: u64,
+    /// Events that need a person.
+    pub dead: u64,
+    /// Per entity, how far its baseline is.
+    pub baseline: BTreeMap<String, String>,
+    /// Rows applied by this process.
+    pub rows_applied: u64,
+    /// Rows refused by the target, in this process.
+    pub rows_refused: u64,
+    /// How long the last transaction took.
+    pub last_apply_took: Duration,
+    /// What is wrong.
+    pub message: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl DeliverState {
+    /// The current moment.
+    #[must_use]
+    pub fn seen(&self) -> DeliverSeen {
+        self.lock().clone()
+    }
+
+    pub(super) fn entered(&self, phase: DeliverPhase) {
+        let mut seen = self.lock();
+        seen.phase = phase;
+        seen.message = None;
+        seen.hint = None;
+    }
+
+    pub(super) fn failed(&self, phase: DeliverPhase, error: &Error) {
+        let mut seen = self.lock();
+        seen.phase = phase;
+        seen.message = Some(error.chain());
+        seen.hint = error.remedy().map(ToOwned::to_owned);
+    }
+
+    pub(super) fn full(&self, parked: usize) {
+        let mut seen = self.lock();
+        seen.phase = DeliverPhase::Paused;
+        seen.message = Some(format!("{parked} events are parked, no more may be"));
+        seen.hint = Some("mend or drop the dead letters, or raise parked_events_max".to_owned());
+    }
+
+    pub(super) fn applied(&self, rows: u64, refused: u64, took: Duration) {
+        let mut seen = self.lock();
+        seen.rows_applied += rows;
+        seen.rows_refused += refused;
+        seen.last_apply_took = took;
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut DeliverSeen)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, DeliverSeen> {
+        // Plain data: a panic elsewhere cannot have left it half written in a way that matters.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

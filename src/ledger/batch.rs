@@ -1,0 +1,145 @@
+//! Batches: what conform decided, written before the store commits it.
+//!
+//! The commit protocol (docs/design): the ledger commits the batch and its events, then the
+//! store commits. A store that is behind replays the batch with the same borders, the same time
+//! and the same mappings; the digest says whether the result is equal.
+
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::{Ledger, outbox};
+use crate::canon::Event;
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// A decided batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Counts up from 1 without holes.
+    pub id: u64,
+    /// It takes the transactions that end in `(seq_after, seq_upto]`.
+    pub seq_after: u64,
+    /// See `seq_after`.
+    pub seq_upto: u64,
+    /// The time that mappings see as `$as_of`, microseconds since 1970-01-01 UTC.
+    pub as_of_micros: i64,
+    /// The hash of the mapping set it was conformed with.
+    pub mappings: String,
+    /// The sequence of its first event.
+    pub event_first: u64,
+    /// The sequence of its last event; `event_first - 1` if it made none.
+    pub event_last: u64,
+    /// Digest over its events, from [`digest`].
+    pub digest: String,
+}
+
+/// SHA-256 over the events as they are stored.
+#[must_use]
+pub fn digest(events: &[Event]) -> String {
+    let mut hasher = Sha256::new();
+    for event in events {
+        // An event is plain data: serialising it cannot fail.
+        hasher.update(serde_json::to_vec(event).unwrap_or_default());
+        hasher.update(b"\n");
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Ledger {
+    /// Commits a batch and its events, `block_events` to a block, in one durable transaction.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`]; nothing was written then.
+    pub fn commit_batch(&self, batch: &Batch, events: &[Event], block_events: usize) -> Result<()> {
+        let blocks = events
+            .chunks(block_events.max(1))
+            .map(outbox::Block::pack)
+            .collect::<Result<Vec<_>>>()?;
+        let connection = self.lock()?;
+        let run = || -> rusqlite::Result<()> {
+            let transaction = connection.unchecked_transaction()?;
+            transaction
+                .prepare_cached("INSERT INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+                .execute(params![
+                    batch.id,
+                    batch.seq_after,
+                    batch.seq_upto,
+                    batch.as_of_micros,
+                    batch.mappings,
+                    batch.event_first,
+                    batch.event_last,
+                    batch.digest,
+                ])?;
+            for block in &blocks {
+                transaction
+                    .prepare_cached("INSERT INTO outbox_block VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![block.first, block.last, batch.id, block.bytes])?;
+            }
+            transaction.commit()
+        };
+        run().map_err(|error| {
+            Error::new(ErrorKind::Ledger, format!("could not commit batch {}", batch.id))
+                .caused_by(error)
+                .hint("free disk space; conforming goes on by itself and nothing is lost")
+        })
+    }
+
+    /// The newest batch, if there is any.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn last_batch(&self) -> Result<Option<Batch>> {
+        self.read_batch("ORDER BY id DESC LIMIT 1", 0)
+    }
+
+    /// The batch with this id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] also when there is none: the ledger and the store do not belong
+    /// together.
+    pub fn batch(&self, id: u64) -> Result<Batch> {
+        self.read_batch("WHERE id = ?1", id)?.ok_or_else(|| {
+            Error::new(ErrorKind::Ledger, format!("the ledger does not know batch {id}"))
+                .hint("ledger and store do not belong together: restore both from one backup")
+        })
+    }
+
+    /// Forgets batches below `id`, whose events nobody needs and the store has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn forget_batches(&self, below: u64) -> Result<()> {
+        self.lock()?
+            .execute("DELETE FROM batch WHERE id < ?1", [below])
+            .map(drop)
+            .context(ErrorKind::Ledger, || "could not forget old batches".to_owned())
+    }
+
+    fn read_batch(&self, which: &str, id: u64) -> Result<Option<Batch>> {
+        let sql = format!(
+            "SELECT id, seq_after, seq_upto, as_of, mappings, event_first, event_last, digest
+             FROM batch {which}"
+        );
+        let connection = self.lock()?;
+        let read = || {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let with_id = params![id];
+            let parameters: &[&dyn rusqlite::ToSql] =
+                if statement.parameter_count() == 1 { with_id } else { &[] };
+            statement
+                .query_row(parameters, |row| {
+                    Ok(Batch {
+                        id: row.get(0)?,
+                        seq_after: row.get(1)?,
+                        seq_upto: row.get(2)?,
+                        as_of_micros: row.get(3)?,
+                        mappings: row.get(4)?,
+                        event_first: row.get(5)?,
+                        event_last: row.get(6)?,
+                        digest: row.get(7)?,
+                    })
+                })
+                .optional()
+        };
+        read().context(ErrorKind::Ledger, || "could not read a batch".to_owned())
+    }
+}

@@ -1,0 +1,374 @@
+//! The journal: what the sources sent, in the only order there is across sources.
+//!
+//! ```text
+//!   capture (erp) ─┐ append, one fsync an entry            conform
+//!   capture (hr)  ─┴─► [segment][segment][open segment] ─► Reader, own connections
+//! ```
+//! A transaction is one entry, or several of which only the last one *ends* it; readers see
+//! transactions whole. Segments are dropped whole.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::segment::{CopyProgress, Entry, NewEntry, Segment, file_name, first_seq_of};
+use crate::change::{Position, Table};
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// The writing side, shared by all captures.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    segment_bytes_max: u64,
+    open: Mutex<Open>,
+    /// The last durable entry, for whoever waits for news.
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Open {
+    segment: Segment,
+    bytes: u64,
+    last_seq: u64,
+    /// Per source, the first entry of a transaction that has no end yet: it pins its segment.
+    unfinished: HashMap<String, u64>,
+}
+
+impl Journal {
+    /// Opens the journal, drops transactions a crash left without an end, and goes on.
+    /// `seq_floor`: the last sequence the ledger knows; never used again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] if the folder or a segment cannot be used.
+    pub fn open(folder: &Path, segment_bytes_max: u64, seq_floor: u64) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .context(ErrorKind::Ledger, || format!("could not make {}", folder.display()))?;
+        let mut last_seq = seq_floor;
+        let mut newest: Option<Segment> = None;
+        for path in segment_paths(folder)? {
+            let segment = Segment::open(path)?;
+            last_seq = last_seq.max(segment.last_seq()?.unwrap_or(0));
+            newest = Some(segment);
+        }
+        let segment = match newest {
+            Some(segment) => segment,
+            None => Segment::create(folder.join(file_name(last_seq + 1)), None)?,
+        };
+        drop_open_tails(folder, None)?;
+        let bytes = segment.content_bytes()?;
+        let (news, _) = watch::channel(last_seq);
+        let open = Mutex::new(Open { segment, bytes, last_seq, unfinished: HashMap::new() });
+        Ok(Self { folder: folder.to_owned(), segment_bytes_max, open, news })
+    }
+
+    /// Writes an entry; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`]; nothing was written then.
+    pub fn append(&self, entry: &NewEntry<'_>) -> Result<u64> {
+        let mut open = self.lock()?;
+        if open.bytes >= self.segment_bytes_max {
+            self.roll(&mut open)?;
+        }
+        let seq = open.last_seq + 1;
+        crate::failpoint::reach("before-journal-commit");
+        open.segment.append(seq, now_micros(), entry)?;
+        crate::failpoint::reach("after-journal-commit");
+        open.last_seq = seq;
+        open.bytes += entry.bytes.len() as u64 + 256;
+        if entry.ends {
+            open.unfinished.remove(entry.source);
+        } else {
+            open.unfinished.entry(entry.source.to_owned()).or_insert(seq);
+        }
+        self.news.send_replace(seq);
+        Ok(seq)
+    }
+
+    /// Drops what a broken session of `source` left without an end; the source sends it again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn drop_open_tail(&self, source: &str) -> Result<()> {
+        // The lock keeps other captures from writing to the files meanwhile.
+        let mut open = self.lock()?;
+        open.unfinished.remove(source);
+        drop_open_tails(&self.folder, Some(source))
+    }
+
+    /// Notes that everything of `source` up to `position` is journaled (an idle log moved on).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn record_position(&self, source: &str, position: &Position) -> Result<()> {
+        self.lock()?.segment.record_position(source, position)
+    }
+
+    /// Up to where `source` is journaled; `None` if it never was.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn position(&self, source: &str) -> Result<Option<Position>> {
+        self.lock()?.segment.position(source)
+    }
+
+    /// How far the copies of `source` are journaled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn copies(&self, source: &str) -> Result<Vec<CopyProgress>> {
+        self.lock()?.segment.copies(source)
+    }
+
+    /// The last durable entry.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// The reading side.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader { folder: self.folder.clone(), current: None }
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        segment_paths(&self.folder)
+            .map(|paths| paths.iter().map(|path| file_bytes(path)).sum())
+            .unwrap_or(0)
+    }
+
+    /// Unlinks closed segments whose entries all lie at or before `conformed` and which were
+    /// last written longer than `keep` ago.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn discard(&self, conformed: u64, keep: Duration) -> Result<u64> {
+        let open = self.lock()?;
+        let pinned = open.unfinished.values().map(|first| first - 1).min();
+        let conformed = pinned.map_or(conformed, |pinned| pinned.min(conformed));
+        let paths = segment_paths(&self.folder)?;
+        let mut discarded = 0;
+        for pair in paths.windows(2) {
+            let [path, next] = pair else { break };
+            // The next one's name says where this one ends.
+            let ends_before = first_seq_of(next).unwrap_or(0);
+            if ends_before > conformed + 1 || age(path) < keep {
+                break;
+            }
+            remove(path)?;
+            discarded += 1;
+        }
+        Ok(discarded)
+    }
+
+    fn roll(&self, open: &mut Open) -> Result<()> {
+        let path = self.folder.join(file_name(open.last_seq + 1));
+        let next = Segment::create(path, Some(&open.segment))?;
+        open.segment = next;
+        open.bytes = 0;
+        Ok(())
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Open>> {
+        self.open.lock().map_err(|_| {
+            Error::new(ErrorKind::Bug, "the journal was left by a thread that panicked")
+        })
+    }
+}
+
+/// A run of whole transactions, in journal order.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Entries grouped by transaction: all parts of one, then all parts of the next.
+    pub transactions: Vec<Vec<Entry>>,
+    /// The last journal entry looked at: the border of a batch.
+    pub upto: u64,
+}
+
+/// The reading side: own connections, so that reading never waits for a commit.
+#[derive(Debug)]
+pub struct Reader {
+    folder: PathBuf,
+    current: Option<(u64, Segment)>,
+}
+
+impl Reader {
+    /// Whole transactions whose last entry lies in `(after, upto]`, until `bytes_max` are
+    /// exceeded. Copy chunks and control entries come alone, as the only transaction of a run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn read(&mut self, after: u64, upto: u64, bytes_max: usize) -> Result<Run> {
+        let mut run = Run { transactions: Vec::new(), upto: after };
+        let mut bytes = 0_usize;
+        while bytes < bytes_max {
+            let entries = self.entries(run.upto, upto, bytes_max - bytes)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                let alone = entry.kind != super::segment::EntryKind::Log;
+                if alone && !run.transactions.is_empty() {
+                    return Ok(run);
+                }
+                run.upto = entry.seq;
+                bytes += entry.bytes.len();
+                if !entry.ends {
+                    continue;
+                }
+                let transaction = self.whole(entry)?;
+                bytes += transaction.iter().map(|part| part.bytes.len()).sum::<usize>();
+                run.transactions.push(transaction);
+                if alone || bytes >= bytes_max {
+                    return Ok(run);
+                }
+            }
+        }
+        Ok(run)
+    }
+
+    /// Tables of `source` as they were just before the entry `seq`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn tables_before(&mut self, source: &str, seq: u64) -> Result<Vec<Arc<Table>>> {
+        let Some(first) = self.segment_of(seq)? else { return Ok(Vec::new()) };
+        let tables = self.segment(first)?.tables_before(source, seq)?;
+        Ok(tables.into_iter().map(Arc::new).collect())
+    }
+
+    fn entries(&mut self, after: u64, upto: u64, bytes_max: usize) -> Result<Vec<Entry>> {
+        let Some(mut first) = self.segment_of(after + 1)? else { return Ok(Vec::new()) };
+        loop {
+            let entries = self.segment(first)?.entries(after, upto, bytes_max)?;
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+            // Nothing left here: perhaps the journal went on in the next segment.
+            match self.firsts()?.into_iter().find(|next| *next > first) {
+                Some(next) => first = next,
+                None => return Ok(entries),
+            }
+        }
+    }
+
+    /// All parts of the transaction that `last` ends.
+    fn whole(&mut self, last: Entry) -> Result<Vec<Entry>> {
+        let mut parts = Vec::new();
+        if last.first < last.seq {
+            let from = self.segment_of(last.first)?.unwrap_or(0);
+            for first in self.firsts()? {
+                if first >= from && first <= last.seq {
+                    parts.extend(self.segment(first)?.parts(&last.source, last.first, last.seq)?);
+                }
+            }
+        }
+        parts.push(last);
+        Ok(parts)
+    }
+
+    fn firsts(&self) -> Result<Vec<u64>> {
+        Ok(segment_paths(&self.folder)?.iter().filter_map(|path| first_seq_of(path)).collect())
+    }
+
+    /// The segment that holds or would hold `seq`: the last one that begins at or before it, or
+    /// the oldest.
+    fn segment_of(&self, seq: u64) -> Result<Option<u64>> {
+        let firsts = self.firsts()?;
+        let holding = firsts.iter().rev().find(|first| **first <= seq);
+        Ok(holding.or(firsts.first()).copied())
+    }
+
+    fn segment(&mut self, first: u64) -> Result<&Segment> {
+        let reopen = self.current.as_ref().is_none_or(|(current, _)| *current != first);
+        if reopen {
+            let segment = Segment::open_reader(self.folder.join(file_name(first)))?;
+            self.current = Some((first, segment));
+        }
+        match &self.current {
+            Some((_, segment)) => Ok(segment),
+            None => Err(Error::new(ErrorKind::Bug, "a journal segment was not opened")),
+        }
+    }
+}
+
+fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>> {
+    let what = || format!("could not list {}", folder.display());
+    let mut paths = Vec::new();
+    for item in std::fs::read_dir(folder).context(ErrorKind::Ledger, what)? {
+        let path = item.context(ErrorKind::Ledger, what)?.path();
+        if first_seq_of(&path).is_some() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Drops, per source, the transaction that a crash left without an end. Its parts may lie in
+/// several segments; only a source's newest entry can be without one. `of`: one source only.
+fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<()> {
+    let mut segments = Vec::new();
+    for path in segment_paths(folder)? {
+        segments.push(Segment::open(path)?);
+    }
+    let mut seen: Vec<String> = Vec::new();
+    let mut tails = Vec::new();
+    for segment in segments.iter().rev() {
+        for (source, _, first, ends) in segment.newest()? {
+            if seen.contains(&source) || of.is_some_and(|of| of != source) {
+                continue;
+            }
+            if !ends {
+                tails.push((source.clone(), first));
+            }
+            seen.push(source);
+        }
+    }
+    for (source, first) in tails {
+        for segment in &segments {
+            segment.drop_parts(&source, first)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn remove(path: &Path) -> Result<()> {
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::new(
+                    ErrorKind::Ledger,
+                    format!("could not remove {}", path.display()),
+                )
+                .caused_by(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0)
+}
+
+fn age(path: &Path) -> Duration {
+    let modified = std::fs::metadata(path).and_then(|meta| meta.modified());
+    modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or(Duration::ZERO)
+}
+
+fn now_micros() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
+
+#[cfg(test)]
+mod tests;

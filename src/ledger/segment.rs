@@ -1,0 +1,401 @@
+//! One file of the journal: entries, and beside them what must agree with them.
+//!
+//! It does not know which segment is open or when to roll: that is [`super::journal`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::sqlite;
+use crate::change::{Position, Table};
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// Names of segment files: the first sequence they may hold, so that the folder sorts by it.
+pub(super) fn file_name(first_seq: u64) -> String {
+    format!("{first_seq:020}.segment")
+}
+
+/// The first sequence a segment file may hold, from its name.
+pub(super) fn first_seq_of(path: &Path) -> Option<u64> {
+    if path.extension()? != "segment" {
+        return None;
+    }
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+/// What an entry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Frames of a source's log.
+    Log,
+    /// A chunk of a copy.
+    Copy,
+    /// A word of our own: a copy begins or is done, time passes, mappings change.
+    Control,
+}
+
+impl EntryKind {
+    fn code(self) -> i64 {
+        match self {
+            EntryKind::Log => 0,
+            EntryKind::Copy => 1,
+            EntryKind::Control => 2,
+        }
+    }
+
+    fn from_code(code: i64) -> Option<Self> {
+        [EntryKind::Log, EntryKind::Copy, EntryKind::Control]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
+}
+
+/// A journal entry as it is read back.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its place in the only order there is across sources.
+    pub seq: u64,
+    /// Whose it is.
+    pub source: String,
+    /// What it holds.
+    pub kind: EntryKind,
+    /// The entry with which its transaction begins; `seq` itself unless the transaction is
+    /// larger than one entry.
+    pub first: u64,
+    /// True if the transaction is whole with this entry.
+    pub ends: bool,
+    /// When it was journaled, microseconds since 1970-01-01 UTC.
+    pub at_micros: i64,
+    /// The content.
+    pub bytes: bytes::Bytes,
+}
+
+/// How far the copy of a table is journaled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The table, `schema.name`.
+    pub table: String,
+    /// Where it stands.
+    pub state: CopyState,
+    /// The key after which the next chunk begins, encoded as a row.
+    pub next_after: Option<Vec<u8>>,
+    /// Rows journaled so far.
+    pub row_count: u64,
+}
+
+/// Where a table's copy stands. Set by capture, in the transaction of the entry that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyState {
+    /// Chunks are missing.
+    Copying,
+    /// All chunks are in the journal; cells that no chunk carried may be missing.
+    Swept,
+    /// Nothing is missing.
+    Done,
+}
+
+impl CopyState {
+    fn code(self) -> i64 {
+        match self {
+            CopyState::Copying => 0,
+            CopyState::Swept => 1,
+            CopyState::Done => 2,
+        }
+    }
+
+    fn from_code(code: i64) -> Self {
+        match code {
+            0 => CopyState::Copying,
+            1 => CopyState::Swept,
+            _ => CopyState::Done,
+        }
+    }
+}
+
+/// An entry to be written.
+#[derive(Debug)]
+pub struct NewEntry<'a> {
+    /// Whose it is.
+    pub source: &'a str,
+    /// What it holds.
+    pub kind: EntryKind,
+    /// The entry with which its transaction began, if not with this one.
+    pub first: Option<u64>,
+    /// True if the transaction is whole with this entry.
+    pub ends: bool,
+    /// Where the source's log continues after it, if it ends a transaction of the log.
+    pub position: Option<&'a Position>,
+    /// Tables as they are from this entry on.
+    pub schemas: &'a [Arc<Table>],
+    /// Copies this entry begins, moves on or ends.
+    pub copies: &'a [CopyProgress],
+    /// The content.
+    pub bytes: &'a [u8],
+}
+
+/// An open segment.
+#[derive(Debug)]
+pub(super) struct Segment {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Segment {
+    /// Makes a segment under another name first, so that nobody ever sees half of one.
+    pub(super) fn create(path: PathBuf, carried_from: Option<&Segment>) -> Result<Self> {
+        let making = path.with_extension("making");
+        super::journal::remove(&making)?;
+        let segment = Self { connection: sqlite::open_whole(&making)?, path: making.clone() };
+        let schema = include_str!("../../sql/ledger/segment.sql");
+        match carried_from {
+            None => segment.write(|c| c.execute_batch(schema))?,
+            Some(previous) => {
+                let previous = previous.path.to_string_lossy().into_owned();
+                let what = || format!("could not carry over from {previous}");
+                let attach = segment.connection.execute("ATTACH ?1 AS previous", [&previous]);
+                attach.context(ErrorKind::Ledger, what)?;
+                let carry_over = include_str!("../../sql/ledger/carry_over.sql");
+                segment.write(|c| {
+                    c.execute_batch(schema)?;
+                    c.execute_batch(carry_over)
+                })?;
+                segment
+                    .connection
+                    .execute("DETACH previous", [])
+                    .context(ErrorKind::Ledger, what)?;
+            }
+        }
+        drop(segment);
+        std::fs::rename(&making, &path)
+            .context(ErrorKind::Ledger, || format!("could not make {}", path.display()))?;
+        Self::open(path)
+    }
+
+    pub(super) fn open(path: PathBuf) -> Result<Self> {
+        Ok(Self { connection: sqlite::open(&path)?, path })
+    }
+
+    pub(super) fn open_reader(path: PathBuf) -> Result<Self> {
+        Ok(Self { connection: sqlite::open_reader(&path)?, path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes an entry and everything that must agree with it in one durable transaction.
+    pub(super) fn append(&self, seq: u64, at_micros: i64, entry: &NewEntry<'_>) -> Result<()> {
+        self.write(|c| {
+            c.prepare_cached(
+                "INSERT INTO entry (seq, source, kind, first, ends, position, at, bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                seq,
+                entry.source,
+                entry.kind.code(),
+                entry.first.unwrap_or(seq),
+                entry.ends,
+                entry.position.map(ToString::to_string),
+                at_micros,
+                entry.bytes,
+            ])?;
+            for table in entry.schemas {
+                let body = serde_json::to_string(table.as_ref())
+                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                c.prepare_cached(
+                    "INSERT INTO schema_history (source, table_id, seq, body) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![entry.source, table.id.to_string(), seq, body])?;
+            }
+            for copy in entry.copies {
+                c.prepare_cached(
+                    "INSERT OR REPLACE INTO copy_progress
+                     (source, table_name, next_after, state, row_count) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    entry.source,
+                    copy.table,
+                    copy.next_after,
+                    copy.state.code(),
+                    copy.row_count
+                ])?;
+            }
+            match entry.position {
+                Some(position) if entry.ends => set_position(c, entry.source, position),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    pub(super) fn record_position(&self, source: &str, position: &Position) -> Result<()> {
+        self.write(|c| set_position(c, source, position))
+    }
+
+    pub(super) fn position(&self, source: &str) -> Result<Option<Position>> {
+        let text: Option<String> = self.read("a position", |c| {
+            c.prepare_cached("SELECT position FROM source_position WHERE source = ?1")?
+                .query_row([source], |row| row.get(0))
+                .optional()
+        })?;
+        text.map(|text| text.parse()).transpose()
+    }
+
+    pub(super) fn copies(&self, source: &str) -> Result<Vec<CopyProgress>> {
+        self.read("copy progress", |c| {
+            c.prepare_cached(
+                "SELECT table_name, state, next_after, row_count FROM copy_progress
+                 WHERE source = ?1 ORDER BY table_name",
+            )?
+            .query_map([source], |row| {
+                Ok(CopyProgress {
+                    table: row.get(0)?,
+                    state: CopyState::from_code(row.get(1)?),
+                    next_after: row.get(2)?,
+                    row_count: row.get(3)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// Bytes of content, with a little for each row.
+    pub(super) fn content_bytes(&self) -> Result<u64> {
+        self.read("its size", |c| {
+            c.query_row("SELECT coalesce(sum(length(bytes) + 256), 0) FROM entry", [], |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    pub(super) fn last_seq(&self) -> Result<Option<u64>> {
+        self.read("the last entry", |c| {
+            c.query_row("SELECT max(seq) FROM entry", [], |row| row.get(0))
+        })
+    }
+
+    /// The newest entry of each source here: (source, seq, first, ends).
+    pub(super) fn newest(&self) -> Result<Vec<(String, u64, u64, bool)>> {
+        self.read("the newest entries", |c| {
+            c.prepare_cached(
+                "SELECT source, seq, first, ends FROM entry
+                 WHERE seq IN (SELECT max(seq) FROM entry GROUP BY source)",
+            )?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .collect()
+        })
+    }
+
+    /// Removes the parts of a transaction that has no end, with the schemas they brought. The
+    /// source sends them again.
+    pub(super) fn drop_parts(&self, source: &str, first: u64) -> Result<()> {
+        self.write(|c| {
+            c.execute(
+                "DELETE FROM schema_history WHERE source = ?1 AND seq >= ?2",
+                params![source, first],
+            )?;
+            c.execute("DELETE FROM entry WHERE source = ?1 AND first = ?2", params![source, first])
+                .map(drop)
+        })
+    }
+
+    /// Entries after `after`, in order, until `bytes_max` are exceeded.
+    pub(super) fn entries(&self, after: u64, upto: u64, bytes_max: usize) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut bytes = 0_usize;
+        self.read("entries", |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT seq, source, kind, first, ends, at, bytes FROM entry
+                 WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+            )?;
+            let mut rows = statement.query(params![after, upto.min(i64::MAX.unsigned_abs())])?;
+            while let Some(row) = rows.next()? {
+                let entry = read_entry(row)?;
+                bytes += entry.bytes.len();
+                entries.push(entry);
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// The parts of a transaction that lie in this segment before its last one.
+    pub(super) fn parts(&self, source: &str, first: u64, last: u64) -> Result<Vec<Entry>> {
+        self.read("parts of a transaction", |c| {
+            c.prepare_cached(
+                "SELECT seq, source, kind, first, ends, at, bytes FROM entry
+                 WHERE source = ?1 AND first = ?2 AND seq < ?3 ORDER BY seq",
+            )?
+            .query_map(params![source, first, last], read_entry)?
+            .collect()
+        })
+    }
+
+    /// Tables of a source as they were just before the entry `seq`.
+    pub(super) fn tables_before(&self, source: &str, seq: u64) -> Result<Vec<Table>> {
+        let bodies: Vec<String> = self.read("the schema history", |c| {
+            c.prepare_cached(
+                "SELECT body FROM schema_history WHERE source = ?1 AND seq < ?2 ORDER BY seq",
+            )?
+            .query_map(params![source, seq], |row| row.get(0))?
+            .collect()
+        })?;
+        bodies
+            .iter()
+            .map(|body| {
+                serde_json::from_str(body).context(ErrorKind::Ledger, || {
+                    format!("the schema history of {source} is damaged before entry {seq}")
+                })
+            })
+            .collect()
+    }
+
+    /// Runs `work` in one durable transaction.
+    fn write(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<()> {
+        let run = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            work(&transaction)?;
+            transaction.commit()
+        };
+        run().map_err(|error| {
+            Error::new(ErrorKind::Ledger, format!("could not write {}", self.path.display()))
+                .caused_by(error)
+                .hint("free disk space; capture goes on by itself and nothing is lost")
+        })
+    }
+
+    fn read<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        work(&self.connection).context(ErrorKind::Ledger, || {
+            format!("could not read {what} from {}", self.path.display())
+        })
+    }
+}
+
+fn set_position(c: &Connection, source: &str, position: &Position) -> rusqlite::Result<()> {
+    c.prepare_cached("INSERT OR REPLACE INTO source_position (source, position) VALUES (?1, ?2)")?
+        .execute(params![source, position.to_string()])
+        .map(drop)
+}
+
+fn read_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    let code: i64 = row.get(2)?;
+    let bytes: Vec<u8> = row.get(6)?;
+    Ok(Entry {
+        seq: row.get(0)?,
+        source: row.get(1)?,
+        kind: EntryKind::from_code(code)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, code))?,
+        first: row.get(3)?,
+        ends: row.get(4)?,
+        at_micros: row.get(5)?,
+        bytes: bytes.into(),
+    })
+}

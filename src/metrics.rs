@@ -1,0 +1,205 @@
+//! Every metric of the process, in one place: its name, its labels, and its help, which is the
+//! doc comment.
+//!
+//! It uses nothing of ours and reads no clock: the loops say what happened. Row keys never
+//! become labels.
+
+mod macros;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use prometheus::{
+    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
+};
+
+use macros::families;
+
+/// Seconds that a batch or an apply takes: from a small one on fast disks to a full outage.
+const DURATION_BUCKETS: [f64; 12] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+families! {
+    /// Program version; the value is always 1.
+    build_info: IntGaugeVec = "trueup_build_info" ["version"];
+    /// When the process started, in seconds since 1970-01-01 UTC.
+    start_time_seconds: IntGauge = "trueup_start_time_seconds" [];
+
+    /// Bytes of frames written to the capture log.
+    journaled_bytes: IntCounterVec = "trueup_journaled_bytes_total" ["source"];
+    /// Whole transactions written to the capture log.
+    journaled_transactions: IntCounterVec = "trueup_journaled_transactions_total" ["source"];
+    /// Entries written to the capture log; a large transaction spans several.
+    journaled_entries: IntCounterVec = "trueup_journaled_entries_total" ["source"];
+    /// Position in the source's log that the source was told is durable: bytes for PostgreSQL,
+    /// the sum of the sequence numbers of all domains for MariaDB.
+    source_confirmed_position: IntGaugeVec = "trueup_source_confirmed_position" ["source"];
+    /// When the last captured transaction was committed on the source, in seconds since
+    /// 1970-01-01 UTC.
+    source_last_commit_timestamp_seconds: IntGaugeVec =
+        "trueup_source_last_commit_timestamp_seconds" ["source"];
+    /// Time between the newest commit seen and now; 0 when nothing waits.
+    source_lag_seconds: GaugeVec = "trueup_source_lag_seconds" ["source"];
+    /// Bytes of the source's log that are not captured yet.
+    source_lag_bytes: IntGaugeVec = "trueup_source_lag_bytes" ["source"];
+    /// 1 for the state the source is in, 0 for the others.
+    source_state: IntGaugeVec = "trueup_source_state" ["source", "state"];
+    /// Attempts to reach a source again after it went away.
+    source_retries: IntCounterVec = "trueup_source_retries_total" ["source"];
+    /// Rows read by the copy.
+    copy_rows: IntCounterVec = "trueup_copy_rows_total" ["source"];
+    /// Chunks read by the copy.
+    copy_chunks: IntCounterVec = "trueup_copy_chunks_total" ["source"];
+    /// Tables that the copy has still to do.
+    copy_tables_pending: IntGaugeVec = "trueup_copy_tables_pending" ["source"];
+
+    /// Batches committed to the store.
+    conform_batches: IntCounter = "trueup_conform_batches_total" [];
+    /// Row changes applied to the mirror.
+    conform_changes: IntCounterVec = "trueup_conform_changes_total" ["source"];
+    /// Business events produced, by entity and what happened (created, updated, deleted).
+    events: IntCounterVec = "trueup_events_total" ["entity", "op"];
+    /// Duration of a batch, from its first entry read to its commit.
+    conform_batch_seconds: Histogram = "trueup_conform_batch_seconds" [];
+    /// Entries of the capture log that the store does not have yet.
+    journal_backlog_entries: IntGauge = "trueup_journal_backlog_entries" [];
+    /// Size of the capture log on disk.
+    journal_size_bytes: IntGauge = "trueup_journal_size_bytes" [];
+    /// Size of the store's write-ahead log.
+    store_wal_bytes: IntGauge = "trueup_store_wal_bytes" [];
+    /// Canonical rows by entity.
+    canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
+    /// Canonical keys that wait for a missing value, by entity.
+    canonical_parked: IntGaugeVec = "trueup_canonical_parked" ["entity"];
+
+    /// Rows that a target took, or did not: applied, parked, dead.
+    delivered_rows: IntCounterVec = "trueup_delivered_rows_total" ["target", "outcome"];
+    /// Events handed to the queue of a target.
+    queue_pushed_events: IntCounterVec = "trueup_queue_pushed_events_total" ["target"];
+    /// Events settled by a target.
+    queue_settled_events: IntCounterVec = "trueup_queue_settled_events_total" ["target"];
+    /// Age of the oldest event that a target has not settled; 0 when nothing waits.
+    queue_oldest_seconds: GaugeVec = "trueup_queue_oldest_seconds" ["target"];
+    /// Events that wait for another try or for another row.
+    parked_events: IntGaugeVec = "trueup_parked_events" ["target"];
+    /// Events that need a person.
+    dead_letters: IntGaugeVec = "trueup_dead_letters" ["target"];
+    /// Duration of one transaction in a target.
+    apply_seconds: HistogramVec = "trueup_apply_seconds" ["target"];
+    /// Attempts to reach a target again after it went away, and to apply a parked row again.
+    target_retries: IntCounterVec = "trueup_target_retries_total" ["target"];
+    /// 1 for the state the target is in, 0 for the others.
+    target_state: IntGaugeVec = "trueup_target_state" ["target", "state"];
+}
+
+/// What becomes of a row on its way to a target: the values of the label `outcome`.
+pub const OUTCOMES: [&str; 3] = ["applied", "parked", "dead"];
+
+/// The metrics of one process, or of one daemon in a test. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    families: Families,
+}
+
+impl Metrics {
+    /// All families, registered in a registry of their own.
+    ///
+    /// # Errors
+    /// A family is declared twice or badly: a bug, which a test finds.
+    pub fn new(version: &str, started: std::time::SystemTime) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let families = Families::new(&registry)?;
+        families.build_info.with_label_values(&[version]).set(1);
+        let seconds = started.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        families.start_time_seconds.set(seconds);
+        Ok(Self { inner: Arc::new(Inner { registry, families }) })
+    }
+
+    /// Makes the series of a source, so that they read 0 before anything happens.
+    pub fn declare_source(&self, source: &str) {
+        let labels = &[source];
+        self.journaled_bytes.with_label_values(labels);
+        self.journaled_transactions.with_label_values(labels);
+        self.journaled_entries.with_label_values(labels);
+        self.source_lag_bytes.with_label_values(labels);
+        self.source_lag_seconds.with_label_values(labels);
+        self.source_retries.with_label_values(labels);
+        self.copy_rows.with_label_values(labels);
+        self.copy_chunks.with_label_values(labels);
+        self.copy_tables_pending.with_label_values(labels);
+        self.conform_changes.with_label_values(labels);
+    }
+
+    /// Makes the series of a target, so that they read 0 before anything happens.
+    pub fn declare_target(&self, target: &str) {
+        let labels = &[target];
+        for outcome in OUTCOMES {
+            self.delivered_rows.with_label_values(&[target, outcome]);
+        }
+        self.queue_pushed_events.with_label_values(labels);
+        self.queue_settled_events.with_label_values(labels);
+        self.queue_oldest_seconds.with_label_values(labels);
+        self.parked_events.with_label_values(labels);
+        self.dead_letters.with_label_values(labels);
+        self.apply_seconds.with_label_values(labels);
+        self.target_retries.with_label_values(labels);
+    }
+
+    /// Sets one state to 1 and the others to 0.
+    pub fn set_state<'a>(
+        states: &IntGaugeVec,
+        name: &str,
+        all: impl IntoIterator<Item = &'a str>,
+        current: &str,
+    ) {
+        for state in all {
+            states.with_label_values(&[name, state]).set(i64::from(state == current));
+        }
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        // The encoder fails only on a family without series or a broken writer; neither occurs.
+        TextEncoder::new().encode_to_string(&self.inner.registry.gather()).unwrap_or_default()
+    }
+}
+
+impl Deref for Metrics {
+    type Target = Families;
+
+    fn deref(&self) -> &Families {
+        &self.inner.families
+    }
+}
+
+/// The manual of the metrics, `docs/metrics.md`.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = "# Metrics\n\nServed at `/metrics` in Prometheus' text format. This file is \
+                    written from `src/metrics.rs`; a test holds the two together.\n\n\
+                    | metric | type | labels | meaning |\n|---|---|---|---|\n"
+        .to_owned();
+    for family in FAMILIES {
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            family.name,
+            family.kind(),
+            labels.join(", "),
+            family.help.trim()
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

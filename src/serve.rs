@@ -1,0 +1,3 @@
+//! The listeners of the daemon. So far one: HTTP.
+
+pub mod http;

@@ -1,0 +1,225 @@
+//! The HTTP listener: metrics, health, and the operator's API.
+//!
+//! It knows nothing of ledger, store or loops: an [`Operator`] answers. It asks nobody for a
+//! password yet; that is why it listens on loopback unless told otherwise, and why requests
+//! that a web page could have sent are refused there.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::status::Status;
+
+/// A statement longer than this is not written by a person.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a shutdown waits for requests in flight. A client that keeps one open, or a long
+/// statement, must not keep the daemon from draining.
+const DRAIN_SECS_MAX: u64 = 5;
+
+/// What the daemon answers to its operator. Calls that return at once must not block: what
+/// takes long belongs into a future.
+pub trait Operator: Send + Sync {
+    /// The whole status.
+    fn status(&self) -> BoxFuture<'_, Status>;
+    /// Whether everything works as promised; if not, why, one reason per line.
+    ///
+    /// # Errors
+    /// The reasons.
+    fn ready(&self) -> std::result::Result<(), Vec<String>>;
+    /// The metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+    /// Runs one read-only statement on the store, within the configured limits.
+    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>>;
+}
+
+/// The body of `POST /api/sql`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlRequest {
+    /// One statement.
+    pub query: String,
+    /// At most so many rows; the configured limit if absent or larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_max: Option<usize>,
+}
+
+/// The answer to [`SqlRequest`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SqlResult {
+    /// The columns in order.
+    pub columns: Vec<SqlColumn>,
+    /// The rows, cells in the order of the columns. Numbers that a double cannot hold exactly,
+    /// dates and everything else that JSON lacks are strings.
+    pub rows: Vec<Vec<Value>>,
+    /// If rows are missing: which limit cut them, in words.
+    pub cut: Option<String>,
+}
+
+/// A column of a [`SqlResult`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type in the store.
+    pub r#type: String,
+}
+
+/// What the API answers instead of a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What failed, with its causes.
+    pub error: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Takes the address, before anything else starts, so that a busy port stops the start.
+///
+/// # Errors
+/// [`ErrorKind::Setup`] naming the address and the way out.
+pub fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let port = address.port();
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|cause| {
+        let busy = cause.kind() == std::io::ErrorKind::AddrInUse;
+        let error =
+            Error::new(ErrorKind::Setup, format!("could not listen on {address}")).caused_by(cause);
+        error.hint(if busy {
+            format!(
+                "set http_listen in [daemon] to a free address, or stop what listens there: \
+                 ss -ltnp 'sport = :{port}'"
+            )
+        } else {
+            "set http_listen in [daemon] to an address of this machine".to_owned()
+        })
+    })
+}
+
+/// Serves until `shutdown`, then lets the requests in flight finish, but not for long: those that
+/// remain end with the runtime. A request whose client went away is dropped with its future.
+///
+/// # Errors
+/// [`ErrorKind::Bug`] if the listener cannot be handed to the runtime.
+pub async fn serve(
+    listener: TcpListener,
+    operator: Arc<dyn Operator>,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let what = || "the HTTP listener failed".to_owned();
+    let address = listener.local_addr().context(ErrorKind::Bug, what)?;
+    let listener = tokio::net::TcpListener::from_std(listener).context(ErrorKind::Bug, what)?;
+    tracing::info!(%address, "http listens");
+    let stop = shutdown.clone();
+    let served = axum::serve(listener, routes(operator, address))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+    tokio::select! {
+        served = served.into_future() => served.context(ErrorKind::Bug, what),
+        () = overdue(&shutdown) => {
+            tracing::warn!(%address, "http requests in flight are given up");
+            Ok(())
+        }
+    }
+}
+
+async fn overdue(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(DRAIN_SECS_MAX)).await;
+}
+
+fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/api/status", get(status))
+        .route("/api/sql", post(sql))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(operator);
+    if address.ip().is_loopback() {
+        router.layer(middleware::from_fn(refuse_foreign_names))
+    } else {
+        router
+    }
+}
+
+/// On loopback, a request whose `Host` is neither an address nor `localhost` comes from a web
+/// page that pointed its own name at this machine (DNS rebinding) to read the answers.
+async fn refuse_foreign_names(request: Request, next: Next) -> Response {
+    if names_this_machine(request.headers()) {
+        return next.run(request).await;
+    }
+    let error = Error::new(ErrorKind::Usage, "the Host header does not name this machine");
+    refused(StatusCode::FORBIDDEN, &error.hint("use http://127.0.0.1"))
+}
+
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return true;
+    };
+    let port = |(_, port): &(&str, &str)| port.bytes().all(|digit| digit.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(port).map_or(host, |(name, _)| name);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok()
+}
+
+async fn metrics(State(operator): State<Arc<dyn Operator>>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, operator.metrics()).into_response()
+}
+
+async fn readyz(State(operator): State<Arc<dyn Operator>>) -> Response {
+    match operator.ready() {
+        Ok(()) => Json(json!({ "ready": true, "reasons": [] })).into_response(),
+        Err(reasons) => {
+            let body = Json(json!({ "ready": false, "reasons": reasons }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+async fn status(State(operator): State<Arc<dyn Operator>>) -> Json<Status> {
+    Json(operator.status().await)
+}
+
+async fn sql(
+    State(operator): State<Arc<dyn Operator>>,
+    Json(request): Json<SqlRequest>,
+) -> Response {
+    match operator.sql(request).await {
+        Ok(result) => Json(result).into_response(),
+        Err(error) => refused(status_code(error.kind()), &error),
+    }
+}
+
+/// The statement's fault is the client's; everything else is ours.
+fn status_code(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Usage | ErrorKind::Rejected => StatusCode::BAD_REQUEST,
+        ErrorKind::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn refused(code: StatusCode, error: &Error) -> Response {
+    let refusal = Refusal { error: error.chain(), hint: error.remedy().map(str::to_owned) };
+    (code, Json(refusal)).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! `check` on a PostgreSQL source: every finding names its remedy, as SQL where it is SQL.
+//!
+//! It changes nothing and stops at nothing it can see past.
+
+use tokio_postgres::{Client, Row};
+
+use super::catalog::{self, Listed, Server, quote};
+use super::publication::Publication;
+use super::session::Asked;
+use super::slot::Slot;
+use super::{Postgres, VERSION_MIN, grant};
+use crate::error::Result;
+use crate::finding::Finding;
+
+/// Slots or walsenders free below which a restart of ours could be refused.
+const FREE_MIN: i64 = 1;
+
+/// Examines the source.
+pub(crate) async fn examine(source: &Postgres) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = examine_into(source, &mut findings).await {
+        let remedy = error.remedy().unwrap_or("see the cause").to_owned();
+        findings.push(Finding::error(error.chain(), remedy));
+    }
+    findings
+}
+
+async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<()> {
+    let client = source.place.connect().await?;
+    findings.push(Finding::ok(format!("connected to {}", source.place)));
+    let server = Server::read(&client).await?;
+    let limits = Limits::read(&client).await?;
+    findings.extend(about_server(&server));
+    findings.extend(about_limits(&limits));
+    let listed = catalog::list(&client, None).await?;
+    let chosen = source.choose(&listed)?;
+    findings.push(Finding::ok(format!("{} of {} tables are mirrored", chosen.len(), listed.len())));
+    for table in &chosen {
+        findings.extend(about_table(table, &limits));
+    }
+    findings.push(about_publication(&client, source, &chosen).await?);
+    findings.push(about_slot(&client, source, &server, &limits).await?);
+    Ok(())
+}
+
+/// The answer of `limits.sql`.
+struct Limits {
+    slots_free: i64,
+    senders_free: i64,
+    keep_size: String,
+    prepared: i64,
+    role: String,
+    may_replicate: bool,
+    passes_row_security: bool,
+}
+
+impl Limits {
+    async fn read(client: &Client) -> Result<Self> {
+        let sql = include_str!("../../../sql/source/postgres/limits.sql");
+        let what = || "could not look up the server's limits".to_owned();
+        let row = client.query_one(sql, &[]).await.asking(what)?;
+        let read = |row: &Row| {
+            let free = |max: usize, used: usize| {
+                Ok::<_, tokio_postgres::Error>(
+                    i64::from(row.try_get::<_, i32>(max)?) - row.try_get::<_, i64>(used)?,
+                )
+            };
+            Ok::<_, tokio_postgres::Error>(Self {
+                slots_free: free(0, 1)?,
+                senders_free: free(2, 3)?,
+                keep_size: row.try_get(4)?,
+                prepared: row.try_get(5)?,
+                role: row.try_get(6)?,
+                may_replicate: row.try_get(7)?,
+                passes_row_security: row.try_get(8)?,
+            })
+        };
+        read(&row).asking(what)
+    }
+}
+
+fn about_server(server: &Server) -> Vec<Finding> {
+    let version = format!("PostgreSQL {}.{}", server.version / 10_000, server.version % 10_000);
+    let mut findings = vec![if server.version < VERSION_MIN {
+        Finding::error(format!("{version} is too old"), "upgrade to PostgreSQL 14 or later")
+    } else {
+        Finding::ok(version)
+    }];
+    if server.is_standby {
+        findings.push(Finding::error(
+            "the server is a standby, whose snapshots hide running transactions",
+            "name the primary in the source's url",
+        ));
+    }
+    findings.push(if server.wal_level == "logical" {
+        Finding::ok("wal_level is logical")
+    } else {
+        Finding::error(
+            format!("wal_level is {}, which has no logical changes", server.wal_level),
+            "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL",
+        )
+    });
+    if let Some(encoding) = server.raw_encoding() {
+        findings.push(Finding::warning(
+            format!("the database's encoding is {encoding}: text may be anything, and is passed on as it is"),
+            "move the database to UTF8 when you can (pg_dump, CREATE DATABASE … ENCODING 'UTF8')",
+        ));
+    }
+    findings
+}
+
+fn about_limits(limits: &Limits) -> Vec<Finding> {
+    let mut findings = vec![if limits.may_replicate {
+        Finding::ok(format!("role \"{}\" may replicate", limits.role))
+    } else {
+        Finding::error(
+            format!("role \"{}\" may not replicate", limits.role),
+            format!("ALTER ROLE {} REPLICATION;", quote(&limits.role)),
+        )
+    }];
+    for (name, free) in
+        [("max_replication_slots", limits.slots_free), ("max_wal_senders", limits.senders_free)]
+    {
+        findings.push(if free >= FREE_MIN {
+            Finding::ok(format!("{free} of {name} are free"))
+        } else {
+            Finding::warning(
+                format!("none of {name} is free: fine only while one of them is ours"),
+                format!("ALTER SYSTEM SET {name} = …; then restart PostgreSQL"),
+            )
+        });
+    }
+    findings.push(if limits.keep_size == "-1" {
+        Finding::warning(
+            "max_slot_wal_keep_size is not set: if the daemon stays away, the server keeps WAL until its disk is full",
+            "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; SELECT pg_reload_conf();",
+        )
+    } else {
+        Finding::ok(format!("max_slot_wal_keep_size is {}", limits.keep_size))
+    });
+    if limits.prepared > 0 {
+        findings.push(Finding::warning(
+            format!("{} prepared transactions: a copy waits until they are finished", limits.prepared),
+            "SELECT gid, prepared, owner FROM pg_prepared_xacts; then COMMIT PREPARED or ROLLBACK PREPARED each",
+        ));
+    }
+    findings
+}
+
+fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some((why, sql)) = catalog::objection(table) {
+        findings.push(Finding::error(why, sql));
+    }
+    if !table.is_readable {
+        let what = format!("role \"{}\" may not read table {}", limits.role, table.name);
+        findings.push(Finding::error(what, grant(table, &limits.role)));
+    }
+    if table.has_row_security && !limits.passes_row_security {
+        findings.push(Finding::error(
+            format!("row level security of table {} may hide rows from the copy", table.name),
+            format!("ALTER ROLE {} BYPASSRLS;", quote(&limits.role)),
+        ));
+    }
+    if table.is_partitioned {
+        findings.push(Finding::warning(
+            format!(
+                "TRUNCATE, DETACH and DROP of single partitions of {} are not in the log",
+                table.name
+            ),
+            format!("after one, copy it again: trueup resync {}", table.name),
+        ));
+    }
+    findings
+}
+
+async fn about_publication(
+    client: &Client,
+    source: &Postgres,
+    chosen: &[&Listed],
+) -> Result<Finding> {
+    let name = &source.object;
+    let current = Publication::read(client, name).await?;
+    Ok(match (Publication::remedy(current.as_ref(), name, chosen), &current) {
+        (None, _) => Finding::ok(format!("publication \"{name}\" is as it should be")),
+        (Some(sql), None) => Finding::warning(
+            format!(
+                "publication \"{name}\" does not exist: `run` makes it, if the role owns the tables"
+            ),
+            sql,
+        ),
+        (Some(sql), Some(_)) => Finding::warning(
+            format!(
+                "publication \"{name}\" is not what the configuration asks for: `run` changes it, if the role owns the tables"
+            ),
+            sql,
+        ),
+    })
+}
+
+async fn about_slot(
+    client: &Client,
+    source: &Postgres,
+    server: &Server,
+    limits: &Limits,
+) -> Result<Finding> {
+    let name = &source.object;
+    let Some(slot) = Slot::read(client, name).await? else {
+        return Ok(if limits.slots_free > 0 {
+            Finding::ok(format!("replication slot \"{name}\" does not exist yet: `run` makes it"))
+        } else {
+            Finding::error(
+                format!("replication slot \"{name}\" does not exist and no slot is free"),
+                "ALTER SYSTEM SET max_replication_slots = …; then restart PostgreSQL",
+            )
+        });
+    };
+    if let Err(error) = slot.is_ours(name, server) {
+        return Ok(Finding::error(error.chain(), error.remedy().unwrap_or_default()));
+    }
+    // Only the slot itself is judged here: position 2^64-1 is behind no slot.
+    if let Some(why) = slot.gap(u64::MAX) {
+        return Ok(Finding::error(
+            format!("replication slot \"{name}\": {why}"),
+            format!("trueup resync --gap {}", source.source),
+        ));
+    }
+    let room = match slot.safe_bytes {
+        Some(bytes) => format!(", {} MiB of WAL before it would be lost", bytes >> 20),
+        None => String::new(),
+    };
+    Ok(Finding::ok(format!("replication slot \"{name}\" exists{room}")))
+}

@@ -1,0 +1,136 @@
+//! Which tables are mirrored: the operator's patterns against the tables there are. Pure.
+//!
+//! It does not judge whether a chosen table can be mirrored.
+
+use crate::change::TableName;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The tables of `known` that `patterns` choose, in the order of `known`. A pattern is
+/// `schema.table` with `*` for any run of characters; without a dot it means schema `public`
+/// (but `*` alone means everything); a leading `!` excludes. Later patterns win.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for a pattern that matches nothing (it is misspelt, or protects
+/// something it does not name), with the nearest names.
+pub(crate) fn select<'a>(
+    source: &str,
+    patterns: &[String],
+    known: &'a [TableName],
+) -> Result<Vec<&'a TableName>> {
+    if !patterns.iter().any(|pattern| !pattern.starts_with('!')) {
+        return Err(Error::new(ErrorKind::Config, format!("source `{source}` names no tables"))
+            .hint("set tables = [\"public.*\"] or list them"));
+    }
+    let mut chosen = vec![false; known.len()];
+    for pattern in patterns {
+        let (glob, choose) = match pattern.strip_prefix('!') {
+            Some(rest) => (rest, false),
+            None => (pattern.as_str(), true),
+        };
+        let glob = match glob {
+            "*" => "*.*".to_owned(),
+            glob if glob.contains('.') => glob.to_owned(),
+            glob => format!("public.{glob}"),
+        };
+        let mut matched = false;
+        for (name, chosen) in known.iter().zip(&mut chosen) {
+            if matches(&glob, &name.to_string()) {
+                matched = true;
+                *chosen = choose;
+            }
+        }
+        if !matched {
+            return Err(unmatched(source, pattern, &glob, known));
+        }
+    }
+    Ok(known.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(name, _)| name).collect())
+}
+
+fn unmatched(source: &str, pattern: &str, glob: &str, known: &[TableName]) -> Error {
+    let mut near: Vec<(f64, String)> = known
+        .iter()
+        .map(|name| name.to_string())
+        .map(|name| (strsim::jaro_winkler(glob, &name), name))
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
+    let what = format!("pattern `{pattern}` of source `{source}` matches no table");
+    Error::new(ErrorKind::Config, what).hint(if near.is_empty() {
+        "the database has no ordinary table that this role can see".to_owned()
+    } else {
+        format!("did you mean {}? (views, foreign, temporary and unlogged tables and single partitions are not in the log)", near.join(", "))
+    })
+}
+
+/// Glob matching with `*` only, by characters.
+fn matches(glob: &str, text: &str) -> bool {
+    let mut parts = glob.split('*');
+    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut rest = rest;
+    let mut last = None;
+    for part in parts {
+        if let Some(middle) = last.replace(part) {
+            match rest.split_once(middle) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+    }
+    match last {
+        Some(last) => rest.ends_with(last),
+        None => rest.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<TableName> {
+        [("hr", "staff"), ("public", "ir_model"), ("public", "party"), ("public", "party_line")]
+            .map(|(schema, name)| TableName::new(schema, name))
+            .to_vec()
+    }
+
+    fn chosen(patterns: &[&str]) -> Vec<String> {
+        let patterns: Vec<String> = patterns.iter().map(|&p| p.to_owned()).collect();
+        select("erp", &patterns, &known()).unwrap().iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn later_patterns_win() {
+        assert_eq!(chosen(&["*"]).len(), 4);
+        assert_eq!(chosen(&["public.*", "!public.ir_*"]), ["public.party", "public.party_line"]);
+        assert_eq!(chosen(&["*", "!public.*", "party"]), ["hr.staff", "public.party"]);
+        assert_eq!(chosen(&["*.*_*"]), ["public.ir_model", "public.party_line"]);
+    }
+
+    #[test]
+    fn globs() {
+        for (glob, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "a", true),
+            ("*a", "ba", true),
+            ("a*a", "a", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "aXcYb", false),
+            ("a*bb", "abbb", true),
+        ] {
+            assert_eq!(matches(glob, text), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_a_match_names_what_is_near() {
+        for pattern in ["public.partyy", "!public.partyy"] {
+            let patterns = ["*".to_owned(), pattern.to_owned()];
+            let error = select("erp", &patterns, &known()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(pattern));
+            assert!(error.remedy().unwrap().contains("public.party,"), "{:?}", error.remedy());
+        }
+        let none = select("erp", &["!hr.*".to_owned()], &known()).unwrap_err();
+        assert!(none.remedy().unwrap().contains("tables ="));
+    }
+}

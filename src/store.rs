@@ -1,0 +1,195 @@
+//! The store: everything people look at, derived from the journal. The only module that knows
+//! DuckDB.
+//!
+//! One writer: [`Store`] lives on the conform thread and does everything of a batch in one
+//! DuckDB transaction, its [`Mark`] included. Readers ([`reader`]) have connections of their own.
+//! Only DELETE + INSERT and appends; no keys, no indexes, no persistent DDL in a batch
+//! (`reference/duckdb.md` §0 says what else happens).
+
+mod changes;
+pub mod collapse;
+pub mod evaluate;
+pub mod expr;
+pub mod mapping_test;
+pub mod mirror;
+pub mod overlay;
+pub mod reader;
+mod stage;
+mod track;
+pub mod types;
+
+use std::path::{Path, PathBuf};
+
+use duckdb::{Config, Connection, OptionalExt, params};
+
+use crate::error::{Context, Error, ErrorKind, Result};
+pub use mirror::{MirrorState, MirrorTable};
+pub use reader::Reader;
+
+/// How far the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// The last batch it has; 0 if none.
+    pub batch: u64,
+    /// Every transaction that ends at or before this journal entry is conformed.
+    pub journal_seq: u64,
+    /// The last event of all batches so far.
+    pub event_sequence: u64,
+}
+
+/// What DuckDB may use.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreLimits {
+    /// Buffer memory, bytes.
+    pub memory_bytes: u64,
+    /// Threads.
+    pub threads: u32,
+}
+
+/// The writing side. `Send`, not shared.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    mirrors: mirror::Mirrors,
+}
+
+impl Store {
+    /// Opens the store in the state folder, making it when it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`]; a damaged file is left where it is, for a person to look at.
+    pub fn open(state_dir: &Path, limits: StoreLimits) -> Result<Self> {
+        let path = state_dir.join("store.duckdb");
+        let what = || format!("could not open the store {}", path.display());
+        let temp = state_dir.join("store.tmp");
+        let config = Config::default()
+            .enable_autoload_extension(false)
+            .and_then(|config| config.with("allow_community_extensions", "false"))
+            .and_then(|config| config.with("memory_limit", format!("{}B", limits.memory_bytes)))
+            .and_then(|config| config.with("threads", limits.threads.to_string()))
+            .and_then(|config| config.with("temp_directory", temp.to_string_lossy()))
+            .and_then(|config| config.with("preserve_insertion_order", "true"))
+            .context(ErrorKind::Store, what)?;
+        let connection = Connection::open_with_flags(&path, config).map_err(|error| {
+            Error::new(ErrorKind::Store, what()).caused_by(error).hint(
+                "if the file is damaged, move it and its .wal aside: what can be rebuilt from \
+                 the sources is rebuilt",
+            )
+        })?;
+        connection
+            .execute_batch(include_str!("../sql/store/schema.sql"))
+            .context(ErrorKind::Store, what)?;
+        connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
+        let mirrors = mirror::Mirrors::load(&connection)?;
+        Ok(Self { connection, path, mirrors })
+    }
+
+    /// The connection, for what evaluates on it within the batch's transaction.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// A connection for reading, in the same process (no other process can open the file).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::new(&self.connection)
+    }
+
+    /// How far the store is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn mark(&self) -> Result<Mark> {
+        reader::mark(&self.connection)
+    }
+
+    /// Begins the transaction of a batch.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn begin(&self) -> Result<()> {
+        self.run("BEGIN TRANSACTION", "begin a batch")
+    }
+
+    /// Ends it; the mark is part of it. After an error the outcome is not known (DuckDB may
+    /// have committed and failed in its checkpoint): open again and read the mark.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn commit(&mut self, mark: Mark, as_of_micros: i64) -> Result<()> {
+        self.connection
+            .execute(
+                "INSERT INTO ops.mark VALUES (?, ?, ?, make_timestamp(?))",
+                params![mark.batch, mark.journal_seq, mark.event_sequence, as_of_micros],
+            )
+            .context(ErrorKind::Store, || "could not write the store's mark".to_owned())?;
+        crate::failpoint::reach("before-store-commit");
+        self.run("COMMIT", "commit a batch")?;
+        crate::failpoint::reach("after-store-commit");
+        Ok(())
+    }
+
+    /// Gives the batch up; the store is as before it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn rollback(&mut self) -> Result<()> {
+        // Not being in a transaction any more is what we want.
+        if !self.connection.is_autocommit() {
+            self.run("ROLLBACK", "give a batch up")?;
+        }
+        self.mirrors = mirror::Mirrors::load(&self.connection)?;
+        Ok(())
+    }
+
+    /// Housekeeping between batches: forgets old marks and moves the write-ahead log into the
+    /// file, so that neither happens inside a commit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn tidy_up(&self) -> Result<()> {
+        self.run(
+            "DELETE FROM ops.mark WHERE batch < (SELECT max(batch) FROM ops.mark)",
+            "forget old marks",
+        )?;
+        self.run("CHECKPOINT", "checkpoint")
+    }
+
+    /// Bytes of the write-ahead log.
+    #[must_use]
+    pub fn wal_bytes(&self) -> u64 {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(".wal");
+        std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0)
+    }
+
+    /// The mirrored tables.
+    #[must_use]
+    pub fn mirrors(&self) -> &mirror::Mirrors {
+        &self.mirrors
+    }
+
+    fn run(&self, sql: &str, what: &str) -> Result<()> {
+        self.connection
+            .execute_batch(sql)
+            .context(ErrorKind::Store, || format!("could not {what} in {}", self.path.display()))
+    }
+}
+
+/// Runs one statement of ours with a message that says what for.
+fn execute(connection: &Connection, sql: &str, what: impl FnOnce() -> String) -> Result<usize> {
+    connection.execute(sql, []).context(ErrorKind::Store, what)
+}
+
+/// Reads one optional value.
+fn optional<T: duckdb::types::FromSql>(
+    connection: &Connection,
+    sql: &str,
+    what: impl FnOnce() -> String,
+) -> Result<Option<T>> {
+    connection.query_row(sql, [], |row| row.get(0)).optional().context(ErrorKind::Store, what)
+}

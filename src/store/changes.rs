@@ -1,0 +1,124 @@
+//! Raw changes, as they came: what happened to a row, before any mapping.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use duckdb::Connection;
+use serde_json::{Map, Value};
+
+use super::mirror::Placed;
+use super::stage::key_text;
+use crate::change::{Cell, Change, Table};
+use crate::error::{Context, ErrorKind, Result};
+
+/// One line of `changes`.
+struct Line<'a> {
+    placed: &'a Placed,
+    ordinal: u32,
+    table: &'a Table,
+    op: &'static str,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+/// Appends the changes of a batch to the table of the month in which they were committed.
+pub(super) fn append(connection: &Connection, batch: &[Placed]) -> Result<()> {
+    let mut months: BTreeMap<String, Vec<Line<'_>>> = BTreeMap::new();
+    for placed in batch {
+        let lines = lines_of(placed);
+        if !lines.is_empty() {
+            let month = month_of(placed.transaction.committed_at_micros);
+            months.entry(month).or_default().extend(lines);
+        }
+    }
+    for (month, lines) in months {
+        let what = || format!("could not append to the changes of {month}");
+        let create = include_str!("../../sql/store/changes_month.sql").replace("{month}", &month);
+        connection.execute_batch(&create).context(ErrorKind::Store, what)?;
+        let mut appender = connection
+            .appender_to_db(&format!("m{month}"), "changes")
+            .context(ErrorKind::Store, what)?;
+        appender.append_record_batch(record_batch(&lines)?).context(ErrorKind::Store, what)?;
+        appender.flush().context(ErrorKind::Store, what)?;
+    }
+    Ok(())
+}
+
+fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    let mut ordinal = 0;
+    for change in &placed.transaction.changes {
+        match change {
+            Change::Row(row) => lines.push(Line {
+                placed,
+                ordinal,
+                table: &row.table,
+                op: row.op.word(),
+                old: row.old.as_deref().map(|cells| json_row(&row.table, cells)),
+                new: row.new.as_deref().map(|cells| json_row(&row.table, cells)),
+            }),
+            Change::Truncate(tables) => lines.extend(tables.iter().map(|table| Line {
+                placed,
+                ordinal,
+                table,
+                op: "truncate",
+                old: None,
+                new: None,
+            })),
+        }
+        ordinal = ordinal.saturating_add(1);
+    }
+    lines
+}
+
+fn json_row(table: &Table, cells: &[Cell]) -> String {
+    let mut row = Map::new();
+    for (column, cell) in table.columns.iter().zip(cells) {
+        let value = match cell {
+            Cell::Missing => continue,
+            Cell::Null => Value::Null,
+            Cell::Text(bytes) => Value::String(match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => format!("\\x{}", key_text(bytes)),
+            }),
+        };
+        row.insert(column.name.clone(), value);
+    }
+    Value::Object(row).to_string()
+}
+
+fn month_of(micros: i64) -> String {
+    let at = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
+    at.strftime("%Y%m").to_string()
+}
+
+fn record_batch(lines: &[Line<'_>]) -> Result<RecordBatch> {
+    let text = |of: &dyn Fn(&Line<'_>) -> Option<String>| -> ArrayRef {
+        Arc::new(lines.iter().map(of).collect::<StringArray>())
+    };
+    let seqs: UInt64Array = lines.iter().map(|line| Some(line.placed.seq)).collect();
+    let ordinals: UInt32Array = lines.iter().map(|line| Some(line.ordinal)).collect();
+    let times: TimestampMicrosecondArray =
+        lines.iter().map(|line| Some(line.placed.transaction.committed_at_micros)).collect();
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(seqs),
+        Arc::new(ordinals),
+        text(&|line| Some(line.placed.source.clone())),
+        text(&|line| Some(line.table.name.to_string())),
+        text(&|line| Some(line.op.to_owned())),
+        text(&|line| Some(line.placed.transaction.id.to_string())),
+        Arc::new(times),
+        text(&|line| line.old.clone()),
+        text(&|line| line.new.clone()),
+    ];
+    let fields: Vec<Field> = arrays
+        .iter()
+        .enumerate()
+        .map(|(at, array)| Field::new(format!("f{at}"), DataType::clone(array.data_type()), true))
+        .collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .context(ErrorKind::Bug, || "changes do not fit their columns".to_owned())
+}

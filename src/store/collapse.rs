@@ -1,0 +1,275 @@
+//! Changes of a batch to the last state per key: pure.
+//!
+//! Last wins, but never by forgetting: a cell that no change carried is taken from the row the
+//! key had before the batch, under the key it had then (an update of a key *moves* the row).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::change::{Cell, RowChange, Table, TransactionId, tuple};
+
+/// A row's key: its key cells, encoded.
+pub type Key = Bytes;
+
+/// Encodes the key cells of a row of `table`; `None` if one of them is missing.
+#[must_use]
+pub fn key_of(table: &Table, cells: &[Cell]) -> Option<Key> {
+    let mut key = Vec::new();
+    for place in table.key() {
+        let cell = cells.get(place)?;
+        if cell.is_missing() {
+            return None;
+        }
+        key.push(cell.clone());
+    }
+    let mut bytes = BytesMut::new();
+    tuple::write_row(&mut bytes, &key);
+    Some(bytes.freeze())
+}
+
+/// What a batch did to one table.
+#[derive(Debug)]
+pub struct Collapsed {
+    /// The table as the batch's last change saw it.
+    pub table: Arc<Table>,
+    /// All rows from before the batch are gone; by whom, and when that was committed.
+    pub truncated: Option<(TransactionId, i64)>,
+    /// The last state of every key the batch touched.
+    pub rows: HashMap<Key, RowState>,
+}
+
+/// The last state of one key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowState {
+    /// The row; `None`: there is none under this key.
+    pub cells: Option<Vec<Cell>>,
+    /// Where missing cells are to be taken from: the key its row had before the batch.
+    pub base: Option<Key>,
+    /// The last transaction that touched the key.
+    pub transaction: TransactionId,
+    /// When that one was committed, microseconds since 1970-01-01 UTC.
+    pub time_micros: i64,
+    /// Keys the row had within the batch, oldest first, each with who moved it away.
+    pub left: Vec<(Key, TransactionId)>,
+}
+
+/// A change that makes no sense after those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyMissing;
+
+impl Collapsed {
+    /// Nothing happened to `table` yet.
+    #[must_use]
+    pub fn new(table: Arc<Table>) -> Self {
+        Self { table, truncated: None, rows: HashMap::new() }
+    }
+
+    /// All rows are gone.
+    pub fn truncate(&mut self, transaction: TransactionId, time_micros: i64) {
+        self.rows.clear();
+        self.truncated = Some((transaction, time_micros));
+    }
+
+    /// A row was written or removed.
+    ///
+    /// # Errors
+    /// [`KeyMissing`] if the change does not tell its key: a decoder's or a replica identity's
+    /// fault, never to be skipped.
+    pub fn row(
+        &mut self,
+        change: &RowChange,
+        transaction: TransactionId,
+        time_micros: i64,
+    ) -> Result<(), KeyMissing> {
+        self.table = Arc::clone(&change.table);
+        let table = &change.table;
+        let new_key = match &change.new {
+            Some(cells) => Some(key_of(table, cells).ok_or(KeyMissing)?),
+            None => None,
+        };
+        let old_key = match &change.old {
+            Some(cells) => key_of(table, cells),
+            None => None,
+        };
+        let gone = |left| RowState { cells: None, base: None, transaction, time_micros, left };
+        match (old_key, new_key) {
+            (old, Some(key)) => {
+                let was = old.unwrap_or_else(|| key.clone());
+                let is_insert = change.op == crate::change::Op::Insert;
+                let before = if is_insert { None } else { Some(self.before(&was)) };
+                let (cells, base, mut left) = merge(change, before);
+                if was != key && !is_insert {
+                    left.push((was.clone(), transaction));
+                    self.rows.insert(was, gone(Vec::new()));
+                }
+                let cells = Some(cells);
+                self.rows.insert(key, RowState { cells, base, transaction, time_micros, left });
+            }
+            (Some(key), None) => {
+                self.rows.insert(key, gone(Vec::new()));
+            }
+            (None, None) => return Err(KeyMissing),
+        }
+        Ok(())
+    }
+
+    /// What is known of the row under `key` just before a change.
+    fn before(&self, key: &Key) -> RowState {
+        self.rows.get(key).cloned().unwrap_or_else(|| RowState {
+            cells: None,
+            base: self.truncated.is_none().then(|| key.clone()),
+            transaction: TransactionId::Xid(0),
+            time_micros: 0,
+            left: Vec::new(),
+        })
+    }
+}
+
+/// The row after a change: its own cells, else the old image's, else the row's before.
+fn merge(
+    change: &RowChange,
+    before: Option<RowState>,
+) -> (Vec<Cell>, Option<Key>, Vec<(Key, TransactionId)>) {
+    let mut cells = change.new.clone().unwrap_or_default();
+    let Some(before) = before else { return (cells, None, Vec::new()) };
+    for (place, cell) in cells.iter_mut().enumerate() {
+        let from = |row: &Option<Vec<Cell>>| row.as_ref().and_then(|row| row.get(place).cloned());
+        if cell.is_missing()
+            && let Some(old) = from(&change.old)
+        {
+            *cell = old;
+        }
+        if cell.is_missing()
+            && let Some(old) = from(&before.cells)
+        {
+            *cell = old;
+        }
+    }
+    let missing = cells.iter().any(Cell::is_missing);
+    (cells, if missing { before.base } else { None }, before.left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Column, Kind, Op, TableName};
+
+    fn table() -> Arc<Table> {
+        let column = |name: &str, key| Column {
+            name: name.to_owned(),
+            source_type: "text".to_owned(),
+            kind: Kind::Text,
+            key,
+        };
+        Arc::new(Table {
+            id: 1,
+            name: TableName::new("public", "t"),
+            columns: vec![column("id", Some(0)), column("v", None), column("big", None)],
+            cascades: Vec::new(),
+        })
+    }
+
+    /// `-` is missing, `~` is NULL.
+    fn cells(text: [&str; 3]) -> Vec<Cell> {
+        text.iter()
+            .map(|cell| match *cell {
+                "-" => Cell::Missing,
+                "~" => Cell::Null,
+                text => Cell::text(text),
+            })
+            .collect()
+    }
+
+    fn key(id: &str) -> Key {
+        key_of(&table(), &cells([id, "-", "-"])).unwrap()
+    }
+
+    struct Batch(Collapsed, u64);
+
+    impl Batch {
+        fn new() -> Self {
+            Batch(Collapsed::new(table()), 100)
+        }
+
+        fn change(&mut self, op: Op, old: Option<[&str; 3]>, new: Option<[&str; 3]>) -> u64 {
+            self.1 += 1;
+            let change = RowChange { table: table(), op, old: old.map(cells), new: new.map(cells) };
+            self.0.row(&change, TransactionId::Xid(self.1), 0).unwrap();
+            self.1
+        }
+
+        fn state(&self, id: &str) -> &RowState {
+            &self.0.rows[&key(id)]
+        }
+    }
+
+    #[test]
+    fn an_unchanged_toast_cell_is_taken_from_the_row_before_never_nulled() {
+        let mut batch = Batch::new();
+        batch.change(Op::Update, None, Some(["1", "b", "-"]));
+        assert_eq!(batch.state("1").cells, Some(cells(["1", "b", "-"])));
+        assert_eq!(batch.state("1").base, Some(key("1")));
+        // and from the batch itself when the batch knows it
+        let mut batch = Batch::new();
+        batch.change(Op::Insert, None, Some(["1", "a", "BIG"]));
+        batch.change(Op::Update, None, Some(["1", "b", "-"]));
+        assert_eq!(batch.state("1").cells, Some(cells(["1", "b", "BIG"])));
+        assert_eq!(batch.state("1").base, None);
+    }
+
+    #[test]
+    fn a_key_update_moves_the_row_and_remembers_where_it_was() {
+        let mut batch = Batch::new();
+        let first = batch.change(Op::Update, Some(["1", "-", "-"]), Some(["2", "b", "-"]));
+        let second = batch.change(Op::Update, Some(["2", "-", "-"]), Some(["3", "c", "-"]));
+        assert_eq!(batch.state("1").cells, None);
+        assert_eq!(batch.state("2").cells, None);
+        let moved = batch.state("3");
+        assert_eq!(moved.cells, Some(cells(["3", "c", "-"])));
+        assert_eq!(moved.base, Some(key("1")), "the cells lie under the key before the batch");
+        let left =
+            vec![(key("1"), TransactionId::Xid(first)), (key("2"), TransactionId::Xid(second))];
+        assert_eq!(moved.left, left);
+    }
+
+    #[test]
+    fn delete_then_insert_of_a_key_keeps_nothing_of_the_old_row() {
+        let mut batch = Batch::new();
+        batch.change(Op::Delete, Some(["1", "-", "-"]), None);
+        batch.change(Op::Insert, None, Some(["1", "new", "~"]));
+        batch.change(Op::Update, None, Some(["1", "newer", "-"]));
+        assert_eq!(batch.state("1").cells, Some(cells(["1", "newer", "~"])));
+        assert_eq!(batch.state("1").base, None);
+    }
+
+    #[test]
+    fn a_full_old_image_fills_what_the_new_one_lacks() {
+        let mut batch = Batch::new();
+        batch.change(Op::Update, Some(["1", "a", "BIG"]), Some(["1", "b", "-"]));
+        assert_eq!(batch.state("1").cells, Some(cells(["1", "b", "BIG"])));
+    }
+
+    #[test]
+    fn truncate_forgets_rows_and_bases() {
+        let mut batch = Batch::new();
+        batch.change(Op::Insert, None, Some(["1", "a", "x"]));
+        batch.0.truncate(TransactionId::Xid(7), 0);
+        batch.change(Op::Insert, None, Some(["2", "a", "x"]));
+        assert_eq!(batch.0.rows.len(), 1);
+        assert_eq!(batch.0.truncated, Some((TransactionId::Xid(7), 0)));
+    }
+
+    #[test]
+    fn a_change_without_its_key_is_refused() {
+        let change = RowChange {
+            table: table(),
+            op: Op::Delete,
+            old: Some(cells(["-", "a", "b"])),
+            new: None,
+        };
+        let mut collapsed = Collapsed::new(table());
+        assert_eq!(collapsed.row(&change, TransactionId::Xid(1), 0), Err(KeyMissing));
+    }
+}

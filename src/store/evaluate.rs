@@ -1,0 +1,431 @@
+//! Turns mirror changes into canonical differences, incrementally and equal to full evaluation.
+//!
+//! Everything runs on the one writer connection, inside the transaction of the conform loop, which
+//! brings the mirror up to date between [`Evaluator::touch_before`] and
+//! [`Evaluator::touch_after`]. No events, no outbox, no commit are made here.
+//!
+//! ```text
+//!  deltas ──► touch_before ──► (mirror changes) ──► touch_after ──► evaluate
+//!               units by images,                     units on the     driver filtered to the
+//!               stored provenance,                   new state        units → contrib → merge
+//!               routes on the old state                               by owner → canon, history
+//! ```
+
+pub mod canonical;
+mod compile;
+mod contribute;
+mod merge;
+mod park;
+mod read;
+mod sql;
+mod tables;
+mod touch;
+mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use duckdb::Connection;
+
+use self::compile::Compiled;
+use self::contribute::{Contribute, Scope};
+use self::merge::Merge;
+use self::touch::State;
+use crate::canon::event::{EventOp, Row};
+use crate::canon::mapping::MappingSet;
+use crate::error::{Error, ErrorKind, Result};
+
+pub use self::verify::Mismatch;
+
+pub(in crate::store) use self::compile::{Functions, parse_select, unparse};
+pub(in crate::store) use self::sql::{failed, literal, quote, without_values};
+pub(in crate::store) use self::tables::use_utc;
+
+/// The changed rows of one mirror table in one batch, as two temp tables with the mirror's columns
+/// plus `_time BIGINT` (source commit, microseconds since 1970-01-01 UTC). At most one row per key
+/// in each; a key that moved has its old row in `before` and its new one in `after`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The source.
+    pub source: String,
+    /// The mirror table, as named inside the source's schema.
+    pub table: String,
+    /// Temp table of the rows as they were.
+    pub before: String,
+    /// Temp table of the rows as they are after the batch.
+    pub after: String,
+}
+
+/// When an evaluation happens. Kept by the ledger, so that a replay uses the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// `$as_of`, microseconds since 1970-01-01 UTC.
+    pub as_of_micros: i64,
+    /// The batch, for the history.
+    pub batch: u64,
+}
+
+/// One canonical row that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The canonical entity.
+    pub entity: String,
+    /// The canonical key as text; parts of a composite key joined by `|`.
+    pub key: String,
+    /// What happened.
+    pub op: EventOp,
+    /// The row before; `None` if the key is new.
+    pub old: Option<Row>,
+    /// The row now; `None` if the key is gone.
+    pub new: Option<Row>,
+    /// The newest source commit that went into it, microseconds since 1970-01-01 UTC; `$as_of` for
+    /// differences that time made.
+    pub time_micros: i64,
+}
+
+/// Several source rows of one mapping claim one canonical key; the first by unit counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The canonical entity.
+    pub entity: String,
+    /// The source whose rows collide.
+    pub source: String,
+    /// The key as text.
+    pub key: String,
+}
+
+/// What an evaluation found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evaluated {
+    /// Referenced entities first, deletes last in reverse, then by key.
+    pub differences: Vec<Difference>,
+    /// Among the keys that were evaluated.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A mapping that is not evaluated until it is mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The source.
+    pub source: String,
+    /// The entity it contributes to.
+    pub entity: String,
+    /// Why, for people.
+    pub cause: String,
+}
+
+/// What [`Evaluator::create_tables`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Created {
+    /// `(source, entity)` whose contributions are new or had to be made anew: evaluate their
+    /// source with [`Evaluator::evaluate_all`].
+    pub rebuilt: Vec<(String, String)>,
+}
+
+/// The compiled mapping set. Holds no data; what it collects lives in temp tables of the
+/// connection and vanishes with a rollback.
+#[derive(Debug)]
+pub struct Evaluator {
+    mappings: Vec<Compiled>,
+    merges: Vec<Merge>,
+    /// By mapping: its table of contributions exists.
+    exists: Vec<bool>,
+    /// By mapping: rows were collected in this batch.
+    touched: Vec<bool>,
+    parked: Vec<Parked>,
+    failed: Option<Parked>,
+}
+
+impl Evaluator {
+    /// Judges every mapping by its syntax. `schemas`: source → schema of its mirror in the store;
+    /// a source that is not named has its own name as schema.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: the first mapping that cannot be evaluated incrementally, with the
+    /// construct and the remedy.
+    pub fn new(set: &MappingSet, schemas: &BTreeMap<String, String>) -> Result<Self> {
+        let parser = Connection::open_in_memory()
+            .map_err(|error| sql::failed("could not start DuckDB".to_owned(), &error))?;
+        let functions = Functions::read(&parser)?;
+        let mut mappings = Vec::new();
+        for one in set.contributions() {
+            let entity = set.entities().get(&one.mapping.entity);
+            let entity = entity.ok_or_else(|| bug(&one.mapping.entity))?;
+            let schema = schemas.get(&one.source).unwrap_or(&one.source);
+            mappings.push(Compiled::new(&parser, one, entity, schema, &functions)?);
+        }
+        let mut merges = Vec::new();
+        for (number, entity) in set.contributed().enumerate() {
+            let owner = set.owner(&entity.name).ok_or_else(|| bug(&entity.name))?.clone();
+            let contributes = |(_, mapping): &(usize, &Compiled)| mapping.entity == *entity;
+            let parts = mappings.iter().enumerate().filter(contributes);
+            let parts = parts.map(|(place, _)| place).collect();
+            merges.push(Merge { number, entity: entity.clone(), owner, parts });
+        }
+        let count = mappings.len();
+        let (exists, touched) = (vec![false; count], vec![false; count]);
+        Ok(Self { mappings, merges, exists, touched, parked: Vec::new(), failed: None })
+    }
+
+    /// Mirror tables that the mappings of `source` read, by their names in the mirror.
+    #[must_use]
+    pub fn tables(&self, source: &str) -> BTreeSet<String> {
+        let own = self.mappings.iter().filter(|mapping| mapping.source == source);
+        own.flat_map(|mapping| mapping.tables.iter().cloned()).collect()
+    }
+
+    /// Makes or adapts `contrib`, `canon` and history tables and the views over them, and prepares
+    /// `connection` (temp tables). Call once per connection, and again after the mirror's tables
+    /// or columns changed; never within a transaction. A mapping whose tables or columns are
+    /// missing is parked until a later call finds them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn create_tables(&mut self, connection: &Connection) -> Result<Created> {
+        tables::use_utc(connection)?;
+        tables::create_base(connection)?;
+        let known = park::read(connection)?;
+        self.parked = known.iter().filter(|(_, ran)| *ran).map(|(one, _)| one.clone()).collect();
+        let mut created = Created::default();
+        for (number, mapping) in self.mappings.iter().enumerate() {
+            let of = |parked: &Parked| parked.is_of(mapping);
+            let was_unfit = known.iter().any(|(parked, ran)| of(parked) && !ran);
+            match tables::create_contrib(connection, mapping) {
+                Ok(rebuilt) if rebuilt || was_unfit => {
+                    created.rebuilt.push((mapping.source.clone(), mapping.entity.name.clone()));
+                }
+                Ok(_) => {}
+                Err(error) if !self.parked.iter().any(of) => {
+                    self.parked.push(Parked::new(mapping, &error));
+                }
+                Err(_) => {}
+            }
+            let columns = tables::columns(connection, "contrib", &mapping.contrib_name())?;
+            let exists = !columns.is_empty();
+            if let Some(place) = self.exists.get_mut(number) {
+                *place = exists;
+            }
+            if exists {
+                tables::create_mapping_temps(connection, mapping, number)?;
+            }
+        }
+        for merge in &self.merges {
+            tables::create_canon(connection, &merge.entity)?;
+            tables::create_entity_temps(connection, merge)?;
+        }
+        let ran: Vec<&Parked> = known.iter().filter(|(_, ran)| *ran).map(|(one, _)| one).collect();
+        park::write(connection, &self.parked, |parked| ran.contains(&parked))?;
+        let exists = |number: usize| self.exists.get(number).copied().unwrap_or_default();
+        tables::create_views(connection, &self.merges, &self.mappings, &exists)?;
+        Ok(created)
+    }
+
+    /// First half of finding touched units; the mirror is still in its old state.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn touch_before(&mut self, connection: &Connection, deltas: &[Delta]) -> Result<()> {
+        self.touch(connection, deltas, State::Old)
+    }
+
+    /// Second half; the mirror is in its new state.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn touch_after(&mut self, connection: &Connection, deltas: &[Delta]) -> Result<()> {
+        self.touch(connection, deltas, State::New)
+    }
+
+    /// Evaluates the touched units, writes `contrib`, `canon` and history, and forgets the units.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`]. DuckDB has then given up the transaction. If
+    /// [`Self::take_failure`] names a mapping: roll back, [`Self::park`] it in the new transaction,
+    /// and run the same batch again without it.
+    pub fn evaluate(&mut self, connection: &Connection, moment: Moment) -> Result<Evaluated> {
+        let numbers = self.numbers(|number, this| this.touched.get(number) == Some(&true));
+        self.evaluate_mappings(connection, moment, &numbers, Scope::Touched)
+    }
+
+    /// As [`Self::evaluate`], for the units that are due because time has passed.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_due(&mut self, connection: &Connection, moment: Moment) -> Result<Evaluated> {
+        for number in self.numbers(|_, _| true) {
+            let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) else {
+                continue;
+            };
+            let units = sql::list("", mapping.units.iter().map(compile::unit_column));
+            let as_of = moment.as_of_micros;
+            let sql = format!(
+                "INSERT INTO {} SELECT DISTINCT {units}, {as_of} FROM {} \
+                 WHERE _next_at <= make_timestamp({as_of})",
+                tables::temp("touched", number),
+                mapping.contrib()
+            );
+            let what = format!("could not find the due units of {}", mapping.contrib_name());
+            let count = sql::run(connection, &sql, &what);
+            let count = self.blame(number, count)?;
+            self.mark(number, count > 0);
+        }
+        self.evaluate(connection, moment)
+    }
+
+    /// Evaluates every mapping of `source` fully and compares with what is there; also compares
+    /// all canonical rows of its entities. For the end of a first copy and for a new mapping set.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_all(
+        &mut self,
+        connection: &Connection,
+        source: &str,
+        moment: Moment,
+    ) -> Result<Evaluated> {
+        let of_source = |mapping: &Compiled| mapping.source == source;
+        let numbers = self.numbers(|number, this| this.mappings.get(number).is_some_and(of_source));
+        self.evaluate_mappings(connection, moment, &numbers, Scope::All)
+    }
+
+    /// When the next unit is due, microseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn next_due(&self, connection: &Connection) -> Result<Option<i64>> {
+        let mut parts = Vec::new();
+        for number in self.numbers(|_, _| true) {
+            if let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) {
+                parts.push(format!("SELECT min(_next_at) AS due FROM {}", mapping.contrib()));
+            }
+        }
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let sql = format!("SELECT epoch_us(min(due)) FROM ({})", parts.join(" UNION ALL "));
+        read::number(connection, &sql, "could not find when the next unit is due")
+    }
+
+    fn touch(&mut self, connection: &Connection, deltas: &[Delta], state: State) -> Result<()> {
+        self.failed = None;
+        for number in self.numbers(|_, _| true) {
+            let Some(mapping) = self.mappings.get(number) else { continue };
+            let count = touch::touch(connection, mapping, number, deltas, state);
+            let count = self.blame(number, count)?;
+            self.mark(number, count > 0);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, number: usize, found: bool) {
+        if let Some(touched) = self.touched.get_mut(number) {
+            *touched |= found;
+        }
+    }
+
+    fn blame<T>(&mut self, number: usize, result: Result<T>) -> Result<T> {
+        if let (Err(error), Some(mapping)) = (&result, self.mappings.get(number)) {
+            self.failed = Some(Parked::new(mapping, error));
+        }
+        result
+    }
+
+    /// Mappings that take part and that `test` accepts.
+    fn numbers(&self, test: impl Fn(usize, &Self) -> bool) -> Vec<usize> {
+        let takes_part = |number: &usize| {
+            let exists = self.exists.get(*number) == Some(&true);
+            let mapping = self.mappings.get(*number);
+            let parked = |mapping| self.parked.iter().any(|parked| parked.is_of(mapping));
+            exists && mapping.is_some_and(|mapping| !parked(mapping)) && test(*number, self)
+        };
+        (0..self.mappings.len()).filter(takes_part).collect()
+    }
+
+    fn evaluate_mappings(
+        &mut self,
+        connection: &Connection,
+        moment: Moment,
+        numbers: &[usize],
+        scope: Scope,
+    ) -> Result<Evaluated> {
+        self.failed = None;
+        let mut evaluated = Evaluated::default();
+        for merge in &self.merges {
+            match self.evaluate_entity(connection, moment, merge, numbers, scope) {
+                Ok(mut of_entity) => {
+                    evaluated.differences.append(&mut of_entity.differences);
+                    evaluated.conflicts.append(&mut of_entity.conflicts);
+                }
+                Err((Some(number), error)) => return self.blame(number, Err(error)),
+                Err((None, error)) => return Err(error),
+            }
+        }
+        for number in numbers {
+            if let Some(touched) = self.touched.get_mut(*number) {
+                *touched = false;
+            }
+        }
+        in_order(&mut evaluated.differences, &self.merges);
+        evaluated.conflicts.sort_unstable();
+        Ok(evaluated)
+    }
+
+    /// The error says which mapping it is to be blamed on, if any.
+    fn evaluate_entity(
+        &self,
+        connection: &Connection,
+        moment: Moment,
+        merge: &Merge,
+        numbers: &[usize],
+        scope: Scope,
+    ) -> Result<Evaluated, (Option<usize>, Error)> {
+        let at_work = merge.parts.iter().copied().filter(|part| numbers.contains(part));
+        let contributes: Vec<Contribute<'_>> = at_work
+            .filter_map(|number| {
+                let mapping = self.mappings.get(number)?;
+                Some(Contribute { connection, mapping, number, merge, moment, scope })
+            })
+            .collect();
+        let mut moved = 0;
+        for contribute in &contributes {
+            moved += contribute.run().map_err(|error| (Some(contribute.number), error))?;
+        }
+        let mut evaluated = Evaluated::default();
+        if moved > 0 || scope == Scope::All && !contributes.is_empty() {
+            let existing: Vec<&Compiled> = merge
+                .parts
+                .iter()
+                .filter(|part| self.exists.get(**part) == Some(&true))
+                .filter_map(|part| self.mappings.get(*part))
+                .collect();
+            let whole = |error| (None, error);
+            if scope == Scope::All {
+                merge.note_all(connection, &existing, moment).map_err(whole)?;
+            }
+            evaluated.differences = merge.run(connection, &existing, moment).map_err(whole)?;
+            for contribute in &contributes {
+                evaluated.conflicts.append(&mut contribute.conflicts().map_err(whole)?);
+            }
+            merge.forget(connection).map_err(whole)?;
+        }
+        for contribute in &contributes {
+            contribute.forget().map_err(|error| (None, error))?;
+        }
+        Ok(evaluated)
+    }
+}
+
+/// Referenced entities first, deletes last in reverse, then by key: what a target can apply in
+/// order, and the same on every run.
+fn in_order(differences: &mut [Difference], merges: &[Merge]) {
+    let rank = |entity: &str| merges.iter().position(|merge| merge.entity.name == entity);
+    differences.sort_by_cached_key(|difference| {
+        let rank = rank(&difference.entity).unwrap_or_default();
+        let deleted = difference.op == EventOp::Deleted;
+        let rank = if deleted { merges.len() - rank } else { rank };
+        (deleted, rank, difference.key.clone())
+    });
+}
+
+fn bug(entity: &str) -> Error {
+    Error::new(ErrorKind::Bug, format!("entity `{entity}` of a mapping set is not in the set"))
+}

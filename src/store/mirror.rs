@@ -1,0 +1,274 @@
+//! The mirror: the sources' tables, row for row, typed like the source.
+//!
+//! A batch goes through four steps, so that whoever evaluates mappings sees the mirror before
+//! and after it:
+//!
+//! ```text
+//!  changes ─collapse─► RowState per key ─stage─► temp "stage…"
+//!                          temp "before…"  = the mirror's rows under the touched keys
+//!                          temp "after…"   = those rows as they will be (missing cells filled)
+//!  [routes on the old mirror]   write: DELETE touched keys, INSERT after   [routes on the new one]
+//! ```
+
+mod registry;
+mod sql;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::collapse::{Collapsed, Key, RowState};
+use super::overlay::{self, Tracked};
+use super::stage;
+use super::track::{self, TrackRow};
+use super::types::fits;
+use super::{Store, execute};
+use crate::change::{Cell, Change, Kind, Table, TableName, Transaction, TransactionId, Visibility};
+use crate::error::Result;
+pub use registry::{MirrorState, MirrorTable, Mirrors};
+
+/// A mirror table a batch touches, with the temp tables that hold its rows before and after.
+/// Both have the mirror table's columns and `_time` (source commit, microseconds since 1970).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The source, which is also the DuckDB schema.
+    pub source: String,
+    /// The source's name for the table.
+    pub table: TableName,
+    /// The table's name in the mirror.
+    pub mirror: String,
+    /// Temp table: touched rows before the batch.
+    pub before: String,
+    /// Temp table: touched rows after the batch.
+    pub after: String,
+    /// All rows from before the batch go.
+    truncated: bool,
+}
+
+/// A transaction with its place in the journal.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The entry that ends it.
+    pub seq: u64,
+    /// The source.
+    pub source: String,
+    /// The transaction.
+    pub transaction: Transaction,
+}
+
+impl Store {
+    /// Stages the changes of whole transactions, appends them to `changes`, and prepares the
+    /// rows before and after. The mirror itself is not changed yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gap`] if a change does not fit the mirror (an unknown table, changed
+    /// columns, no key); [`ErrorKind::Store`].
+    pub fn stage_log(&mut self, batch: &[Placed]) -> Result<Vec<Touched>> {
+        let mut per_table: BTreeMap<(String, TableName), Collapsed> = BTreeMap::new();
+        for placed in batch {
+            self.collapse(placed, &mut per_table)?;
+        }
+        super::changes::append(&self.connection, batch)?;
+        let mut touched = Vec::new();
+        for ((source, name), mut collapsed) in per_table {
+            let mirror = self.mirrors.of(&source, &name)?.clone();
+            if mirror.state == MirrorState::Copying {
+                self.follow_copy(&mirror, &mut collapsed)?;
+            } else if let Some(table) = lacks_a_base(&collapsed) {
+                return Err(registry::lost_row(&source, table));
+            }
+            touched.push(self.stage_rows(&mirror, &collapsed.rows, collapsed.truncated)?);
+        }
+        Ok(touched)
+    }
+
+    /// Stages a copy's chunk, laid under what the log did to its keys.
+    ///
+    /// # Errors
+    /// As [`Store::stage_log`].
+    pub fn stage_chunk(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        visibility: &Visibility,
+        rows: Vec<(Key, Vec<Cell>)>,
+        time_micros: i64,
+    ) -> Result<Vec<Touched>> {
+        let mirror = self.mirrors.of(source, name)?.clone();
+        let tracked = track::of_keys(&self.connection, &mirror, rows.iter().map(|(key, _)| key))?;
+        let placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
+        let mut states = HashMap::new();
+        let mut complete = Vec::new();
+        for (key, cells) in placements {
+            let lacks = cells.iter().any(Cell::is_missing);
+            let base = lacks.then(|| key.clone());
+            complete.push(key.clone());
+            let transaction = TransactionId::Xid(0);
+            let state =
+                RowState { cells: Some(cells), base, transaction, time_micros, left: Vec::new() };
+            states.insert(key, state);
+        }
+        track::forget_missing(&self.connection, &mirror, &complete)?;
+        Ok(vec![self.stage_rows(&mirror, &states, None)?])
+    }
+
+    /// Writes the staged rows: after this the mirror is as the sources were at the batch's end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn write_staged(&mut self, touched: &[Touched]) -> Result<()> {
+        for one in touched {
+            let mirror = self.mirrors.of(&one.source, &one.table)?;
+            let what = || format!("could not write the mirror of {}", one.table);
+            let delete =
+                if one.truncated { sql::delete_all(mirror) } else { sql::delete_staged(mirror) };
+            execute(&self.connection, &delete, what)?;
+            execute(&self.connection, &sql::insert_after(mirror), what)?;
+        }
+        Ok(())
+    }
+
+    /// Keys whose rows still lack cells; the copy reads them again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn lacking_keys(&self, source: &str, name: &TableName) -> Result<Vec<Vec<Cell>>> {
+        track::lacking_keys(&self.connection, self.mirrors.of(source, name)?)
+    }
+
+    fn collapse(
+        &self,
+        placed: &Placed,
+        per_table: &mut BTreeMap<(String, TableName), Collapsed>,
+    ) -> Result<()> {
+        let transaction = &placed.transaction;
+        let time = transaction.committed_at_micros;
+        for change in &transaction.changes {
+            let tables: &[Arc<Table>] = match change {
+                Change::Row(row) => std::slice::from_ref(&row.table),
+                Change::Truncate(tables) => tables,
+            };
+            for table in tables {
+                self.mirrors.judge(&placed.source, table, &transaction.position)?;
+                let collapsed = per_table
+                    .entry((placed.source.clone(), table.name.clone()))
+                    .or_insert_with(|| Collapsed::new(Arc::clone(table)));
+                match change {
+                    Change::Truncate(_) => collapsed.truncate(transaction.id, time),
+                    Change::Row(row) => {
+                        collapsed.row(row, transaction.id, time).map_err(|_| {
+                            registry::no_key(&placed.source, table, &transaction.position)
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// While a table is copied: remembers per key what the log did, and which cells nobody has
+    /// carried yet.
+    fn follow_copy(&mut self, mirror: &MirrorTable, collapsed: &mut Collapsed) -> Result<()> {
+        if let Some((transaction, _)) = collapsed.truncated {
+            track::forget_all(&self.connection, mirror)?;
+            self.mirrors.set_truncated(&self.connection, mirror, transaction)?;
+        }
+        let bases: Vec<Key> = collapsed.rows.values().filter_map(|row| row.base.clone()).collect();
+        let tracked = track::of_keys(&self.connection, mirror, bases.iter())?;
+        let present = track::present(&self.connection, mirror, &bases)?;
+        let mut rows: Vec<TrackRow> = Vec::with_capacity(collapsed.rows.len());
+        for (key, state) in &collapsed.rows {
+            let before = state.left.first().map_or(key, |(first, _)| first);
+            let was = tracked.get(state.base.as_ref().unwrap_or(before));
+            rows.push((key.clone(), track_row(state, was, &present)));
+        }
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        track::write(&self.connection, mirror, &rows)
+    }
+
+    fn stage_rows(
+        &mut self,
+        mirror: &MirrorTable,
+        rows: &HashMap<Key, RowState>,
+        truncated: Option<(TransactionId, i64)>,
+    ) -> Result<Touched> {
+        let widened = unfitting(mirror, rows);
+        let mirror = if widened.is_empty() {
+            mirror.clone()
+        } else {
+            self.mirrors.widen(&self.connection, mirror, &widened)?
+        };
+        let what = || format!("could not stage rows of {}", mirror.name());
+        for statement in sql::prepare_temporary(&mirror) {
+            execute(&self.connection, &statement, what)?;
+        }
+        let kinds: Vec<Kind> = mirror.table.columns.iter().map(|column| column.kind).collect();
+        stage::append(&self.connection, &sql::stage_name(&mirror), &mirror.table, &kinds, rows)?;
+        let before = match truncated {
+            Some((_, time)) => sql::fill_before_truncate(&mirror, time),
+            None => sql::fill_before(&mirror),
+        };
+        execute(&self.connection, &before, what)?;
+        let lacks = rows.values().any(|row| row.base.is_some());
+        execute(&self.connection, &sql::fill_after(&mirror, lacks), what)?;
+        Ok(Touched {
+            source: mirror.source.clone(),
+            table: mirror.name().clone(),
+            mirror: mirror.mirror.clone(),
+            before: sql::before_name(&mirror),
+            after: sql::after_name(&mirror),
+            truncated: truncated.is_some(),
+        })
+    }
+}
+
+/// What to remember of a key: its missing cells are those the batch lacks and the mirror lacks
+/// too (no row under the base key yet, or a row that lacks them itself).
+fn track_row(
+    state: &RowState,
+    was: Option<&Tracked>,
+    present: &std::collections::HashSet<Key>,
+) -> Tracked {
+    let cells = state.cells.as_deref().unwrap_or_default();
+    let lacking = cells.iter().enumerate().filter(|(_, cell)| cell.is_missing()).map(|(at, _)| at);
+    let has_base = state.base.as_ref().is_some_and(|base| present.contains(base));
+    let missing = lacking
+        .filter(|place| !has_base || was.is_some_and(|was| was.missing.contains(place)))
+        .collect();
+    let mut left = was.map(|was| was.left.clone()).unwrap_or_default();
+    left.extend(state.left.iter().cloned());
+    Tracked { transaction: state.transaction, gone: state.cells.is_none(), missing, left }
+}
+
+/// Columns with a value their type cannot hold exactly.
+fn unfitting(mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Vec<usize> {
+    let columns = &mirror.table.columns;
+    let mut widened = Vec::new();
+    for (place, column) in columns.iter().enumerate() {
+        let bad = rows.values().any(|row| {
+            let cell = row.cells.as_ref().and_then(|cells| cells.get(place));
+            cell.and_then(Cell::bytes).is_some_and(|text| !fits(column.kind, text))
+        });
+        if bad {
+            widened.push(place);
+        }
+    }
+    widened
+}
+
+/// A table whose copy is done has every row: a change that relies on a row before it, where
+/// cells are missing, must find one. (Found or not is checked when the after-image is made.)
+fn lacks_a_base(collapsed: &Collapsed) -> Option<&Table> {
+    let orphan = collapsed.rows.values().any(|row| {
+        let lacks = row.cells.as_ref().is_some_and(|cells| cells.iter().any(Cell::is_missing));
+        lacks && row.base.is_none()
+    });
+    orphan.then_some(collapsed.table.as_ref())
+}
+
+/// The mirror table, qualified and quoted.
+pub(super) fn qualified(mirror: &MirrorTable) -> String {
+    sql::mirror_name(mirror)
+}
+
+#[cfg(test)]
+mod tests;

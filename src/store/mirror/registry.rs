@@ -1,0 +1,316 @@
+//! Which tables are mirrored, how their columns are kept, and where their copy stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use duckdb::{Connection, params};
+
+use super::sql;
+use crate::change::{Kind, Position, Table, TableName, TransactionId};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::types::quoted;
+use crate::store::{Store, execute, track};
+
+/// A mirrored table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorTable {
+    /// The source, which is also the DuckDB schema.
+    pub source: String,
+    /// The table's name in that schema.
+    pub mirror: String,
+    /// The columns as the mirror keeps them: like the source's, but text where a value came
+    /// that the type could not hold.
+    pub table: Table,
+    /// Where its copy stands.
+    pub state: MirrorState,
+    /// The last TRUNCATE since the copy began.
+    pub truncated: Option<TransactionId>,
+}
+
+impl MirrorTable {
+    /// The source's name for it.
+    #[must_use]
+    pub fn name(&self) -> &TableName {
+        &self.table.name
+    }
+}
+
+/// Where a table's copy stands. Set by journal entries, survives a restart with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MirrorState {
+    /// Rows and cells may be missing.
+    Copying,
+    /// The mirror has every row and every cell.
+    Done,
+}
+
+impl MirrorState {
+    /// One word, as stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            MirrorState::Copying => "copying",
+            MirrorState::Done => "done",
+        }
+    }
+}
+
+/// All mirrored tables: the registry in the store, held in memory.
+#[derive(Debug, Default)]
+pub struct Mirrors {
+    tables: BTreeMap<(String, TableName), MirrorTable>,
+    ready: Vec<String>,
+}
+
+impl Mirrors {
+    /// Reads the registry.
+    pub(in crate::store) fn load(connection: &Connection) -> Result<Self> {
+        let what = || "could not read which tables are mirrored".to_owned();
+        let mut statement = connection
+            .prepare("SELECT source, mirror_name, state, truncated, body FROM ops.mirror_table")
+            .context(ErrorKind::Store, what)?;
+        let rows = statement
+            .query_map([], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, Option<String>>(3)?,
+                    row.get::<_, String>(4)?,
+                ))
+            })
+            .context(ErrorKind::Store, what)?;
+        let mut tables = BTreeMap::new();
+        for row in rows {
+            let (source, mirror, state, truncated, body) = row.context(ErrorKind::Store, what)?;
+            let table: Table = serde_json::from_str(&body).context(ErrorKind::Store, what)?;
+            let copying = state == MirrorState::Copying.word();
+            let state = if copying { MirrorState::Copying } else { MirrorState::Done };
+            let truncated = truncated.map(|text| text.parse()).transpose()?;
+            let key = (source.clone(), table.name.clone());
+            tables.insert(key, MirrorTable { source, mirror, table, state, truncated });
+        }
+        let mut statement = connection
+            .prepare("SELECT DISTINCT source FROM ops.source_ready")
+            .context(ErrorKind::Store, what)?;
+        let ready = statement
+            .query_map([], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .context(ErrorKind::Store, what)?;
+        Ok(Self { tables, ready })
+    }
+
+    /// The mirror of a table.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gap`] if it is not mirrored.
+    pub fn of(&self, source: &str, name: &TableName) -> Result<&MirrorTable> {
+        self.tables.get(&(source.to_owned(), name.clone())).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Gap,
+                format!("changes of {name} arrived from {source}, which is not mirrored"),
+            )
+            .hint("the state folder does not belong to this source: copy the source again")
+        })
+    }
+
+    /// All mirrored tables of a source.
+    pub fn of_source<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a MirrorTable> + 'a {
+        self.tables.values().filter(move |table| table.source == source)
+    }
+
+    /// True once every table of the source was copied.
+    #[must_use]
+    pub fn is_ready(&self, source: &str) -> bool {
+        self.ready.iter().any(|ready| ready == source)
+    }
+
+    /// A change may only be applied to the columns it was made for.
+    pub(super) fn judge(&self, source: &str, table: &Table, position: &Position) -> Result<()> {
+        let mirror = self.of(source, &table.name)?;
+        let names = |table: &Table| -> Vec<String> {
+            table.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        let (log, kept) = (names(table), names(&mirror.table));
+        if log == kept {
+            return Ok(());
+        }
+        let differ: Vec<&String> = log
+            .iter()
+            .filter(|name| !kept.contains(name))
+            .chain(kept.iter().filter(|name| !log.contains(name)))
+            .collect();
+        Err(Error::new(
+            ErrorKind::Gap,
+            format!(
+                "{} of {source} changed its columns before {position}: {differ:?} differ",
+                table.name
+            ),
+        )
+        .hint("copy the source again: column changes are not followed yet"))
+    }
+
+    pub(super) fn set_truncated(
+        &mut self,
+        connection: &Connection,
+        mirror: &MirrorTable,
+        transaction: TransactionId,
+    ) -> Result<()> {
+        self.put(connection, MirrorTable { truncated: Some(transaction), ..mirror.clone() })
+    }
+
+    /// Turns columns into text, because a value came that their type cannot hold.
+    pub(super) fn widen(
+        &mut self,
+        connection: &Connection,
+        mirror: &MirrorTable,
+        places: &[usize],
+    ) -> Result<MirrorTable> {
+        let what = || format!("could not widen columns of {}", mirror.name());
+        let mut widened = mirror.clone();
+        for statement in sql::drop_temporary(mirror) {
+            execute(connection, &statement, what)?;
+        }
+        for place in places {
+            let Some(column) = widened.table.columns.get_mut(*place) else { continue };
+            execute(connection, &sql::widen(mirror, column), what)?;
+            tracing::warn!(
+                source = %mirror.source,
+                table = %mirror.name(),
+                column = %column.name,
+                "a value does not fit its column's type, the mirror keeps the column as text"
+            );
+            column.kind = Kind::Text;
+        }
+        self.put(connection, widened.clone())?;
+        Ok(widened)
+    }
+
+    fn put(&mut self, connection: &Connection, table: MirrorTable) -> Result<()> {
+        let what = || format!("could not note where {} stands", table.name());
+        let body = serde_json::to_string(&table.table).context(ErrorKind::Bug, what)?;
+        connection
+            .execute(
+                "DELETE FROM ops.mirror_table
+                 WHERE source = ? AND table_schema = ? AND table_name = ?",
+                params![table.source, table.name().schema, table.name().name],
+            )
+            .context(ErrorKind::Store, what)?;
+        connection
+            .execute(
+                "INSERT INTO ops.mirror_table VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    table.source,
+                    table.name().schema,
+                    table.name().name,
+                    table.mirror,
+                    table.state.word(),
+                    table.truncated.map(|transaction| transaction.to_string()),
+                    body
+                ],
+            )
+            .context(ErrorKind::Store, what)?;
+        self.tables.insert((table.source.clone(), table.name().clone()), table);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// A table's copy begins: an empty mirror, and per key what the log does from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn begin_copy(&mut self, source: &str, mirror_name: &str, table: &Table) -> Result<()> {
+        let mirror = MirrorTable {
+            source: source.to_owned(),
+            mirror: mirror_name.to_owned(),
+            table: table.clone(),
+            state: MirrorState::Copying,
+            truncated: None,
+        };
+        let what = || format!("could not begin the copy of {}", table.name);
+        let mut statements = sql::drop_temporary(&mirror);
+        statements.push(format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(source)));
+        statements.push(format!("DROP TABLE IF EXISTS {}", sql::mirror_name(&mirror)));
+        statements.push(sql::create_mirror(&mirror));
+        for statement in statements {
+            execute(&self.connection, &statement, what)?;
+        }
+        track::create(&self.connection, &mirror)?;
+        self.connection
+            .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
+            .context(ErrorKind::Store, what)?;
+        self.mirrors.ready.retain(|ready| ready != source);
+        self.mirrors.put(&self.connection, mirror)
+    }
+
+    /// A table's copy is done. Returns true if with it every table of the source is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`] if cells are still missing; [`ErrorKind::Store`].
+    pub fn finish_copy(&mut self, source: &str, name: &TableName) -> Result<bool> {
+        let mirror = self.mirrors.of(source, name)?.clone();
+        if !track::lacking_keys(&self.connection, &mirror)?.is_empty() {
+            return Err(Error::new(ErrorKind::Bug, format!("the copy of {name} lacks cells")));
+        }
+        track::remove(&self.connection, &mirror)?;
+        let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
+        self.mirrors.put(&self.connection, done)?;
+        let all_done = self.mirrors.of_source(source).all(|t| t.state == MirrorState::Done);
+        if !all_done || self.mirrors.is_ready(source) {
+            return Ok(false);
+        }
+        self.connection
+            .execute("INSERT INTO ops.source_ready VALUES (?)", params![source])
+            .context(ErrorKind::Store, || format!("could not note that {source} is ready"))?;
+        self.mirrors.ready.push(source.to_owned());
+        Ok(true)
+    }
+}
+
+impl Store {
+    /// Entities whose differences are events.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn ready_entities(&self) -> Result<BTreeSet<String>> {
+        let what = || "could not read which entities are ready".to_owned();
+        let mut statement = self
+            .connection
+            .prepare("SELECT DISTINCT entity FROM ops.entity_ready")
+            .context(ErrorKind::Store, what)?;
+        statement
+            .query_map([], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .context(ErrorKind::Store, what)
+    }
+
+    /// From the next batch on, differences of `entity` are events.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn entity_is_ready(&self, entity: &str) -> Result<()> {
+        if self.ready_entities()?.contains(entity) {
+            return Ok(());
+        }
+        self.connection
+            .execute("INSERT INTO ops.entity_ready VALUES (?)", params![entity])
+            .map(drop)
+            .context(ErrorKind::Store, || format!("could not note that {entity} is ready"))
+    }
+}
+
+pub(super) fn no_key(source: &str, table: &Table, position: &Position) -> Error {
+    Error::new(
+        ErrorKind::Gap,
+        format!("a change of {} of {source} before {position} does not tell its key", table.name),
+    )
+    .hint("give the table a primary key or a replica identity index and copy it again")
+}
+
+pub(super) fn lost_row(source: &str, table: &Table) -> Error {
+    Error::new(
+        ErrorKind::Gap,
+        format!("a change of {} of {source} relies on a row the mirror does not have", table.name),
+    )
+    .hint("copy the table again")
+}

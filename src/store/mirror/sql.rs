@@ -1,0 +1,172 @@
+//! The SQL of one mirror table, generated from its columns. Pure text.
+
+use super::MirrorTable;
+use crate::change::Column;
+use crate::store::stage::FIXED_COLUMNS;
+use crate::store::types::{quoted, sql_type, typed};
+
+/// `"erp"."company_employee"`
+pub(crate) fn mirror_name(mirror: &MirrorTable) -> String {
+    format!("{}.{}", quoted(&mirror.source), quoted(&mirror.mirror))
+}
+
+/// The bare name of the temp table that rows are staged in.
+pub(super) fn stage_name(mirror: &MirrorTable) -> String {
+    format!("stage.{}.{}", mirror.source, mirror.mirror)
+}
+
+/// The qualified, quoted temp table with touched rows before the batch.
+pub(super) fn before_name(mirror: &MirrorTable) -> String {
+    temporary(&format!("before.{}.{}", mirror.source, mirror.mirror))
+}
+
+/// The qualified, quoted temp table with touched rows after the batch.
+pub(super) fn after_name(mirror: &MirrorTable) -> String {
+    temporary(&format!("after.{}.{}", mirror.source, mirror.mirror))
+}
+
+pub(super) fn create_mirror(mirror: &MirrorTable) -> String {
+    let columns: Vec<String> = mirror.table.columns.iter().map(declared).collect();
+    format!("CREATE TABLE {} ({})", mirror_name(mirror), columns.join(", "))
+}
+
+/// Makes the three temp tables if they are not there, and empties them.
+pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
+    let columns = &mirror.table.columns;
+    let staged: Vec<String> = (0..columns.len()).map(|place| format!("c{place} VARCHAR")).collect();
+    let bases: Vec<String> =
+        mirror.table.key().enumerate().map(|(rank, _)| format!("b{rank} VARCHAR")).collect();
+    let images: Vec<String> = columns.iter().map(declared).collect();
+    let stage = temporary(&stage_name(mirror));
+    let mut statements = vec![format!(
+        "CREATE TEMP TABLE IF NOT EXISTS {stage} ({FIXED_COLUMNS}, {}{})",
+        staged.join(", "),
+        bases.iter().map(|base| format!(", {base}")).collect::<String>(),
+    )];
+    for image in [before_name(mirror), after_name(mirror)] {
+        statements.push(format!(
+            "CREATE TEMP TABLE IF NOT EXISTS {image} ({}, _time BIGINT)",
+            images.join(", ")
+        ));
+        statements.push(format!("DELETE FROM {image}"));
+    }
+    statements.push(format!("DELETE FROM {stage}"));
+    statements
+}
+
+/// Drops the temp tables, whose columns no longer are the mirror's.
+pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
+    [temporary(&stage_name(mirror)), before_name(mirror), after_name(mirror)]
+        .map(|table| format!("DROP TABLE IF EXISTS {table}"))
+        .to_vec()
+}
+
+pub(super) fn fill_before(mirror: &MirrorTable) -> String {
+    format!(
+        "INSERT INTO {} SELECT m.*, s.time FROM {} AS m JOIN {} AS s ON {}",
+        before_name(mirror),
+        mirror_name(mirror),
+        temporary(&stage_name(mirror)),
+        key_condition(mirror),
+    )
+}
+
+pub(super) fn fill_before_truncate(mirror: &MirrorTable, time_micros: i64) -> String {
+    format!(
+        "INSERT INTO {} SELECT m.*, {time_micros} FROM {} AS m",
+        before_name(mirror),
+        mirror_name(mirror),
+    )
+}
+
+/// The rows as they will be. `lacks`: some cells must be taken from the row before, which lies
+/// under the base key.
+pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
+    let cells: Vec<String> = mirror
+        .table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(place, column)| {
+            let own = typed(column.kind, &format!("s.c{place}"));
+            if lacks {
+                let name = quoted(&column.name);
+                let at = place + 1;
+                format!("CASE WHEN substr(s.missing, {at}, 1) = '1' THEN b.{name} ELSE {own} END")
+            } else {
+                own
+            }
+        })
+        .collect();
+    let join = if lacks {
+        format!(" LEFT JOIN {} AS b ON {}", before_name(mirror), base_condition(mirror))
+    } else {
+        String::new()
+    };
+    format!(
+        "INSERT INTO {} SELECT {}, s.time FROM {} AS s{join} WHERE NOT s.gone",
+        after_name(mirror),
+        cells.join(", "),
+        temporary(&stage_name(mirror)),
+    )
+}
+
+pub(super) fn delete_staged(mirror: &MirrorTable) -> String {
+    format!(
+        "DELETE FROM {} AS m USING {} AS s WHERE {}",
+        mirror_name(mirror),
+        temporary(&stage_name(mirror)),
+        key_condition(mirror),
+    )
+}
+
+pub(super) fn delete_all(mirror: &MirrorTable) -> String {
+    format!("DELETE FROM {}", mirror_name(mirror))
+}
+
+pub(super) fn insert_after(mirror: &MirrorTable) -> String {
+    let names: Vec<String> =
+        mirror.table.columns.iter().map(|column| quoted(&column.name)).collect();
+    format!(
+        "INSERT INTO {} SELECT {} FROM {}",
+        mirror_name(mirror),
+        names.join(", "),
+        after_name(mirror),
+    )
+}
+
+pub(super) fn widen(mirror: &MirrorTable, column: &Column) -> String {
+    format!(
+        "ALTER TABLE {} ALTER COLUMN {} TYPE VARCHAR",
+        mirror_name(mirror),
+        quoted(&column.name)
+    )
+}
+
+fn temporary(name: &str) -> String {
+    format!("temp.main.{}", quoted(name))
+}
+
+fn declared(column: &Column) -> String {
+    format!("{} {}", quoted(&column.name), sql_type(column.kind))
+}
+
+/// The mirror's row `m` is the one staged as `s`.
+fn key_condition(mirror: &MirrorTable) -> String {
+    let pairs = mirror.table.key().filter_map(|place| {
+        let column = mirror.table.columns.get(place)?;
+        let staged = typed(column.kind, &format!("s.c{place}"));
+        Some(format!("m.{} = {staged}", quoted(&column.name)))
+    });
+    pairs.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The row before `b` is the one from which `s` takes its missing cells.
+fn base_condition(mirror: &MirrorTable) -> String {
+    let pairs = mirror.table.key().enumerate().filter_map(|(rank, place)| {
+        let column = mirror.table.columns.get(place)?;
+        let base = typed(column.kind, &format!("s.b{rank}"));
+        Some(format!("b.{} = {base}", quoted(&column.name)))
+    });
+    pairs.collect::<Vec<_>>().join(" AND ")
+}

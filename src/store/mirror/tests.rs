@@ -1,0 +1,303 @@
+//! The mirror against a model of a source: whatever interleaving of writers, chunks and log
+//! there was, the mirror ends as the source ended.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+use crate::change::{Column, Op, Position, RowChange};
+use crate::store::collapse::key_of;
+use crate::store::{Mark, StoreLimits};
+
+fn table() -> Arc<Table> {
+    let column = |name: &str, kind, key| Column {
+        name: name.to_owned(),
+        source_type: "any".to_owned(),
+        kind,
+        key,
+    };
+    Arc::new(Table {
+        id: 1,
+        name: TableName::new("public", "t"),
+        columns: vec![
+            column("id", Kind::Int { bytes: 4 }, Some(0)),
+            column("v", Kind::Int { bytes: 4 }, None),
+            column("big", Kind::Text, None),
+        ],
+        cascades: Vec::new(),
+    })
+}
+
+fn open(folder: &std::path::Path) -> Store {
+    Store::open(folder, StoreLimits { memory_bytes: 256 << 20, threads: 1 }).unwrap()
+}
+
+/// id → (v, big)
+type Rows = BTreeMap<i32, (i32, String)>;
+
+/// A source: rows as committed so far, its log, and who can see what.
+struct Source {
+    rng: StdRng,
+    committed: Rows,
+    xid: u64,
+    version: i32,
+    log: Vec<Transaction>,
+    /// In the log, but not yet visible to new snapshots (with the rows before them).
+    invisible: Vec<(u64, Rows)>,
+}
+
+impl Source {
+    fn new(seed: u64) -> Self {
+        let committed = (1..=20).map(|id| (id, (0, format!("big{id}")))).collect();
+        let rng = StdRng::seed_from_u64(seed);
+        Self { rng, committed, xid: 100, version: 0, log: Vec::new(), invisible: Vec::new() }
+    }
+
+    fn cells(id: i32, v: i32, big: Option<&str>) -> Vec<Cell> {
+        let big = big.map_or(Cell::Missing, Cell::text);
+        vec![Cell::text(&id.to_string()), Cell::text(&v.to_string()), big]
+    }
+
+    fn key_only(id: i32) -> Vec<Cell> {
+        vec![Cell::text(&id.to_string()), Cell::Missing, Cell::Missing]
+    }
+
+    /// A transaction of one to four statements; committed into the log at once.
+    fn write(&mut self) {
+        let before = self.committed.clone();
+        let mut changes = Vec::new();
+        if self.rng.random_ratio(1, 60) {
+            self.committed.clear();
+            changes.push(Change::Truncate(vec![table()]));
+        }
+        for _ in 0..self.rng.random_range(1..=4) {
+            self.statement(&mut changes);
+        }
+        self.xid += 1;
+        let position = Position::Lsn(self.xid);
+        let id = TransactionId::Xid(self.xid);
+        self.log.push(Transaction { id, position, committed_at_micros: 0, changes });
+        if self.rng.random_ratio(1, 3) && self.invisible.is_empty() {
+            self.invisible.push((self.xid, before));
+        } else if self.rng.random_ratio(1, 2) {
+            self.invisible.clear();
+        } else if !self.invisible.is_empty() {
+            // Row locks: whoever follows on the same rows is visible no earlier.
+            self.invisible.push((self.xid, before));
+        }
+    }
+
+    fn statement(&mut self, changes: &mut Vec<Change>) {
+        self.version += 1;
+        let v = self.version;
+        let ids: Vec<i32> = self.committed.keys().copied().collect();
+        let some = ids.get(self.rng.random_range(0..ids.len().max(1))).copied();
+        let fresh = self.rng.random_range(1..40);
+        let (op, old, new) = match (self.rng.random_range(0..10), some) {
+            (0..=2, Some(id)) => {
+                let row = self.committed.get_mut(&id).unwrap();
+                row.0 = v;
+                (Op::Update, None, Some(Self::cells(id, v, None)))
+            }
+            (3, Some(id)) => {
+                let big = format!("new{v}");
+                self.committed.insert(id, (v, big.clone()));
+                (Op::Update, None, Some(Self::cells(id, v, Some(&big))))
+            }
+            (4..=6, Some(id)) if !self.committed.contains_key(&fresh) => {
+                let (_, big) = self.committed.remove(&id).unwrap();
+                self.committed.insert(fresh, (v, big));
+                (Op::Update, Some(Self::key_only(id)), Some(Self::cells(fresh, v, None)))
+            }
+            (7, Some(id)) => {
+                self.committed.remove(&id);
+                (Op::Delete, Some(Self::key_only(id)), None)
+            }
+            _ if !self.committed.contains_key(&fresh) => {
+                let big = format!("ins{v}");
+                self.committed.insert(fresh, (v, big.clone()));
+                (Op::Insert, None, Some(Self::cells(fresh, v, Some(&big))))
+            }
+            _ => return,
+        };
+        changes.push(Change::Row(RowChange { table: table(), op, old, new }));
+    }
+
+    /// What a new snapshot sees, and who it cannot see.
+    fn snapshot(&self) -> (Rows, Visibility) {
+        let rows = self.invisible.first().map_or(&self.committed, |(_, before)| before).clone();
+        let running: Vec<u64> = self.invisible.iter().map(|(xid, _)| *xid).collect();
+        let xmin = running.first().copied().unwrap_or(self.xid + 1);
+        (rows, Visibility::Snapshot { xmin, xmax: self.xid + 1, running })
+    }
+}
+
+struct Mirroring {
+    store: Store,
+    conformed: usize,
+    batch: u64,
+}
+
+impl Mirroring {
+    fn log(&mut self, source: &Source, upto: usize) {
+        let batch: Vec<Placed> = source.log[self.conformed..upto]
+            .iter()
+            .map(|t| Placed { seq: 1, source: "erp".to_owned(), transaction: t.clone() })
+            .collect();
+        self.conformed = upto;
+        if !batch.is_empty() {
+            self.apply(|store| store.stage_log(&batch));
+        }
+    }
+
+    fn apply(&mut self, stage: impl FnOnce(&mut Store) -> Result<Vec<Touched>>) {
+        self.store.begin().unwrap();
+        let touched = stage(&mut self.store).unwrap();
+        self.store.write_staged(&touched).unwrap();
+        self.batch += 1;
+        let mark = Mark { batch: self.batch, journal_seq: self.batch, event_sequence: 0 };
+        self.store.commit(mark, 0).unwrap();
+    }
+
+    fn chunk(&mut self, rows: &Rows, visibility: &Visibility) {
+        let rows: Vec<(Key, Vec<Cell>)> = rows
+            .iter()
+            .map(|(id, (v, big))| Source::cells(*id, *v, Some(big)))
+            .map(|cells| (key_of(&table(), &cells).unwrap(), cells))
+            .collect();
+        let name = table().name.clone();
+        self.apply(|store| store.stage_chunk("erp", &name, visibility, rows, 0));
+    }
+
+    fn rows(&self) -> Rows {
+        let sql = "SELECT id, v, coalesce(big, 'NULL!') FROM erp.t ORDER BY id";
+        let mut statement = self.store.connection().prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, i32>(0)?, (row.get(1)?, row.get::<_, String>(2)?)))
+        });
+        let rows: Vec<_> = rows.unwrap().map(|row| row.unwrap()).collect();
+        assert_eq!(
+            rows.len(),
+            rows.iter().map(|(id, _)| id).collect::<std::collections::BTreeSet<_>>().len(),
+            "a key is there twice"
+        );
+        rows.into_iter().collect()
+    }
+}
+
+/// One copy under writers. The log and the chunks interleave at random; a chunk is conformed
+/// after everything it saw, and before an arbitrary part of what it did not see.
+fn copy_under_writers(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = Source::new(seed);
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    mirroring.store.begin_copy("erp", "t", &table()).unwrap();
+    let mut after = 0;
+    loop {
+        for _ in 0..source.rng.random_range(0..6) {
+            source.write();
+        }
+        let some = source.rng.random_range(mirroring.conformed..=source.log.len());
+        mirroring.log(&source, some);
+        let (rows, visibility) = source.snapshot();
+        let chunk: Rows = rows.range(after + 1..).take(5).map(|(k, v)| (*k, v.clone())).collect();
+        let seen = source.log.len();
+        for _ in 0..source.rng.random_range(0..6) {
+            source.write();
+        }
+        let entry = source.rng.random_range(seen..=source.log.len());
+        mirroring.log(&source, entry);
+        mirroring.chunk(&chunk, &visibility);
+        match chunk.last_key_value() {
+            Some((last, _)) => after = *last,
+            None => break,
+        }
+    }
+    let name = table().name.clone();
+    for _ in 0..20 {
+        let lacking = mirroring.store.lacking_keys("erp", &name).unwrap();
+        if lacking.is_empty() {
+            break;
+        }
+        let (rows, visibility) = source.snapshot();
+        let wanted = |id: &i32| lacking.contains(&vec![Cell::text(&id.to_string())]);
+        let chunk = rows.into_iter().filter(|(id, _)| wanted(id)).collect();
+        mirroring.log(&source, source.log.len());
+        mirroring.chunk(&chunk, &visibility);
+        source.invisible.clear();
+    }
+    mirroring.store.begin().unwrap();
+    assert!(mirroring.store.finish_copy("erp", &name).unwrap());
+    mirroring.store.commit(Mark { batch: 9999, ..Mark::default() }, 0).unwrap();
+    for _ in 0..30 {
+        source.write();
+    }
+    mirroring.log(&source, source.log.len());
+    assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
+}
+
+#[test]
+fn a_copy_under_writers_ends_as_the_source_ended() {
+    for seed in 0..40 {
+        copy_under_writers(seed);
+    }
+}
+
+#[test]
+fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dated = Table::clone(&table());
+    dated.columns[1].kind = Kind::Date;
+    let dated = Arc::new(dated);
+    let mut store = open(folder.path());
+    store.begin_copy("erp", "t", &dated).unwrap();
+    let mut insert = |id: &str, date: &str| {
+        let new = Some(vec![Cell::text(id), Cell::text(date), Cell::Null]);
+        let change = RowChange { table: Arc::clone(&dated), op: Op::Insert, old: None, new };
+        let transaction = Transaction {
+            id: TransactionId::Xid(1),
+            position: Position::Lsn(1),
+            committed_at_micros: 0,
+            changes: vec![Change::Row(change)],
+        };
+        store.begin().unwrap();
+        let placed = Placed { seq: 1, source: "erp".to_owned(), transaction };
+        let touched = store.stage_log(&[placed]).unwrap();
+        store.write_staged(&touched).unwrap();
+        store.commit(Mark::default(), 0).unwrap();
+    };
+    insert("1", "2026-11-22");
+    insert("2", "0044-03-15 BC");
+    insert("3", "2026-11-23");
+    let reader = store.reader().unwrap();
+    let rows = reader.query("SELECT v FROM erp.t ORDER BY id", 10).unwrap();
+    let text = |text: &str| vec![Some(text.to_owned())];
+    assert_eq!(rows.rows, vec![text("2026-11-22"), text("0044-03-15 BC"), text("2026-11-23")]);
+    let kept = reader.query("SELECT old, new FROM changes.m197001 WHERE new->>'id' = '2'", 10);
+    let json = r#"{"id":"2","v":"0044-03-15 BC","big":null}"#.to_owned();
+    assert_eq!(kept.unwrap().rows, vec![vec![None, Some(json)]]);
+}
+
+#[test]
+fn readers_cannot_write_whatever_they_send() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let reader = store.reader().unwrap();
+    for sql in [
+        "DELETE FROM ops.mark",
+        "INSERT INTO ops.mark VALUES (1, 1, 1, now())",
+        "WITH d AS (DELETE FROM ops.mark RETURNING *) SELECT * FROM d",
+        "SELECT 1; DELETE FROM ops.mark",
+        "COPY ops.mark TO '/tmp/x'",
+        "ATTACH ':memory:' AS m",
+        "CREATE TEMP TABLE x (a INT)",
+        "SET threads = 1",
+        "CHECKPOINT",
+    ] {
+        assert!(reader.query(sql, 1).is_err(), "{sql}");
+    }
+    let rows = reader.query("SELECT * FROM range(5) AS t(n)", 3).unwrap();
+    assert_eq!((rows.rows.len(), rows.cut), (3, true));
+}

@@ -1,0 +1,132 @@
+//! The manual is held against the program: options, defaults, exit codes, dependencies, examples.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use trueup::config::{self, Config};
+use trueup::error::ErrorKind;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The cells of every table row whose first cell is code, the first one without its backticks.
+fn rows(path: &str) -> Vec<Vec<String>> {
+    let text = read(path);
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| {
+        let row = row.trim_end().trim_end_matches('|');
+        row.split(" | ").map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    })
+    .collect()
+}
+
+/// Option → default, as the manual says.
+fn documented() -> BTreeMap<String, String> {
+    let rows = rows("docs/configuration.md").into_iter().filter(|row| row[0].contains('.'));
+    rows.map(|row| (row[0].clone(), row[1].clone())).collect()
+}
+
+#[test]
+fn every_option_is_in_the_manual_and_nothing_else() {
+    let known: BTreeSet<String> = config::options().into_iter().collect();
+    let documented: BTreeSet<String> = documented().into_keys().collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_defaults_of_the_manual_are_those_of_the_program() {
+    // GIVEN a file without options but the required ones, and one that spells out each default
+    let required = |value: &str| match value {
+        "source.x.kind" | "target.x.kind" => Some("\"postgres\""),
+        "source.x.url" | "target.x.url" => Some("\"postgres://u@h/d\""),
+        "target.x.entity.worker.table" => Some("\"t\""),
+        "target.x.entity.worker.key" => Some("{ a = \"b\" }"),
+        // Without it the source would mirror nothing.
+        "source.x.tables" => Some("[\"public.*\"]"),
+        _ => None,
+    };
+    let mut least = String::new();
+    let mut spelled_out = String::new();
+    for (option, default) in documented() {
+        let option = option.replace("entity.<name>", "entity.worker").replace("<name>", "x");
+        let (section, key) = option.rsplit_once('.').unwrap();
+        let assignment = |value: &str| format!("{section}.{key} = {value}\n");
+        if let Some(value) = required(&option) {
+            assert!(default == "required" || default == "[]", "{option}");
+            least.push_str(&assignment(value));
+            spelled_out.push_str(&assignment(value));
+        } else if default != "none" {
+            spelled_out.push_str(&assignment(&default));
+        }
+    }
+    let parse = |text: &str| -> Config {
+        config::parse(text).unwrap_or_else(|error| panic!("{}\n{text}", error.chain()))
+    };
+    let mut least = parse(&least);
+    // An entity table that is there and empty is the same as none.
+    least.entity.entry("worker".to_owned()).or_default();
+    // THEN both mean the same
+    assert_eq!(format!("{least:#?}"), format!("{:#?}", parse(&spelled_out)));
+}
+
+#[test]
+fn every_exit_code_is_in_the_manual() {
+    let text = read("docs/exit-codes.md");
+    for kind in [
+        ErrorKind::Usage,
+        ErrorKind::Config,
+        ErrorKind::Unreachable,
+        ErrorKind::Setup,
+        ErrorKind::Gap,
+        ErrorKind::Decode,
+        ErrorKind::Rejected,
+        ErrorKind::Ledger,
+        ErrorKind::Store,
+        ErrorKind::Bug,
+    ] {
+        let code = kind.exit_code();
+        assert!(text.contains(&format!("\n| {code} | ")), "{kind:?} exits {code}");
+    }
+}
+
+#[test]
+fn every_dependency_has_its_line_of_reason() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let keys = |table: &str| manifest[table].as_table().unwrap().keys().cloned();
+    let used: BTreeSet<String> = keys("dependencies").chain(keys("dev-dependencies")).collect();
+    let rows = rows("docs/decisions.md");
+    let explained: BTreeSet<String> = rows.iter().map(|row| row[0].clone()).collect();
+    assert_eq!(explained, used);
+    for row in rows {
+        assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+}
+
+#[test]
+fn every_example_is_a_valid_configuration() {
+    let mut examples = 0;
+    for entry in std::fs::read_dir(root().join("config")).unwrap() {
+        let path = entry.unwrap().path();
+        let entities = |_: &Config| vec!["worker".to_owned()];
+        config::load(&path, entities).unwrap_or_else(|error| panic!("{}", error.chain()));
+        examples += 1;
+    }
+    assert!(examples >= 2, "{examples} examples");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    for file in ["README.md", "docs/operations.md", "docs/exit-codes.md", "docs/decisions.md"] {
+        let text = read(file);
+        let folder = Path::new(file).parent().unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let is_ours = !link.contains("://") && !link.starts_with('#');
+            assert!(!is_ours || root().join(folder).join(link).exists(), "{file}: {link}");
+        }
+    }
+}
