@@ -1,6 +1,7 @@
 //! All integration tests in one binary: linked once, and sharing the servers they need.
 
 mod cli;
+mod delivery;
 mod demo_generator;
 mod docs;
 mod mariadb_source;
