@@ -15,14 +15,22 @@ pub(super) fn stage_name(mirror: &MirrorTable) -> String {
     format!("stage.{}.{}", mirror.source, mirror.mirror)
 }
 
-/// The qualified, quoted temp table with touched rows before the batch.
-pub(super) fn before_name(mirror: &MirrorTable) -> String {
-    temporary(&format!("before.{}.{}", mirror.source, mirror.mirror))
+/// The bare name of the temp table with touched rows before the batch.
+pub(super) fn before_bare(mirror: &MirrorTable) -> String {
+    format!("before.{}.{}", mirror.source, mirror.mirror)
 }
 
-/// The qualified, quoted temp table with touched rows after the batch.
-pub(super) fn after_name(mirror: &MirrorTable) -> String {
-    temporary(&format!("after.{}.{}", mirror.source, mirror.mirror))
+/// The bare name of the temp table with touched rows after the batch.
+pub(super) fn after_bare(mirror: &MirrorTable) -> String {
+    format!("after.{}.{}", mirror.source, mirror.mirror)
+}
+
+fn before_name(mirror: &MirrorTable) -> String {
+    temporary(&before_bare(mirror))
+}
+
+fn after_name(mirror: &MirrorTable) -> String {
+    temporary(&after_bare(mirror))
 }
 
 pub(super) fn create_mirror(mirror: &MirrorTable) -> String {
