@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
             discarded: Instant::now(),
         };
         session.catch_up()?;
-        conform.state.opened(session.store.reader()?);
+        conform.state.opened(session.store.reader()?, session.mark);
         conform.marks.send_replace(session.mark);
         session.tell_lacking()?;
         mappings::announce(conform, &session.mappings)?;

@@ -102,7 +102,7 @@ async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
         let mut worked = session.baseline(&mark).await?;
         worked |= session.deliver(&mark).await?;
         worked |= session.retry().await?;
-        session.show(&mark);
+        session.show();
         if worked {
             continue;
         }
@@ -208,12 +208,11 @@ impl<'a> Session<'a> {
         )
     }
 
-    fn show(&self, mark: &Mark) {
+    fn show(&self) {
         let cursor = self.standing.cursor();
         self.deliver.state.update(|seen| {
             seen.epoch = self.epoch;
             seen.cursor = cursor;
-            seen.queue_events = mark.event_sequence.saturating_sub(cursor);
             (seen.parked, seen.dead) = self.parking.counts();
             seen.baseline = self
                 .deliver
