@@ -138,9 +138,10 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn rollback(&mut self) -> Result<()> {
-        // Not being in a transaction any more is what we want.
-        if !self.connection.is_autocommit() {
-            self.run("ROLLBACK", "give a batch up")?;
+        // Without a transaction there is nothing to give up, which is what we want; after a
+        // failed statement DuckDB has one that accepts nothing but this.
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            tracing::debug!(%error, "there was no batch to give up");
         }
         self.mirrors = mirror::Mirrors::load(&self.connection)?;
         Ok(())

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod cli;
+mod delivery;
 mod demo_generator;
 mod docs;
 mod mariadb_source;

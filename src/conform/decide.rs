@@ -28,7 +28,10 @@ impl Session<'_> {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            self.store.rollback()?;
+            if let Err(error) = self.store.rollback() {
+                tracing::error!(error = %error.chain(), "a batch could not be given up");
+                return Err(failed);
+            }
             // What was decoded is decoded again.
             self.decoders.clear();
             let Some(parked) = self.evaluator.take_failure() else { return Err(failed) };

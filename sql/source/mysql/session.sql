@@ -7,7 +7,8 @@ SET SESSION time_zone = '+00:00',
             character_set_client = utf8mb4,
             collation_connection = utf8mb4_general_ci,
             character_set_results = NULL,
-            tx_isolation = 'REPEATABLE-READ',
             sql_select_limit = DEFAULT,
             max_statement_time = 0,
-            net_write_timeout = 3600
+            net_write_timeout = 3600;
+-- The variable for this has two names, by version.
+SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ

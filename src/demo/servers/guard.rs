@@ -54,6 +54,9 @@ impl Home {
     pub(super) fn command(&self, program: &Path, installed: &Installed) -> Command {
         let mut command = Command::new(program);
         command.envs(installed.environment()).current_dir("/").process_group(0);
+        // A MariaDB that starts removes every temporary table it finds, also another server's,
+        // which then crashes: no two may share the folder.
+        command.env("TMPDIR", &self.folder);
         if let Some(user) = self.user {
             command.uid(user.uid).gid(user.gid);
         }

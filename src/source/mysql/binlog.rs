@@ -27,7 +27,7 @@ pub struct BinlogDecoder {
     plans: HashMap<TableName, (Bytes, Arc<Plan>)>,
     /// Prepared XA transactions by identity, with their changes.
     prepared: HashMap<Bytes, Vec<Change>>,
-    group: Option<Group>,
+    group: Option<Box<Group>>,
 }
 
 /// The group in flight.
@@ -104,7 +104,7 @@ impl BinlogDecoder {
         if event.kind == kind::GTID {
             // A group without an end is a tail that the journal dropped: it is sent again.
             let gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
-            self.group = Some(Group::new(gtid));
+            self.group = Some(Box::new(Group::new(gtid)));
             return Ok(None);
         }
         let Some(mut group) = self.group.take() else {
@@ -124,10 +124,10 @@ impl BinlogDecoder {
                 self.group = Some(group);
                 Ok(None)
             }
-            GroupEnd::Commit => self.end(event, group).map(Some),
+            GroupEnd::Commit => self.end(event, *group).map(Some),
             GroupEnd::Rollback => {
                 group.changes.clear();
-                self.end(event, group).map(Some)
+                self.end(event, *group).map(Some)
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::tls::{Protection, protection};
 
 /// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
 const PACKET_BYTES_MAX: usize = 1 << 30;
+/// Statements that pin a session.
+const SESSION: &str = include_str!("../../../sql/source/mysql/session.sql");
 /// How long the server keeps an idle session of ours.
 const IDLE_SECS_MAX: usize = 28_800;
 
@@ -77,7 +79,7 @@ impl Address {
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
             .wait_timeout(Some(IDLE_SECS_MAX))
             .ssl_opts(self.ssl()?)
-            .setup(vec![include_str!("../../../sql/source/mysql/session.sql")]);
+            .setup(SESSION.split(";\n").collect());
         Conn::new(opts).await.map_err(|error| {
             let host = self.opts.ip_or_hostname();
             let port = self.opts.tcp_port();
@@ -148,6 +150,8 @@ fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
             1044 | 1142 | 1143 | 1227 => {
                 (ErrorKind::Setup, Some("run `trueup check`: it lists the grants that are missing"))
             }
+            // ER_UNKNOWN_SYSTEM_VARIABLE, from the statement that pins the session.
+            1193 => (ErrorKind::Setup, Some("the server must be MariaDB 10.6 or later")),
             1049 => (ErrorKind::Setup, Some("name an existing database in the source's url")),
             // The binlog's reader fails for many reasons; the lost position is the grave one.
             1236 if is_lost_position(&server.message) => (

@@ -97,11 +97,24 @@ impl Server {
 
     /// Every rule's finding.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![Finding::ok(format!("MariaDB {}", self.setting("version")))];
+        let mut findings = vec![self.version()];
         findings.extend(self.log_findings());
         findings.extend(self.right_findings());
         findings.extend(self.risk_findings());
         findings
+    }
+
+    fn version(&self) -> Finding {
+        let version = self.setting("version");
+        let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        let is_known = (parts.next(), parts.next()) >= (Some(10), Some(6));
+        match is_known && version.contains("MariaDB") {
+            true => Finding::ok(format!("the server is {version}")),
+            false => Finding::error(
+                format!("the server is {version}, not MariaDB 10.6 or later"),
+                "upgrade the server, or read from a replica that runs MariaDB 10.6 or later",
+            ),
+        }
     }
 
     fn log_findings(&self) -> Vec<Finding> {
@@ -193,6 +206,13 @@ impl Server {
             )),
             _ => {}
         }
+        if !self.setting("gtid_slave_pos").is_empty() && self.setting("log_slave_updates") != "ON" {
+            findings.push(Finding::warning(
+                "log_slave_updates = OFF: if this server is a replica, its log lacks what it \
+                 receives",
+                "read from the primary, or add log_slave_updates = ON to my.cnf and restart",
+            ));
+        }
         let flush = self.setting("innodb_flush_log_at_trx_commit");
         let sync = self.setting("sync_binlog");
         if sync != "1" || flush != "1" {
@@ -237,6 +257,7 @@ mod tests {
     #[test]
     fn each_wrong_setting_names_its_remedy() {
         let right = [
+            ("version", "10.11.19-MariaDB-log"),
             ("log_bin", "ON"),
             ("binlog_format", "ROW"),
             ("binlog_row_metadata", "FULL"),
@@ -253,14 +274,14 @@ mod tests {
             findings
         };
         assert_eq!(bad(&right), []);
-        for (place, wrong) in
-            ["OFF", "MIXED", "NO_LOG", "MINIMAL", "OFF", "3600", "0", "2"].into_iter().enumerate()
-        {
+        let wrong = ["8.0.36", "OFF", "MIXED", "NO_LOG", "MINIMAL", "OFF", "3600", "0", "2"];
+        for (place, wrong) in wrong.into_iter().enumerate() {
             let mut settings = right;
             settings[place].1 = wrong;
             let findings = bad(&settings);
             assert_eq!(findings.len(), 1, "{}", settings[place].0);
-            assert!(findings[0].what.contains(settings[place].0), "{:?}", findings[0]);
+            let name = settings[place].0.replace("version", "10.6");
+            assert!(findings[0].what.contains(&name), "{:?}", findings[0]);
             assert!(findings[0].remedy.as_deref().is_some_and(|remedy| remedy.len() > 20));
         }
         let findings = server(&right, &[]).findings();

@@ -1,0 +1,244 @@
+//! The demo's ERP, a daemon and the demo's PSA, wired for a test.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trueup::config::TargetEntity;
+use trueup::demo::generator::{Generator, Report};
+
+use crate::spine::store_rows;
+use crate::support::process::{Installation, Running};
+use crate::support::servers;
+use crate::support::wait::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An ERP, a PSA and an installation between them.
+pub(crate) struct Chain {
+    erp: String,
+    psa: String,
+    installation: Installation,
+    entities: BTreeMap<String, TargetEntity>,
+}
+
+/// The generator at work.
+pub(crate) struct Work {
+    cancel: CancellationToken,
+    task: JoinHandle<trueup::error::Result<Report>>,
+}
+
+impl Work {
+    pub(crate) async fn stop(self) {
+        self.cancel.cancel();
+        self.task.await.unwrap().unwrap_or_else(|error| panic!("{}", error.chain()));
+    }
+}
+
+impl Chain {
+    pub(crate) fn new(limits: &str) -> Self {
+        let server = servers::postgres();
+        let (erp, psa) = (servers::postgres_database("erp"), servers::postgres_database("psa"));
+        for file in ["erp/schema.sql", "erp/seed.sql"] {
+            server.load(&erp, &demo(file)).unwrap();
+        }
+        server.load(&psa, &demo("psa/schema.sql")).unwrap();
+        let installation = Installation::new("");
+        let password = installation.write("password", server.password());
+        let password = format!("password = \"${{file:{}}}\"", password.display());
+        let text = include_str!("../../config/demo.toml");
+        let (_, wiring) = text.split_once("[target.psa.entity.org_unit]").unwrap();
+        let text = format!(
+            "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n[limits]\n{limits}\n\
+             [source.erp]\nkind = \"postgres\"\nurl = \"{}\"\n{password}\n\
+             tables = [\"public.*\", \"!public.sys_*\"]\nmapping = \"demo_erp\"\n\
+             [target.psa]\nkind = \"postgres\"\nurl = \"{}\"\n{password}\n\
+             [target.psa.entity.org_unit]{wiring}",
+            installation.state_folder(),
+            installation.http_port(),
+            server.url(&erp),
+            server.url(&psa),
+        );
+        installation.write("trueup.toml", &text);
+        let config = trueup::config::parse(&text).unwrap_or_else(|e| panic!("{e:?}"));
+        let entities = config.target["psa"].entity.clone();
+        let chain = Self { erp, psa, installation, entities };
+        chain.watch_ranges();
+        chain
+    }
+
+    pub(crate) fn start(&self, environment: &[(&str, &str)]) -> Running {
+        self.installation.start(&["run"], environment)
+    }
+
+    pub(crate) fn work(&self, seed: u64, per_second: f64) -> Work {
+        let server = servers::postgres();
+        let mut erp: tokio_postgres::Config = server.url(&self.erp).parse().unwrap();
+        erp.password(server.password());
+        let generator = Generator { erp, hr: None, seed, per_second };
+        let cancel = CancellationToken::new();
+        let stop = cancel.clone();
+        let task = tokio::spawn(async move { generator.run(stop).await });
+        Work { cancel, task }
+    }
+
+    pub(crate) fn target_sql(&self, sql: &str) -> String {
+        servers::postgres().sql(&self.psa, sql).unwrap_or_else(|e| panic!("{sql}: {}", e.chain()))
+    }
+
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let output = self.installation.output(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.target_sql("SELECT seq FROM _trueup.cursor").trim().parse().unwrap()
+    }
+
+    /// Waits until everything the ERP committed is conformed and delivered, nothing parked.
+    pub(crate) fn settled(&self) {
+        self.wait_for("everything to be delivered", |target| {
+            target["parked"] == 0 && target["dead"] == 0
+        });
+    }
+
+    /// As [`Chain::settled`], but events may be parked.
+    pub(crate) fn delivered_or_parked(&self) {
+        self.wait_for("everything to be delivered or parked", |_| true);
+    }
+
+    fn wait_for(&self, what: &str, content: impl Fn(&serde_json::Value) -> bool) {
+        let server = servers::postgres();
+        // A row that everything before it must have passed.
+        let end = server.sql(&self.erp, "SELECT pg_current_wal_insert_lsn()").unwrap();
+        server.sql(&self.erp, "SELECT pg_logical_emit_message(true, 'trueup', 'end')").unwrap();
+        wait_until(what, PATIENCE, || {
+            let status = self.status();
+            let position = status["sources"][0]["position"].as_str().unwrap_or_default();
+            let target = &status["targets"][0];
+            let done = lsn(position.trim_start_matches("lsn:")) >= lsn(end.trim())
+                && status["sources"][0]["state"] == "streaming"
+                && status["conform"]["journal_behind_entries"] == 0
+                && status["conform"]["error"].is_null()
+                && target["queue_events"] == 0
+                && target["baseline"].as_object().is_some_and(|b| b.values().all(|s| s == "done"));
+            if done && content(target) { Ok(()) } else { Err(status.to_string()) }
+        });
+    }
+
+    /// Every row of every target table is the canonical row, in all columns that are plain
+    /// attributes, and there is none besides.
+    pub(crate) fn target_equals_canon(&self) {
+        let mut compared = 0;
+        for (entity, table) in &self.entities {
+            let plain = |(column, sql): (&String, &String)| {
+                let is_plain = sql.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                is_plain.then(|| (column.clone(), sql.clone()))
+            };
+            let columns: Vec<(String, String)> =
+                table.key.iter().chain(&table.columns).filter_map(plain).collect();
+            assert_eq!(columns.iter().take(table.key.len()).count(), table.key.len());
+            let canon: Vec<String> = columns.iter().map(|(_, a)| canon_text(a)).collect();
+            let target: Vec<String> = columns.iter().map(|(c, _)| target_text(c)).collect();
+            let sql = format!("SELECT {} FROM canon.\"{entity}\"", canon.join(", "));
+            let mut canon = Vec::new();
+            loop {
+                let page = format!("{sql} ORDER BY ALL LIMIT 5000 OFFSET {}", canon.len());
+                let rows = store_rows(&self.installation, &page).unwrap();
+                let is_last = rows.len() < 5_000;
+                canon.extend(rows);
+                if is_last {
+                    break;
+                }
+            }
+            let mut canon: Vec<String> = canon.into_iter().map(joined).collect();
+            let sql = format!(
+                "SELECT concat_ws('\u{1}', {}) FROM \"{}\"",
+                target.join(", "),
+                table.table
+            );
+            let mut rows: Vec<String> = self.target_sql(&sql).lines().map(str::to_owned).collect();
+            canon.sort();
+            rows.sort();
+            compared += canon.len();
+            let missing: Vec<_> =
+                canon.iter().filter(|row| rows.binary_search(row).is_err()).take(3).collect();
+            let extra: Vec<_> =
+                rows.iter().filter(|row| canon.binary_search(row).is_err()).take(3).collect();
+            assert!(
+                canon == rows,
+                "{entity}: {} canonical, {} in the target; missing {missing:?}; extra {extra:?}",
+                canon.len(),
+                rows.len()
+            );
+        }
+        assert!(compared > 100, "only {compared} rows compared");
+    }
+
+    /// The ranges the trigger wrote down neither overlap nor leave a hole.
+    pub(crate) fn ranges_are_whole(&self) {
+        let text =
+            self.target_sql("SELECT DISTINCT range FROM audit WHERE range ~ '^[0-9]' ORDER BY 1");
+        let mut ranges: Vec<(u64, u64)> = text
+            .lines()
+            .map(|line| {
+                let (from, to) = line.split_once('-').unwrap();
+                (from.parse().unwrap(), to.parse().unwrap())
+            })
+            .collect();
+        ranges.sort_unstable();
+        let mut next = 1;
+        for (from, to) in &ranges {
+            assert_eq!(*from, next, "ranges {ranges:?}");
+            next = to + 1;
+        }
+        assert_eq!(next, self.events() + 1, "the last range ends at the cursor");
+        // Each range was committed once: the cursor's row was written once for it.
+        let twice = self.target_sql(
+            "SELECT range FROM audit WHERE relation = 'cursor' AND range ~ '^[0-9]'
+             GROUP BY range HAVING count(*) > 1",
+        );
+        assert_eq!(twice.trim(), "");
+    }
+
+    /// Writes down the range of every transaction: on the operator's tables, and on our cursor
+    /// as soon as it is there.
+    fn watch_ranges(&self) {
+        let server = servers::postgres();
+        server.sql(&self.psa, include_str!("watch.sql")).unwrap();
+    }
+}
+
+fn demo(file: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/demo").join(file)
+}
+
+fn canon_text(attribute: &str) -> String {
+    format!("coalesce(replace(CAST(\"{attribute}\" AS VARCHAR), chr(10), ' '), '-')")
+}
+
+/// As the store prints it; lines are joined, because rows are read line by line.
+fn target_text(column: &str) -> String {
+    format!("coalesce(replace(text_of(\"{column}\"), chr(10), ' '), '-')")
+}
+
+fn joined(row: Vec<Option<String>>) -> String {
+    let cells: Vec<String> =
+        row.into_iter().map(|c| plain_number(&c.unwrap_or_default())).collect();
+    cells.join("\u{1}")
+}
+
+/// Trailing zeros of a decimal say nothing: a target column may have another scale.
+fn plain_number(text: &str) -> String {
+    let is_decimal = text.contains('.') && text.parse::<f64>().is_ok();
+    if !is_decimal {
+        return text.to_owned();
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn lsn(text: &str) -> u64 {
+    trueup::change::position::parse_lsn(text).unwrap_or(0)
+}
