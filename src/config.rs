@@ -131,7 +131,7 @@ impl Default for Limits {
             attempts_max: 8,
             retry_delay_ms: 500,
             retry_delay_ms_max: 60_000,
-            store_memory_bytes: 128 << 20,
+            store_memory_bytes: 256 << 20,
             store_threads: 2,
             sql_timeout_secs: 30,
             sql_rows_max: 10_000,

@@ -19,8 +19,14 @@ async fn what_the_erp_does_reaches_the_target_once_through_kills() {
     }
     let mut rng = seeded();
     let chain = Chain::new("");
-    let work = chain.work(rng.random(), 150.0);
+    let work = chain.work(rng.random(), 100.0);
     let mut daemon = chain.start(&[]);
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(100..700))).await;
+        daemon.kill();
+        daemon = chain.start(&[]);
+    }
+    chain.ready();
     for _ in 0..8 {
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..1_500))).await;
         daemon.kill();

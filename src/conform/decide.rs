@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
 use crate::ledger::segment::{Entry, EntryKind};
@@ -34,7 +34,9 @@ impl Session<'_> {
             }
             // What was decoded is decoded again.
             self.decoders.clear();
-            let Some(parked) = self.evaluator.take_failure() else { return Err(failed) };
+            // Too little memory is no mapping's fault, and parking one would not mend it.
+            let parked = self.evaluator.take_failure().filter(|_| !is_out_of_memory(&failed));
+            let Some(parked) = parked else { return Err(failed) };
             tracing::error!(
                 source = %parked.source,
                 entity = %parked.entity,
@@ -160,11 +162,13 @@ impl Session<'_> {
             .collect();
         if deltas.is_empty() {
             self.store.write_staged(touched)?;
+            self.store.forget_staged(touched)?;
             return Ok(Evaluated::default());
         }
         self.evaluator.touch_before(self.store.connection(), &deltas)?;
         self.store.write_staged(touched)?;
         self.evaluator.touch_after(self.store.connection(), &deltas)?;
+        self.store.forget_staged(touched)?;
         self.evaluator.evaluate(self.store.connection(), moment)
     }
 
@@ -224,4 +228,8 @@ impl Session<'_> {
         }
         Ok(all)
     }
+}
+
+fn is_out_of_memory(error: &Error) -> bool {
+    error.chain().contains("Out of Memory")
 }

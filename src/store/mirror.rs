@@ -127,6 +127,22 @@ impl Store {
         Ok(())
     }
 
+    /// Drops the temp tables of a batch that is over: each holds half a megabyte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub fn forget_staged(&self, touched: &[Touched]) -> Result<()> {
+        for one in touched {
+            let mirror = self.mirrors.of(&one.source, &one.table)?;
+            for statement in sql::drop_temporary(mirror) {
+                execute(&self.connection, &statement, || {
+                    format!("could not drop temp tables of {}", one.table)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keys whose rows still lack cells; the copy reads them again.
     ///
     /// # Errors

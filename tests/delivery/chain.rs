@@ -97,6 +97,18 @@ impl Chain {
         self.target_sql("SELECT seq FROM _trueup.cursor").trim().parse().unwrap()
     }
 
+    /// Waits until the copy and the baselines are done, so that changes are events.
+    pub(crate) fn ready(&self) {
+        wait_until("the baselines to be done", PATIENCE, || {
+            let status = self.status();
+            let baseline = &status["targets"][0]["baseline"];
+            let done = |b: &serde_json::Map<String, serde_json::Value>| {
+                !b.is_empty() && b.values().all(|state| state == "done")
+            };
+            if baseline.as_object().is_some_and(done) { Ok(()) } else { Err(status.to_string()) }
+        });
+    }
+
     /// Waits until everything the ERP committed is conformed and delivered, nothing parked.
     pub(crate) fn settled(&self) {
         self.wait_for("everything to be delivered", |target| {

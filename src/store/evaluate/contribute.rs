@@ -8,7 +8,7 @@ use duckdb::Connection;
 use super::compile::{Compiled, unit_column};
 use super::merge::Merge;
 use super::sql::{equal, fill, list, quote, run};
-use super::tables::temp;
+use super::tables::{emptied, temp};
 use super::{Conflict, Moment};
 use crate::error::Result;
 
@@ -98,7 +98,7 @@ impl Contribute<'_> {
     /// Empties the temp tables of the mapping.
     pub(super) fn forget(&self) -> Result<()> {
         for kind in ["touched", "fresh", "moved"] {
-            self.execute(&format!("DELETE FROM {}", temp(kind, self.number)), "clean up after")?;
+            self.execute(&emptied(&temp(kind, self.number)), "clean up after")?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use duckdb::Connection;
 use super::compile::{Compiled, provenance_columns, unit_column};
 use super::contribute::pairs;
 use super::sql::{equal, fill, list, quote, run};
-use super::tables::{key_text, temp};
+use super::tables::{emptied, key_text, temp};
 use super::{Difference, Moment, read};
 use crate::canon::entity::{Attribute, Entity};
 use crate::canon::owner::Owner;
@@ -92,8 +92,7 @@ impl Merge {
     /// Empties the temp tables of the entity.
     pub(super) fn forget(&self, connection: &Connection) -> Result<()> {
         for kind in ["keys", "diff"] {
-            let sql = format!("DELETE FROM {}", temp(kind, self.number));
-            run(connection, &sql, &self.could_not("clean up after"))?;
+            run(connection, &emptied(&temp(kind, self.number)), &self.could_not("clean up after"))?;
         }
         Ok(())
     }

