@@ -22,14 +22,12 @@ pub(crate) type Row = Vec<Option<String>>;
 pub(crate) struct Table {
     /// Its name, the same in source and mirror.
     pub(crate) name: String,
-    /// The names of the columns that are its primary key, for people.
+    /// All of them.
     pub(crate) columns: Vec<Column>,
 }
 
 /// One column of it.
 pub(crate) struct Column {
-    /// Its name.
-    pub(crate) name: String,
     /// Its text on the source server.
     pub(crate) source_sql: String,
     /// The same text in the store.

@@ -77,7 +77,6 @@ impl Stage {
     fn wait_for_copy(&self) {
         let began = Instant::now();
         wait_until("the copy", PATIENCE, || store::settled(&self.installation));
-        for q in ["SELECT tag, memory_usage_bytes, temporary_storage_bytes FROM duckdb_memory() WHERE memory_usage_bytes > 0", "SELECT count(*), temporary FROM duckdb_tables() GROUP BY 2"] { eprintln!("{:?}", store::rows(&self.installation, q)); }
         eprintln!("copied and filled the target within {:?}", began.elapsed());
     }
 

@@ -81,5 +81,5 @@ fn column(name: &str, kind: &str) -> Column {
         "double precision" => (text.clone(), format!("regexp_replace({text}, '\\.0$', '')")),
         _ => (text.clone(), text),
     };
-    Column { name: name.to_owned(), source_sql, store_sql }
+    Column { source_sql, store_sql }
 }

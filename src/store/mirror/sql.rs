@@ -15,14 +15,24 @@ pub(super) fn stage_name(mirror: &MirrorTable) -> String {
     format!("stage.{}.{}", mirror.source, mirror.mirror)
 }
 
-/// The qualified, quoted temp table with touched rows before the batch.
+/// The bare name of the temp table with touched rows before the batch.
 pub(super) fn before_name(mirror: &MirrorTable) -> String {
-    temporary(&format!("before.{}.{}", mirror.source, mirror.mirror))
+    format!("before.{}.{}", mirror.source, mirror.mirror)
 }
 
-/// The qualified, quoted temp table with touched rows after the batch.
+/// The bare name of the temp table with touched rows after the batch.
 pub(super) fn after_name(mirror: &MirrorTable) -> String {
-    temporary(&format!("after.{}.{}", mirror.source, mirror.mirror))
+    format!("after.{}.{}", mirror.source, mirror.mirror)
+}
+
+/// The former, qualified and quoted.
+fn before(mirror: &MirrorTable) -> String {
+    temporary(&before_name(mirror))
+}
+
+/// The latter, likewise.
+fn after(mirror: &MirrorTable) -> String {
+    temporary(&after_name(mirror))
 }
 
 pub(super) fn create_mirror(mirror: &MirrorTable) -> String {
@@ -43,7 +53,7 @@ pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
         "CREATE OR REPLACE TEMP TABLE {stage} ({FIXED_COLUMNS}, {}{bases})",
         staged.join(", "),
     )];
-    for image in [before_name(mirror), after_name(mirror)] {
+    for image in [before(mirror), after(mirror)] {
         statements.push(format!(
             "CREATE OR REPLACE TEMP TABLE {image} ({}, _time BIGINT)",
             images.join(", ")
@@ -54,7 +64,7 @@ pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
 
 /// Drops the temp tables: a batch is over, or their columns no longer are the mirror's.
 pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
-    [temporary(&stage_name(mirror)), before_name(mirror), after_name(mirror)]
+    [temporary(&stage_name(mirror)), before(mirror), after(mirror)]
         .map(|table| format!("DROP TABLE IF EXISTS {table}"))
         .to_vec()
 }
@@ -62,7 +72,7 @@ pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
 pub(super) fn fill_before(mirror: &MirrorTable) -> String {
     format!(
         "INSERT INTO {} SELECT m.*, s.time FROM {} AS m JOIN {} AS s ON {}",
-        before_name(mirror),
+        before(mirror),
         mirror_name(mirror),
         temporary(&stage_name(mirror)),
         key_condition(mirror),
@@ -72,7 +82,7 @@ pub(super) fn fill_before(mirror: &MirrorTable) -> String {
 pub(super) fn fill_before_truncate(mirror: &MirrorTable, time_micros: i64) -> String {
     format!(
         "INSERT INTO {} SELECT m.*, {time_micros} FROM {} AS m",
-        before_name(mirror),
+        before(mirror),
         mirror_name(mirror),
     )
 }
@@ -97,13 +107,13 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
         })
         .collect();
     let join = if lacks {
-        format!(" LEFT JOIN {} AS b ON {}", before_name(mirror), base_condition(mirror))
+        format!(" LEFT JOIN {} AS b ON {}", before(mirror), base_condition(mirror))
     } else {
         String::new()
     };
     format!(
         "INSERT INTO {} SELECT {}, s.time FROM {} AS s{join} WHERE NOT s.gone",
-        after_name(mirror),
+        after(mirror),
         cells.join(", "),
         temporary(&stage_name(mirror)),
     )
@@ -129,7 +139,7 @@ pub(super) fn insert_after(mirror: &MirrorTable) -> String {
         "INSERT INTO {} SELECT {} FROM {}",
         mirror_name(mirror),
         names.join(", "),
-        after_name(mirror),
+        after(mirror),
     )
 }
 
