@@ -5,6 +5,7 @@ mod cli;
 mod delivery;
 mod demo_generator;
 mod docs;
+mod mapping;
 mod mariadb_source;
 mod postgres_source;
 mod postgres_target;
