@@ -1,5 +1,6 @@
 //! All integration tests in one binary: linked once, and sharing the servers they need.
 
+mod agreement;
 mod cli;
 mod delivery;
 mod demo_generator;
@@ -12,3 +13,4 @@ mod spine;
 mod support;
 mod support_works;
 mod tidy;
+mod tryton;

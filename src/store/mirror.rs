@@ -27,7 +27,8 @@ use crate::error::Result;
 pub use registry::{MirrorState, MirrorTable, Mirrors};
 
 /// A mirror table a batch touches, with the temp tables that hold its rows before and after.
-/// Both have the mirror table's columns and `_time` (source commit, microseconds since 1970).
+/// Both have the mirror table's columns and `_time` (source commit, microseconds since 1970);
+/// both are named bare, unquoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
     /// The source, which is also the DuckDB schema.

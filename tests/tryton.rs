@@ -1,0 +1,223 @@
+//! Show 2: Tryton's own database and workload, conformed and delivered while it happens; source,
+//! mirror, canonical rows and target agree row by row, also through kills and restarts.
+//!
+//! `TRUEUP_PACE_MS=200` is the long form, over a minute each.
+
+use std::time::Instant;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use tokio_postgres::Client;
+use trueup::demo::servers::{Options, PostgresServer};
+
+use crate::agreement::replay::{Progress, Victim, pace, transactions, unpacked};
+use crate::agreement::{PATIENCE, difference, postgres, store, target};
+use crate::support::process::Installation;
+use crate::support::random::seeded;
+use crate::support::require::{data_file, require};
+use crate::support::servers::{self, load_gzipped};
+use crate::support::wait::wait_until;
+
+/// The entity and its query on the source server.
+const ORACLES: [(&str, &str); 8] = [
+    ("org_unit", include_str!("oracle/tryton/org_unit.sql")),
+    ("worker", include_str!("oracle/tryton/worker.sql")),
+    ("client", include_str!("oracle/tryton/client.sql")),
+    ("project", include_str!("oracle/tryton/project.sql")),
+    ("assignment", include_str!("oracle/tryton/assignment.sql")),
+    ("time_entry", include_str!("oracle/tryton/time_entry.sql")),
+    ("cost_rate", include_str!("oracle/tryton/cost_rate.sql")),
+    ("invoice", include_str!("oracle/tryton/invoice.sql")),
+];
+const TARGET_SQL: &str = include_str!("tryton/target.sql");
+const TARGET_TOML: &str = include_str!("tryton/target.toml");
+
+/// Transactions of the recorded workload.
+const TRANSACTIONS: usize = 330;
+
+/// Two databases and a daemon's configuration between them.
+struct Stage {
+    installation: Installation,
+    source: String,
+    target: String,
+    entities: toml::Table,
+}
+
+impl Stage {
+    fn new(label: &str, source_server: &PostgresServer, target_server: &PostgresServer) -> Self {
+        let (source, target) = (format!("tryton_{label}"), format!("psa_{label}"));
+        for (server, database) in [(source_server, &source), (target_server, &target)] {
+            server.create_database(database).unwrap_or_else(|e| panic!("{}", e.chain()));
+        }
+        load_gzipped(source_server.psql(&source), &data_file("tryton.sql.gz"));
+        target::create(target_server, &target, TARGET_SQL);
+        let installation = Installation::new("");
+        let entities: toml::Table = TARGET_TOML.parse().unwrap();
+        let source_url = source_server.url(&source);
+        let tables = "kind = \"postgres\"\nmapping = \"tryton\"\n\
+                      tables = [\"public.*\", \"!public.ir_*\"]";
+        let text = store::configuration(
+            &installation,
+            &format!("{tables}\nurl = \"{source_url}\""),
+            source_server.password(),
+            (&target_server.url(&target), target_server.password()),
+            &entities,
+        );
+        installation.write("trueup.toml", &text);
+        Self { installation, source, target, entities }
+    }
+
+    /// `trueup check` finds nothing wrong.
+    fn check(&self) {
+        let output = self.installation.output(&["check"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn wait_for_copy(&self) {
+        let began = Instant::now();
+        wait_until("the copy", PATIENCE, || store::settled(&self.installation));
+        eprintln!("copied and filled the target within {:?}", began.elapsed());
+    }
+
+    /// Holds all sides against each other, row by row, each as soon as it can be.
+    async fn agrees(&self, source: &Client, target: &Client) -> target::Seen {
+        let tables = postgres::tables(source, "ir_").await;
+        let contents = postgres::contents(source, &tables).await;
+        let rows: usize = contents.iter().map(Vec::len).sum();
+        wait_until("the mirror to be equal", PATIENCE, || {
+            let found = store::mirror(&self.installation, "erp", &tables)?;
+            for ((table, expected), found) in tables.iter().zip(&contents).zip(found) {
+                if let Some(difference) = difference(&table.name, expected.clone(), found) {
+                    return Err(difference);
+                }
+            }
+            Ok(())
+        });
+        assert!(tables.len() > 150 && rows > 4_000, "{} tables, {rows} rows", tables.len());
+        wait_until("everything to be delivered", PATIENCE, || store::settled(&self.installation));
+        for (entity, oracle) in ORACLES {
+            let as_of = postgres::rows(source, "SELECT now()::timestamp::text").await;
+            let as_of = format!("'{}'", as_of[0][0].as_deref().unwrap());
+            let (columns, expected) =
+                postgres::rows_with_names(source, &oracle.replace(":as_of", &as_of)).await;
+            let found = store::canonical(&self.installation, entity, &columns).unwrap();
+            assert!(!expected.is_empty(), "the oracle of {entity} has no rows");
+            if let Some(difference) = difference(&format!("canon.{entity}"), expected, found) {
+                panic!("{difference}");
+            }
+        }
+        target::disagreement(&self.installation, target, &self.entities).await.unwrap();
+        let seen = target::ranges(target).await;
+        eprintln!(
+            "{} tables and {rows} rows agree; {} events in {} ranges, {} other transactions",
+            tables.len(),
+            seen.cursor,
+            seen.ranges,
+            seen.marked
+        );
+        let status = self.installation.output(&["status"]);
+        let said = String::from_utf8_lossy(&status.stdout);
+        assert!(status.status.success(), "the status asks for a person: {said}");
+        seen
+    }
+}
+
+/// Replays transactions in one session, at the pace.
+async fn replay(client: &Client, transactions: &[String], rng: &mut StdRng, progress: &Progress) {
+    for transaction in transactions {
+        client.batch_execute(transaction).await.unwrap_or_else(|e| panic!("{transaction}: {e:?}"));
+        progress.advance();
+        tokio::time::sleep(pace(rng)).await;
+    }
+}
+
+/// The recorded transactions, after the session was prepared for them.
+async fn workload(client: &Client) -> Vec<String> {
+    let (preamble, transactions) = transactions(&unpacked("tryton-workload.sql.gz"));
+    client.batch_execute(&preamble).await.unwrap();
+    assert_eq!(transactions.len(), TRANSACTIONS);
+    transactions
+}
+
+fn is_missing() -> bool {
+    !require("postgres") || !require("data")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tryton_agrees_after_its_workload() {
+    if is_missing() {
+        return;
+    }
+    let server = servers::postgres();
+    let mut rng = seeded();
+    let stage = Stage::new("plain", server, server);
+    stage.check();
+    let _daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for_copy();
+    let source = postgres::connect(server, &stage.source).await;
+    let target = postgres::connect(server, &stage.target).await;
+    let transactions = workload(&source).await;
+    replay(&source, &transactions, &mut rng, &Progress::default()).await;
+    let seen = stage.agrees(&source, &target).await;
+    assert!(seen.cursor > 300, "the workload makes more events than {}", seen.cursor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tryton_agrees_after_twenty_kills() {
+    if is_missing() {
+        return;
+    }
+    let server = servers::postgres();
+    let mut rng = seeded();
+    let stage = Stage::new("killed", server, server);
+    let source = postgres::connect(server, &stage.source).await;
+    let target = postgres::connect(server, &stage.target).await;
+    let mut victim = Victim::start(&stage.installation, rng.clone());
+    // WHEN it is killed while tables are copied, while the workload runs, and afterwards
+    victim.kill(3, "during the copy").await;
+    stage.wait_for_copy();
+    let transactions = workload(&source).await;
+    let progress = Progress::default();
+    let ((), ()) = tokio::join!(
+        replay(&source, &transactions, &mut rng, &progress),
+        victim.kill_during(14, TRANSACTIONS, &progress)
+    );
+    victim.kill(3, "after the last change").await;
+    assert_eq!(victim.kills(), 20);
+    // THEN nothing is lost and nothing is there twice
+    stage.agrees(&source, &target).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tryton_agrees_after_both_servers_restarted() {
+    if is_missing() {
+        return;
+    }
+    let durable = Options { durable: true, ..Options::default() };
+    let [source_server, target_server] = [(); 2]
+        .map(|()| PostgresServer::start(&durable).unwrap_or_else(|e| panic!("{}", e.chain())));
+    let mut rng = seeded();
+    let stage = Stage::new("restarted", &source_server, &target_server);
+    let _daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for_copy();
+    let mut source = postgres::connect(&source_server, &stage.source).await;
+    let transactions = workload(&source).await;
+    let (first, second) = (rng.random_range(60..140), rng.random_range(160..260));
+    let progress = Progress::default();
+    replay(&source, &transactions[..first], &mut rng, &progress).await;
+    // An orderly restart: after a crash, sequences would skip numbers that the workload counts on.
+    source_server.restart().unwrap_or_else(|error| panic!("{}", error.chain()));
+    source = postgres::connect(&source_server, &stage.source).await;
+    workload(&source).await;
+    replay(&source, &transactions[first..second], &mut rng, &progress).await;
+    // The target crashes in the midst of deliveries and is away for a while.
+    target_server.stop_immediately().unwrap_or_else(|error| panic!("{}", error.chain()));
+    let away = second + 20;
+    replay(&source, &transactions[second..away], &mut rng, &progress).await;
+    target_server.start_again().unwrap_or_else(|error| panic!("{}", error.chain()));
+    replay(&source, &transactions[away..], &mut rng, &progress).await;
+    let target = postgres::connect(&target_server, &stage.target).await;
+    stage.agrees(&source, &target).await;
+    eprintln!("restarted after {first}, target gone after {second} of {TRANSACTIONS} transactions");
+}
