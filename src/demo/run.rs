@@ -89,6 +89,9 @@ async fn prove(
         total.committed, total.rows, total.rolled_back
     ));
     let drained = watch.drain(daemon).await?;
+    if let Err(in_flight) = &drained {
+        say(&format!("still in flight: {in_flight}"));
+    }
     say("comparing source, store and target row by row …");
     let sides = Sides::new(
         stage.postgres_config("erp"),

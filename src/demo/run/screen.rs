@@ -108,7 +108,7 @@ fn picture(moment: &Moment, seconds: u64) -> String {
         targets.row([
             target.name.clone(),
             target.state.word().to_owned(),
-            moment.last_event.saturating_sub(target.cursor).to_string(),
+            moment.in_flight_events(target.cursor).to_string(),
             format!("event {}", target.cursor),
             (target.parked + target.dead).to_string(),
             moment.written.iter().sum::<i64>().to_string(),
@@ -143,7 +143,7 @@ fn line(moment: &Moment, seconds: u64) -> String {
         parts.push(format!("events: {}", changed.join(", ")));
     }
     for target in &moment.status.targets {
-        let in_flight = moment.last_event.saturating_sub(target.cursor);
+        let in_flight = moment.in_flight_events(target.cursor);
         let written: i64 = moment.written.iter().sum();
         let parked = target.parked + target.dead;
         parts.push(format!(

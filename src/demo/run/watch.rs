@@ -38,8 +38,8 @@ pub(super) struct Moment {
     pub(super) heads: BTreeMap<String, Position>,
     /// Events since the first copy: entity, op, how many.
     pub(super) events: Vec<(String, String, u64)>,
-    /// The number of the last event that the store has.
-    pub(super) last_event: u64,
+    /// The number of the last event that the store has; `None` while it is not open.
+    pub(super) last_event: Option<u64>,
     /// Rows that the PSA's own statistics say were written: inserted, updated, deleted.
     pub(super) written: [i64; 3],
 }
@@ -137,11 +137,9 @@ impl Watch {
         rows.into_iter().filter_map(event).collect()
     }
 
-    async fn last_event(&self) -> u64 {
-        let answer = self.api.sql("SELECT max(event_sequence) FROM ops.mark").await;
-        let rows = answer.map(|answer| answer.rows).unwrap_or_default();
-        let cell = rows.into_iter().flatten().flatten().next();
-        cell.and_then(|cell| cell.parse().ok()).unwrap_or(0)
+    async fn last_event(&self) -> Option<u64> {
+        let answer = self.api.sql("SELECT max(event_sequence) FROM ops.mark").await.ok()?;
+        answer.rows.into_iter().flatten().flatten().next()?.parse().ok()
     }
 
     async fn written(&self) -> Result<[i64; 3]> {
@@ -174,6 +172,11 @@ impl Moment {
         }
     }
 
+    /// Events after a target's cursor.
+    pub(super) fn in_flight_events(&self, cursor: u64) -> u64 {
+        self.last_event.unwrap_or(0).saturating_sub(cursor)
+    }
+
     /// What has not arrived yet of everything up to `until`, in words; empty if all has.
     fn in_flight(&self, until: &BTreeMap<String, Position>) -> Vec<String> {
         let mut waits = Vec::new();
@@ -192,12 +195,15 @@ impl Moment {
         if behind > 0 {
             waits.push(format!("{behind} entries of the capture log are not conformed"));
         }
+        if self.last_event.is_none() {
+            waits.push("the store is not open".to_owned());
+        }
         if let Some(error) = &self.status.conform.error {
             waits.push(format!("conform stands still: {error}"));
         }
         for target in &self.status.targets {
             let baseline = target.baseline.values().filter(|through| *through != "done").count();
-            let missing = self.last_event.saturating_sub(target.cursor);
+            let missing = self.in_flight_events(target.cursor);
             if missing > 0 || baseline > 0 || target.baseline.is_empty() {
                 let state = target.state.word();
                 let why = target.message.as_deref().unwrap_or_default();
