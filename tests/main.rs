@@ -6,6 +6,7 @@ mod delivery;
 mod demo;
 mod demo_generator;
 mod docs;
+mod mapping;
 mod mariadb_source;
 mod postgres_source;
 mod postgres_target;

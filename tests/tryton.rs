@@ -127,7 +127,7 @@ impl Stage {
 async fn replay(client: &Client, transactions: &[String], rng: &mut StdRng, progress: &Progress) {
     for transaction in transactions {
         client.batch_execute(transaction).await.unwrap_or_else(|e| panic!("{transaction}: {e:?}"));
-        progress.advance();
+        progress.advance().await;
         tokio::time::sleep(pace(rng)).await;
     }
 }
@@ -181,7 +181,7 @@ async fn tryton_agrees_after_twenty_kills() {
     let progress = Progress::default();
     let ((), ()) = tokio::join!(
         replay(&source, &transactions, &mut rng, &progress),
-        victim.kill_during(14, TRANSACTIONS, &progress)
+        victim.kill_during(14, TRANSACTIONS, &progress, || target::cursor(server, &stage.target))
     );
     victim.kill(3, "after the last change").await;
     assert_eq!(victim.kills(), 20);

@@ -179,9 +179,10 @@ impl Session {
 
     /// Everything between begin and commit.
     async fn write(&self, address: &Address, book: &Book<'_>, apply: Apply) -> Result<Applied> {
-        // First, so that a session that was overtaken waits or ends here and writes nothing.
-        book.take(self.epoch, apply.range).await?;
+        // Before the first write: the cursor's own trigger may ask, too.
         self.announce(address, &apply).await?;
+        // A session that was overtaken waits or ends here and writes nothing.
+        book.take(self.epoch, apply.range).await?;
         let writer = Writer { client: &self.client, address, tables: &self.tables };
         let failed = writer.write(&apply.rows).await?;
         let (opened, closed) = settled(&apply, &failed);

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -13,6 +13,8 @@ use crate::support::require::data_file;
 
 /// Milliseconds between two transactions, about; see [`pace`].
 const PACE_MS: u64 = 25;
+/// How often a condition is looked at.
+const TICK: Duration = Duration::from_millis(1);
 
 /// The text of a gzipped file of the data folder.
 pub(crate) fn unpacked(name: &str) -> String {
@@ -58,17 +60,37 @@ pub(crate) fn pace(rng: &mut StdRng) -> Duration {
     Duration::from_millis(rng.random_range(about - about / 4..=about + about / 4))
 }
 
-/// How many transactions were replayed so far.
-#[derive(Clone, Default)]
-pub(crate) struct Progress(Arc<AtomicUsize>);
+/// How many transactions were replayed so far, and how many may be.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    done: Arc<AtomicUsize>,
+    limit: Arc<AtomicUsize>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let (done, limit) = (Arc::default(), Arc::new(AtomicUsize::new(usize::MAX)));
+        Self { done, limit }
+    }
+}
 
 impl Progress {
-    pub(crate) fn advance(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    /// One more transaction was replayed; waits while no further one may be.
+    pub(crate) async fn advance(&self) {
+        self.done.fetch_add(1, Ordering::SeqCst);
+        while self.count() >= self.limit.load(Ordering::SeqCst) {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.done.load(Ordering::SeqCst)
+    }
+
+    async fn reached(&self, count: usize) {
+        while self.count() < count {
+            tokio::time::sleep(TICK).await;
+        }
     }
 }
 
@@ -95,22 +117,33 @@ impl<'a> Victim<'a> {
         }
     }
 
-    /// Kills it `count` times while `total` transactions are replayed: spread over all of them,
-    /// each at a moment of its own.
-    pub(crate) async fn kill_during(&mut self, count: usize, total: usize, progress: &Progress) {
+    /// Kills it `count` times while `total` transactions are replayed, spread over all of them.
+    /// Every other time it has delivered something since it was started (`cursor` tells how far
+    /// it is), so that a fast replay does not only kill daemons that have not begun; the replay
+    /// waits for that.
+    pub(crate) async fn kill_during(
+        &mut self,
+        count: usize,
+        total: usize,
+        progress: &Progress,
+        cursor: impl Fn() -> u64,
+    ) {
+        // The last transactions come after the last kill.
+        let share = (total - 12) / count;
         for number in 0..count {
-            // Between the first change and the last, with a margin: replaying goes on.
-            let (from, to) =
-                (2 + number * (total - 12) / count, 2 + (number + 1) * (total - 12) / count);
-            let at = self.rng.random_range(from..to);
-            while progress.count() < at {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+            let from = 2 + number * share;
+            progress.limit.store(from + share, Ordering::SeqCst);
+            progress.reached(from).await;
+            if number % 2 == 1 {
+                delivered(&cursor).await;
             }
-            tokio::time::sleep(Duration::from_millis(self.rng.random_range(0..20))).await;
+            let pause_ms = self.rng.random_range(0..400);
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
             let done = progress.count();
-            self.kill_now(&format!("after {done} of {total} transactions"));
+            self.kill_now(&format!("after {done} of {total} transactions, event {}", cursor()));
             assert!((1..total).contains(&done), "not between the first change and the last");
         }
+        progress.limit.store(usize::MAX, Ordering::SeqCst);
     }
 
     pub(crate) fn kills(&self) -> usize {
@@ -123,5 +156,13 @@ impl<'a> Victim<'a> {
         self.kills += 1;
         eprintln!("kill {}: {when}", self.kills);
         self.running = self.installation.start(&["run"], &[]);
+    }
+}
+
+/// Returns once the target is further than it was, or after a while.
+async fn delivered(cursor: &impl Fn() -> u64) {
+    let (before, began) = (cursor(), Instant::now());
+    while cursor() == before && began.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(TICK * 20).await;
     }
 }

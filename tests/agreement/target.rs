@@ -18,6 +18,12 @@ pub(crate) fn create(server: &PostgresServer, database: &str, tables: &str) {
     }
 }
 
+/// The last event that the target has.
+pub(crate) fn cursor(server: &PostgresServer, database: &str) -> u64 {
+    let seq = server.sql(database, "SELECT coalesce(max(seq), 0) FROM _trueup.cursor").unwrap();
+    seq.trim().parse().unwrap()
+}
+
 /// The first difference between the target's tables and what their configuration says they
 /// should hold, over canonical rows.
 pub(crate) async fn disagreement(
@@ -60,11 +66,11 @@ pub(crate) struct Seen {
 /// Holds the recorded ranges against each other: from event 1 to the cursor, none missing, none
 /// twice, and no write to a watched table outside of an announced transaction.
 pub(crate) async fn ranges(client: &Client) -> Seen {
-    let unannounced = "SELECT relation, count(*) FROM audit.entry
-                       WHERE sequence IS NULL AND relation <> '_trueup.cursor' GROUP BY 1";
+    // Opening is the one thing that says nothing; it writes to the cursor alone.
+    let unannounced = "SELECT transaction, array_agg(relation) FROM audit.entry
+                       WHERE sequence IS NULL GROUP BY 1 HAVING bool_or(relation <> '_trueup.cursor')";
     assert_eq!(postgres::rows(client, unannounced).await, Vec::<Row>::new());
-    let torn = "SELECT transaction FROM audit.entry WHERE sequence IS NOT NULL
-                GROUP BY 1 HAVING count(DISTINCT sequence) > 1";
+    let torn = "SELECT transaction FROM audit.entry GROUP BY 1 HAVING count(DISTINCT coalesce(sequence, '')) > 1";
     assert_eq!(postgres::rows(client, torn).await, Vec::<Row>::new());
     let said = "SELECT transaction, min(sequence) FROM audit.entry WHERE sequence IS NOT NULL
                 GROUP BY 1 ORDER BY 1";

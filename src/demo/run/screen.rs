@@ -176,7 +176,8 @@ pub(super) fn verdict(lines: &[Line], undrained: Option<&str>) -> (String, bool)
         (true, _) => format!("agree: {rows} rows compared on all sides, no difference"),
         (false, None) => format!("DISAGREE: {differences} differences in {rows} rows"),
         (false, Some(flight)) => format!(
-            "DISAGREE: not everything arrived in time ({}), {differences} differences in {rows} rows",
+            "DISAGREE: not everything arrived in time ({}), {differences} differences in {rows} \
+                rows",
             safe(flight)
         ),
     };

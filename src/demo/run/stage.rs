@@ -53,7 +53,8 @@ impl Stage {
             let program = program(&self.postgres.psql(database));
             let password = postgres.display();
             format!(
-                "PGPASSWORD=$(cat {password}) {program} -h 127.0.0.1 -p {port} -U postgres {database}"
+                "PGPASSWORD=$(cat {password}) {program} -h 127.0.0.1 -p {port} -U postgres \
+                    {database}"
             )
         };
         let mut doors = vec![("ERP", psql("erp")), ("PSA", psql("psa"))];
