@@ -83,8 +83,12 @@ impl Program for App {
         Box::pin(daemon::run(start))
     }
 
-    fn demo(&self, _: DemoOptions, _: CancellationToken) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(async { absent("the demo") })
+    fn demo(
+        &self,
+        options: DemoOptions,
+        shutdown: CancellationToken,
+    ) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(crate::demo::run::run(options, shutdown))
     }
 
     fn mapping_test(&self, options: &MappingTestOptions) -> Result<Vec<Finding>> {

@@ -25,7 +25,7 @@ use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::ledger::standing::SourceFacts;
 use crate::source::Source;
-pub use copying::Lacking;
+use crate::source::entry::Lacking;
 pub use state::{CaptureState, Phase};
 
 /// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`], reset by progress.

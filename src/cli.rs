@@ -63,6 +63,9 @@ struct DemoArgs {
     /// End after so many seconds of work; without it, run until Ctrl-C
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
+    /// Leave the HR system (MariaDB) out; the ERP owns everything
+    #[arg(long)]
+    erp_only: bool,
 }
 
 /// Work with mapping packs
@@ -110,12 +113,16 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Run(args) => run::run(args, load(path, program)?, program),
         Command::Check(args) => check::check(args, &locate::locate(path)?, program),
         Command::Init(args) => init::init(args, program),
-        Command::Demo(args) => run::demo(DemoOptions { seconds: args.seconds }, program),
+        Command::Demo(args) => run::demo(demo_options(args), program),
         Command::Status(args) => status::status(args, &load(path, program)?, program),
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, program),
         Command::Uninstall(args) => uninstall::uninstall(args, &load(path, program)?, program),
     }
+}
+
+fn demo_options(args: &DemoArgs) -> DemoOptions {
+    DemoOptions { seconds: args.seconds, erp_only: args.erp_only }
 }
 
 fn load(path: Option<&Path>, program: &dyn Program) -> Result<Config> {

@@ -26,13 +26,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::canon::{Event, MappingSet};
-use crate::capture::Lacking;
+use crate::change::TableName;
 use crate::config::{Limits, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
+use crate::ledger::segment::CopyState;
 use crate::source::decode::Decoder;
+use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
 use crate::store::{Mark, Store, StoreLimits};
 pub use state::{ConformSeen, ConformState};
@@ -65,8 +67,8 @@ pub struct Conform {
     pub journal: Arc<Journal>,
     /// Told to the copies: keys whose rows lack cells.
     pub lacking: watch::Sender<Lacking>,
-    /// Told to delivery: how far the store is.
-    pub marks: watch::Sender<Mark>,
+    /// Told to delivery: the last event that the store has.
+    pub events: watch::Sender<u64>,
     /// What people see.
     pub state: Arc<ConformState>,
 }
@@ -75,10 +77,10 @@ pub struct Conform {
 pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runtime::Handle) {
     let mut pause = RETRY_PAUSE;
     while !cancel.is_cancelled() {
-        let before = conform.marks.borrow().batch;
+        let before = conform.state.seen().batch;
         let ended = Session::open(conform, runtime).and_then(|mut session| session.run(cancel));
         let Err(error) = ended else { break };
-        if conform.marks.borrow().batch > before {
+        if conform.state.seen().batch > before {
             pause = RETRY_PAUSE;
         }
         conform.state.failed(&error);
@@ -146,8 +148,8 @@ impl<'a> Session<'a> {
             discarded: Instant::now(),
         };
         session.catch_up()?;
-        conform.state.opened(session.store.reader()?);
-        conform.marks.send_replace(session.mark);
+        conform.state.opened(session.store.reader()?, session.mark);
+        conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
         mappings::announce(conform, &session.mappings)?;
         Ok(session)
@@ -236,7 +238,7 @@ impl<'a> Session<'a> {
     fn finish(&mut self, decided: Decided) -> Result<()> {
         self.commit(&decided.batch)?;
         self.conform.state.conformed(&decided.batch, &decided.events, decided.began.elapsed());
-        self.conform.marks.send_replace(self.mark);
+        self.conform.events.send_replace(self.mark.event_sequence);
         if decided.looks {
             self.tell_lacking()?;
         }
@@ -251,12 +253,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Tells the copies which keys still lack cells, as of the mark.
+    /// Tells the copies which keys still lack cells, as of the mark. Only of tables whose chunks
+    /// are all there: nobody waits for the others, and a source may have hundreds.
     fn tell_lacking(&self) -> Result<()> {
         let mut lacking = Lacking::new();
         for source in self.conform.kinds.keys() {
+            let copies = self.conform.journal.copies(source)?;
+            let swept = |name: &TableName| {
+                let name = name.to_string();
+                copies.iter().any(|copy| copy.state == CopyState::Swept && copy.table == name)
+            };
             for table in self.store.mirrors().of_source(source) {
-                if table.state == crate::store::MirrorState::Copying {
+                if table.state == crate::store::MirrorState::Copying && swept(table.name()) {
                     let keys = self.store.lacking_keys(source, table.name())?;
                     let told = (self.mark.journal_seq, keys);
                     lacking.insert((source.clone(), table.name().clone()), told);

@@ -26,7 +26,6 @@ use crate::config::{Limits, TargetConfig};
 use crate::error::{ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::standing::TargetFacts;
-use crate::store::Mark;
 use crate::target::{Apply, Target};
 pub use baseline::{Canon, CanonChunk};
 use parking::Parking;
@@ -53,8 +52,8 @@ pub struct Deliver {
     pub ledger: Arc<Ledger>,
     /// Canonical rows, for baselines.
     pub canon: Arc<dyn Canon>,
-    /// How far the store is, and with it the outbox.
-    pub marks: watch::Receiver<Mark>,
+    /// The last event that the store has, and with it the outbox.
+    pub events: watch::Receiver<u64>,
     /// Bounds.
     pub limits: Limits,
     /// What people see.
@@ -96,20 +95,20 @@ pub async fn run(deliver: Deliver, cancel: CancellationToken) {
 async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
     deliver.state.entered(DeliverPhase::Opening);
     let mut session = Session::open(deliver).await?;
-    let mut marks = deliver.marks.clone();
+    let mut events = deliver.events.clone();
     while !cancel.is_cancelled() {
-        let mark = *marks.borrow_and_update();
-        let mut worked = session.baseline(&mark).await?;
-        worked |= session.deliver(&mark).await?;
+        let newest = *events.borrow_and_update();
+        let mut worked = session.baseline(newest).await?;
+        worked |= session.deliver(newest).await?;
         worked |= session.retry().await?;
-        session.show(&mark);
+        session.show();
         if worked {
             continue;
         }
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(NEWS_PAUSE) => {}
-            changed = marks.changed() => if changed.is_err() { break },
+            changed = events.changed() => if changed.is_err() { break },
         }
     }
     Ok(())
@@ -151,9 +150,9 @@ impl<'a> Session<'a> {
     }
 
     /// Applies the next run of events; false if there is none.
-    async fn deliver(&mut self, mark: &Mark) -> Result<bool> {
+    async fn deliver(&mut self, newest: u64) -> Result<bool> {
         // A chunk that was read ahead is applied exactly at its event.
-        let upto = self.chunk.as_ref().map_or(mark.event_sequence, |chunk| chunk.read_at);
+        let upto = self.chunk.as_ref().map_or(newest, |chunk| chunk.read_at);
         let cursor = self.standing.cursor();
         if upto <= cursor {
             return Ok(false);
@@ -208,12 +207,11 @@ impl<'a> Session<'a> {
         )
     }
 
-    fn show(&self, mark: &Mark) {
+    fn show(&self) {
         let cursor = self.standing.cursor();
         self.deliver.state.update(|seen| {
             seen.epoch = self.epoch;
             seen.cursor = cursor;
-            seen.queue_events = mark.event_sequence.saturating_sub(cursor);
             (seen.parked, seen.dead) = self.parking.counts();
             seen.baseline = self
                 .deliver

@@ -63,6 +63,7 @@ async fn a_crash_at_every_step_of_a_batch_and_a_delivery_loses_and_doubles_nothi
         assert!(!ended.success(), "{armed} must have crashed");
         eprintln!("{armed} crashed");
         let _daemon = chain.start(&[]);
+        chain.ready();
         tokio::time::sleep(Duration::from_millis(500)).await;
         work.stop().await;
         chain.settled();
@@ -89,6 +90,7 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
     let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", "after-parking:3")]);
     assert!(!daemon.wait(Duration::from_secs(60)).success(), "after-parking must have crashed");
     let _daemon = chain.start(&[]);
+    chain.ready();
     tokio::time::sleep(Duration::from_secs(2)).await;
     work.stop().await;
     chain.delivered_or_parked();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use trueup::cli::Program;
 use trueup::config::{self, Config};
 use trueup::error::ErrorKind;
 
@@ -112,8 +113,8 @@ fn every_example_is_a_valid_configuration() {
     let mut examples = 0;
     for entry in std::fs::read_dir(root().join("config")).unwrap() {
         let path = entry.unwrap().path();
-        let entities = |_: &Config| vec!["worker".to_owned()];
-        config::load(&path, entities).unwrap_or_else(|error| panic!("{}", error.chain()));
+        config::load(&path, |config| Program::entities(&trueup::app::App, config))
+            .unwrap_or_else(|error| panic!("{}", error.chain()));
         examples += 1;
     }
     assert!(examples >= 2, "{examples} examples");

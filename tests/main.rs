@@ -6,6 +6,7 @@ mod delivery;
 mod demo_generator;
 mod docs;
 mod employees;
+mod mapping;
 mod mariadb_source;
 mod orangehrm;
 mod postgres_source;

@@ -15,7 +15,7 @@ use super::canon::StoreCanon;
 use super::operator::Daemon;
 use super::planning;
 use crate::canon::Entity;
-use crate::capture::{self, Capture, CaptureState, Lacking};
+use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
 use crate::config::{Config, TargetConfig};
 use crate::conform::{self, Conform, ConformState};
@@ -27,7 +27,7 @@ use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::serve::http;
 use crate::source::Source;
-use crate::store::Mark;
+use crate::source::entry::Lacking;
 
 /// Runs until `start.shutdown`, then drains.
 pub(super) async fn run(start: Start) -> Result<()> {
@@ -41,7 +41,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
     let journal =
         Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
     let (lacking, told) = watch::channel(Lacking::new());
-    let (marks, _) = watch::channel(Mark::default());
+    let (events, _) = watch::channel(0);
     let captures = captures(&config, &ledger, &journal, &told)?;
     let conform = Conform {
         state_dir: state.path().to_owned(),
@@ -51,7 +51,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         ledger: Arc::clone(&ledger),
         journal: Arc::clone(&journal),
         lacking,
-        marks,
+        events,
         state: Arc::new(ConformState::default()),
     };
     let deliveries = deliveries(&config, &conform)?;
@@ -125,7 +125,7 @@ fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
             entities: conform.mappings.contributed().filter(takes).cloned().collect(),
             ledger: Arc::clone(&conform.ledger),
             canon: Arc::clone(&canon) as Arc<dyn Canon>,
-            marks: conform.marks.subscribe(),
+            events: conform.events.subscribe(),
             limits: config.limits.clone(),
             state: Arc::new(DeliverState::default()),
         })

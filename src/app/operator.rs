@@ -118,7 +118,7 @@ impl Daemon {
             state: target_state_of(seen.phase),
             epoch: seen.epoch,
             cursor: seen.cursor,
-            queue_events: seen.queue_events,
+            queue_events: self.conform.seen().event_sequence.saturating_sub(seen.cursor),
             oldest_seconds: None,
             parked: seen.parked,
             dead: seen.dead,

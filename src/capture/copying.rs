@@ -5,7 +5,6 @@
 //! value, lacks that cell after the last chunk. Conform knows which keys lack cells; they are
 //! read again until none does. Only then is the table's copy done.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,14 +14,11 @@ use super::Capture;
 use crate::change::{Cell, Table, TableName, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::segment::{CopyProgress, CopyState};
+use crate::source::entry::Lacking;
 use crate::source::{Chunk, Copier, Fence};
 
 /// Keys that are asked for again in one chunk.
 const REREAD_KEYS_MAX: usize = 1_000;
-
-/// Told by conform: per source and table, the journal entry up to which it looked, and the keys
-/// whose rows lacked cells then.
-pub type Lacking = HashMap<(String, TableName), (u64, Vec<Vec<Cell>>)>;
 
 /// What the copy wants in the journal; answered with the entry's sequence once it is durable.
 #[derive(Debug)]

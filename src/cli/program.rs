@@ -98,6 +98,8 @@ pub struct FoundTable {
 pub struct DemoOptions {
     /// How long it works; `None`: until a signal.
     pub seconds: Option<u64>,
+    /// Without the HR system and so without MariaDB.
+    pub erp_only: bool,
 }
 
 /// `trueup mapping test`

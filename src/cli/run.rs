@@ -56,6 +56,10 @@ pub(super) fn run(args: &RunArgs, config: Config, program: &dyn Program) -> Resu
 }
 
 pub(super) fn demo(options: DemoOptions, program: &dyn Program) -> Result<u8> {
+    // The demo's own table says what happens; logs only for who asks for them.
+    if std::env::var_os(logging::FILTER_VARIABLE).is_some() {
+        logging::start(LogFormat::Auto)?;
+    }
     let agree = runtime()?.block_on(async {
         let shutdown = on_signals()?;
         program.demo(options, shutdown).await

@@ -186,7 +186,7 @@ impl Session<'_> {
                 if !self.store.finish_copy(&entry.source, &table)? {
                     return Ok(Evaluated::default());
                 }
-                self.evaluate_sources(&[entry.source.clone()], moment)
+                self.evaluate_sources(std::slice::from_ref(&entry.source), moment)
             }
             Control::Tick { micros } => {
                 let moment = Moment { as_of_micros: micros, ..moment };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::canon::Event;
 use crate::error::Error;
 use crate::ledger::batch::Batch;
-use crate::store::Reader;
+use crate::store::{Mark, Reader};
 
 /// The loop's state, shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct ConformSeen {
     pub batch: u64,
     /// Everything up to this journal entry is conformed.
     pub journal_seq: u64,
+    /// The last event so far.
+    pub event_sequence: u64,
     /// When the last batch was committed, microseconds since 1970-01-01 UTC.
     pub last_batch_micros: Option<i64>,
     /// How long it took.
@@ -48,8 +50,11 @@ impl ConformState {
         self.lock().reader.clone()
     }
 
-    pub(super) fn opened(&self, reader: Reader) {
+    pub(super) fn opened(&self, reader: Reader, mark: Mark) {
         let mut seen = self.lock();
+        seen.batch = mark.batch;
+        seen.journal_seq = mark.journal_seq;
+        seen.event_sequence = mark.event_sequence;
         seen.reader = Some(Arc::new(reader));
         seen.error = None;
     }
@@ -65,6 +70,7 @@ impl ConformState {
         let mut seen = self.lock();
         seen.batch = batch.id;
         seen.journal_seq = batch.seq_upto;
+        seen.event_sequence = batch.event_last;
         seen.last_batch_micros = Some(jiff::Timestamp::now().as_microsecond());
         seen.last_batch_took = took;
         seen.batches += 1;

@@ -9,7 +9,6 @@ use super::{DeliverPhase, Session};
 use crate::canon::Entity;
 use crate::canon::event::Row;
 use crate::error::Result;
-use crate::store::Mark;
 use crate::target::{Apply, BaselineState};
 
 /// Where baselines are read from.
@@ -48,8 +47,8 @@ pub struct CanonChunk {
 
 impl Session<'_> {
     /// Reads or applies the next chunk of a baseline; false if there is nothing to do now.
-    pub(super) async fn baseline(&mut self, mark: &Mark) -> Result<bool> {
-        let Some(chunk) = self.chunk.take() else { return self.read_chunk(mark) };
+    pub(super) async fn baseline(&mut self, newest: u64) -> Result<bool> {
+        let Some(chunk) = self.chunk.take() else { return self.read_chunk(newest) };
         match self.standing.chunk(chunk.read_at) {
             ChunkStanding::Stale => Ok(true),
             ChunkStanding::Ahead => {
@@ -63,9 +62,9 @@ impl Session<'_> {
         }
     }
 
-    fn read_chunk(&mut self, mark: &Mark) -> Result<bool> {
+    fn read_chunk(&mut self, newest: u64) -> Result<bool> {
         // Behind by more than a delivery: catch up first, or the chunk would wait for long.
-        let behind = mark.event_sequence.saturating_sub(self.standing.cursor());
+        let behind = newest.saturating_sub(self.standing.cursor());
         if behind > self.deliver.limits.apply_events as u64 {
             return Ok(false);
         }

@@ -335,4 +335,4 @@ impl Collapse {
 }
 
 #[cfg(test)]
-mod model;
+mod tests;

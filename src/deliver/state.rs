@@ -39,8 +39,6 @@ pub struct DeliverSeen {
     pub epoch: u64,
     /// The last event that is settled.
     pub cursor: u64,
-    /// Events after it.
-    pub queue_events: u64,
     /// Events that are tried again by themselves.
     pub parked: u64,
     /// Events that need a person.

@@ -201,7 +201,8 @@ impl Segment {
                 let body = serde_json::to_string(table.as_ref())
                     .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
                 c.prepare_cached(
-                    "INSERT INTO schema_history (source, table_id, seq, body) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO schema_history (source, table_id, seq, body) VALUES (?1, ?2, \
+                        ?3, ?4)",
                 )?
                 .execute(params![entry.source, table.id.to_string(), seq, body])?;
             }

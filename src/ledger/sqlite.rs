@@ -17,7 +17,8 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT).context(ErrorKind::Ledger, what)?;
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \
+                4000;",
         )
         .context(ErrorKind::Ledger, what)?;
     Ok(connection)

@@ -49,7 +49,8 @@ impl Ledger {
     pub fn set_source(&self, source: &str, facts: &SourceFacts) -> Result<()> {
         self.lock()?
             .execute(
-                "INSERT OR REPLACE INTO source (name, identity, fence, gap) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR REPLACE INTO source (name, identity, fence, gap) VALUES (?1, ?2, ?3, \
+                    ?4)",
                 params![source, facts.identity, facts.fence, facts.gap],
             )
             .map(drop)

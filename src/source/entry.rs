@@ -2,12 +2,18 @@
 //!
 //! Written by capture, read by conform; nothing here does I/O.
 
+use std::collections::HashMap;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::Chunk;
 use crate::change::{Cell, Table, TableName, Visibility, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
+
+/// Told by conform: per source and table, the journal entry up to which it looked, and the keys
+/// whose rows lacked cells then.
+pub type Lacking = HashMap<(String, TableName), (u64, Vec<Vec<Cell>>)>;
 
 /// The head of a copy entry; the rows follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -96,8 +96,10 @@ fn system_authorities() -> Result<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| SYSTEM_AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file()));
     found.ok_or_else(|| {
-        Error::new(ErrorKind::Config, "no certificate authorities found on this system")
-            .hint("set tls_ca to a PEM file with the authority that signed the server's certificate, or tls = \"require\" to encrypt without verifying")
+        Error::new(ErrorKind::Config, "no certificate authorities found on this system").hint(
+            "set tls_ca to a PEM file with the authority that signed the server's \
+                certificate, or tls = \"require\" to encrypt without verifying",
+        )
     })
 }
 

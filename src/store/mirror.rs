@@ -231,8 +231,8 @@ impl Store {
             source: mirror.source.clone(),
             table: mirror.name().clone(),
             mirror: mirror.mirror.clone(),
-            before: sql::before_name(&mirror),
-            after: sql::after_name(&mirror),
+            before: sql::before_bare(&mirror),
+            after: sql::after_bare(&mirror),
             truncated: truncated.is_some(),
         })
     }

@@ -100,7 +100,7 @@ fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Re
     }
     let bases = rows
         .iter()
-        .map(|(_, row)| row.base.as_ref().map(|base| decoded(base)).transpose())
+        .map(|(_, row)| row.base.as_ref().map(decoded).transpose())
         .collect::<Result<Vec<_>>>()?;
     for (rank, place) in key.iter().enumerate() {
         let kind = kinds.get(*place).copied().unwrap_or(Kind::Text);

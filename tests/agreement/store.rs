@@ -19,7 +19,7 @@ pub(crate) fn rows(installation: &Installation, sql: &str) -> Result<Vec<Row>, S
     let value: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
     assert!(value["cut"].is_null(), "rows were cut: {}", value["cut"]);
     let rows = value["rows"].as_array().ok_or("no rows")?;
-    Ok(rows.iter().map(|row| cells(row)).collect())
+    Ok(rows.iter().map(cells).collect())
 }
 
 /// The mirror of every table, in the order asked for.

@@ -135,9 +135,13 @@ impl Chain {
                 && status["conform"]["journal_behind_entries"] == 0
                 && status["conform"]["error"].is_null()
                 && target["queue_events"] == 0
-                && target["baseline"].as_object().is_some_and(|b| b.values().all(|s| s == "done"));
+                && target["baseline"]
+                    .as_object()
+                    .is_some_and(|b| !b.is_empty() && b.values().all(|s| s == "done"));
             if done && content(target) { Ok(()) } else { Err(status.to_string()) }
         });
+        let parked = store_rows(&self.installation, "SELECT * FROM ops.parked").unwrap();
+        assert!(parked.is_empty(), "mappings are parked: {parked:?}");
     }
 
     /// Every row of every target table is the canonical row, in all columns that are plain
@@ -187,6 +191,7 @@ impl Chain {
             );
         }
         assert!(compared > 100, "only {compared} rows compared");
+        assert!(self.events() > 0, "nothing but the baseline was delivered");
     }
 
     /// The ranges the trigger wrote down neither overlap nor leave a hole.

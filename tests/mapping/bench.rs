@@ -136,7 +136,8 @@ impl Bench {
             let (before, after) =
                 (format!("{source}_before_{table}"), format!("{source}_after_{table}"));
             let touched = format!(
-                "SELECT {key} FROM ((FROM {old} EXCEPT FROM {new}) UNION ALL (FROM {new} EXCEPT FROM {old}))"
+                "SELECT {key} FROM ((FROM {old} EXCEPT FROM {new}) UNION ALL (FROM {new} EXCEPT \
+                    FROM {old}))"
             );
             for (image, state) in [(&before, &old), (&after, &new)] {
                 self.execute(&format!(
@@ -151,7 +152,8 @@ impl Bench {
         self.evaluator.touch_before(&self.connection, &deltas)?;
         for (source, table, _) in &self.tables {
             self.execute(&format!(
-                "DELETE FROM {source}.{table}; INSERT INTO {source}.{table} FROM {source}_next.{table}"
+                "DELETE FROM {source}.{table}; INSERT INTO {source}.{table} FROM \
+                    {source}_next.{table}"
             ));
         }
         self.evaluator.touch_after(&self.connection, &deltas)?;

@@ -211,7 +211,8 @@ async fn chunks_page_through_awkward_keys() {
         seen.sort_unstable();
         let truth = bench.sql(
             "SET TimeZone = 'UTC';
-             SELECT encode(convert_to(\"Odd key\" || '¦' || n || '¦' || at, 'UTF8'), 'hex') FROM pages",
+             SELECT encode(convert_to(\"Odd key\" || '¦' || n || '¦' || at, 'UTF8'), 'hex') FROM \
+                 pages",
         );
         let mut truth: Vec<&str> = truth.lines().collect();
         truth.sort_unstable();

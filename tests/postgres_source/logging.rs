@@ -159,7 +159,8 @@ async fn an_idle_source_still_moves_and_the_server_learns_it() {
     // THEN the slot lets go of the WAL before it.
     let slot = bench.slot();
     let confirmed = format!(
-        "SELECT confirmed_flush_lsn >= '{:X}/{:X}'::pg_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'",
+        "SELECT confirmed_flush_lsn >= '{:X}/{:X}'::pg_lsn FROM pg_replication_slots WHERE \
+            slot_name = '{slot}'",
         end >> 32,
         end & 0xffff_ffff
     );

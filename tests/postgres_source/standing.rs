@@ -133,7 +133,8 @@ async fn the_publication_follows_the_patterns() {
     let bench = Bench::new(&format!("{TABLE} CREATE TABLE u (id int PRIMARY KEY);"));
     let published = || {
         bench.sql(&format!(
-            "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_publication_tables WHERE pubname = '{}'",
+            "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_publication_tables \
+                WHERE pubname = '{}'",
             bench.slot()
         ))
     };

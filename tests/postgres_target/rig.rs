@@ -59,7 +59,12 @@ impl Psa {
             [target.psa.entity.worker]
             table = "resource"
             key = { employee_code = "worker_no" }
-            columns = { badge = "badge", display_name = "full_name", email = "email", grade = "grade", manager = "manager", profile = "profile" }
+            columns.badge = "badge"
+            columns.display_name = "full_name"
+            columns.email = "email"
+            columns.grade = "grade"
+            columns.manager = "manager"
+            columns.profile = "profile"
             [target.psa.entity.time_entry]
             table = "time.Sheet"
             key = { entry_no = "entry_no" }
@@ -72,7 +77,8 @@ impl Psa {
     pub(super) fn config_with(&self, password: &str, url: &str, entities: &str) -> TargetConfig {
         let secret = self.secrets.path().join(password);
         let text = format!(
-            "[target.psa]\nkind = \"postgres\"\nurl = \"{url}\"\npassword = \"${{file:{}}}\"\n{entities}",
+            "[target.psa]\nkind = \"postgres\"\nurl = \"{url}\"\npassword = \
+                \"${{file:{}}}\"\n{entities}",
             secret.display()
         );
         let config: Config = trueup::config::parse(&text).unwrap();

@@ -211,7 +211,8 @@ async fn a_trigger_that_objects_is_heard_in_its_own_words() {
              IF NEW.hours = 14 THEN RAISE EXCEPTION 'no' USING ERRCODE = 'ERP01'; END IF;
              RETURN NEW;
          END $$;
-         CREATE TRIGGER closed BEFORE INSERT ON time.\"Sheet\" FOR EACH ROW EXECUTE FUNCTION closed();",
+         CREATE TRIGGER closed BEFORE INSERT ON time.\"Sheet\" FOR EACH ROW EXECUTE FUNCTION \
+             closed();",
     );
     let mut target = psa.target();
     target.open(1).await.unwrap();

@@ -62,7 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("serve", &["store::reader", "store::Reader", "ledger", "status"]),
     ("kpi", &["store::reader", "store::Reader", "ledger"]),
     // The demo drives the program from outside and compares the sides by itself.
-    ("demo", &["cli", "app", "status", "state"]),
+    ("demo", &["cli", "app", "status", "state", "table"]),
     ("cli", &["app", "demo", "logging", "serve", "state", "status", "table"]),
     // The only module that sees all.
     ("app", &["*"]),

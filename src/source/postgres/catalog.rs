@@ -153,7 +153,8 @@ pub(crate) fn objection(table: &Listed) -> Option<(String, String)> {
         _ if table.key.is_empty() => (
             format!("table {} has no primary key to identify its rows by", table.name),
             format!(
-                "ALTER TABLE {name} ADD PRIMARY KEY (…); or, with a unique index over NOT NULL columns: ALTER TABLE {name} REPLICA IDENTITY USING INDEX …;"
+                "ALTER TABLE {name} ADD PRIMARY KEY (…); or, with a unique index over NOT NULL \
+                    columns: ALTER TABLE {name} REPLICA IDENTITY USING INDEX …;"
             ),
         ),
         _ => {

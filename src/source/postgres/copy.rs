@@ -294,7 +294,8 @@ fn literal(text: &[u8], source_type: &str) -> String {
         Err(_) => {
             let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
             format!(
-                "pg_catalog.convert_from('\\x{hex}', pg_catalog.getdatabaseencoding())::{source_type}"
+                "pg_catalog.convert_from('\\x{hex}', \
+                    pg_catalog.getdatabaseencoding())::{source_type}"
             )
         }
     }

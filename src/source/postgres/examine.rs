@@ -191,7 +191,8 @@ async fn about_publication(
         ),
         (Some(sql), Some(_)) => Finding::warning(
             format!(
-                "publication \"{name}\" is not what the configuration asks for: `run` changes it, if the role owns the tables"
+                "publication \"{name}\" is not what the configuration asks for: `run` changes it, \
+                 if the role owns the tables"
             ),
             sql,
         ),

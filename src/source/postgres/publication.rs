@@ -60,7 +60,8 @@ impl Publication {
         };
         if current.is_for_all_tables {
             return Some(format!(
-                "DROP PUBLICATION {name}; CREATE PUBLICATION {name} FOR TABLE {list} WITH ({OPTIONS});"
+                "DROP PUBLICATION {name}; CREATE PUBLICATION {name} FOR TABLE {list} WITH \
+                    ({OPTIONS});"
             ));
         }
         let is_as_wanted = current.is_complete
@@ -68,7 +69,8 @@ impl Publication {
             && wanted.iter().all(|table| current.tables.contains(&table.name));
         (!is_as_wanted).then(|| {
             format!(
-                "ALTER PUBLICATION {name} SET TABLE {list}; ALTER PUBLICATION {name} SET ({OPTIONS});"
+                "ALTER PUBLICATION {name} SET TABLE {list}; ALTER PUBLICATION {name} SET \
+                    ({OPTIONS});"
             )
         })
     }

@@ -58,7 +58,11 @@ fn unmatched(source: &str, pattern: &str, glob: &str, known: &[TableName]) -> Er
     Error::new(ErrorKind::Config, what).hint(if near.is_empty() {
         "the database has no ordinary table that this role can see".to_owned()
     } else {
-        format!("did you mean {}? (views, foreign, temporary and unlogged tables and single partitions are not in the log)", near.join(", "))
+        format!(
+            "did you mean {}? (views, foreign, temporary and unlogged tables and single \
+             partitions are not in the log)",
+            near.join(", ")
+        )
     })
 }
 

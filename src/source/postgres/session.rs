@@ -195,14 +195,18 @@ impl Place {
                     "see that PostgreSQL runs and listens on {}:{}",
                     self.host, self.port
                 )),
-                _ => unreachable.hint("see that PostgreSQL runs, offers TLS (ssl = on) and that its certificate is signed by an authority in tls_ca and names this host"),
+                _ => unreachable.hint(
+                    "see that PostgreSQL runs, offers TLS (ssl = on) and that \
+                    its certificate is signed by an authority in tls_ca and names this host",
+                ),
             }
             .caused_by(error);
         };
         let hint = match code.code() {
             "28P01" => Some(format!("set the password of source role \"{}\" right", self.user)),
             "28000" => Some(format!(
-                "let role \"{}\" in from this host: a line in pg_hba.conf (hostssl {} {} <address> scram-sha-256), then SELECT pg_reload_conf()",
+                "let role \"{}\" in from this host: a line in pg_hba.conf (hostssl {} {} \
+                    <address> scram-sha-256), then SELECT pg_reload_conf()",
                 self.user, self.database, self.user
             )),
             "3D000" => Some(format!("create database \"{}\" or name the right one", self.database)),
@@ -250,7 +254,8 @@ pub(crate) fn log_error(error: &PgWireError, what: impl FnOnce() -> String) -> E
         (_, Some(state)) => Error::new(kind_of(&SqlState::from_code(state)), what()),
         (PgWireError::Auth(reason), _) if reason.ends_with("code: 5") => {
             Error::new(ErrorKind::Setup, what()).hint(
-                "store the role's password for SCRAM: SET password_encryption = 'scram-sha-256'; ALTER ROLE … PASSWORD '…'",
+                "store the role's password for SCRAM: SET password_encryption = 'scram-sha-256'; \
+                    ALTER ROLE … PASSWORD '…'",
             )
         }
         (PgWireError::Auth(_), _) => Error::new(ErrorKind::Setup, what()),

@@ -81,7 +81,8 @@ impl Slot {
                     "replication slot \"{name}\" is in use by pid {pid} (application {who})"
                 );
                 return Err(Error::new(ErrorKind::Setup, what).hint(format!(
-                    "stop the other daemon that captures this source, or, if it is a dead session: SELECT pg_terminate_backend({pid});"
+                    "stop the other daemon that captures this source, or, if it is a dead \
+                        session: SELECT pg_terminate_backend({pid});"
                 )));
             }
             tokio::time::sleep(RELEASE_POLL).await;
@@ -115,7 +116,8 @@ impl Slot {
             None => Some("the slot has no position".to_owned()),
             // The server skips everything before what was confirmed, without a word.
             Some(confirmed) if confirmed > position => Some(format!(
-                "the slot is confirmed up to {}, beyond the ledger's {}: the ledger was restored, or somebody advanced or recreated the slot",
+                "the slot is confirmed up to {}, beyond the ledger's {}: the ledger was \
+                    restored, or somebody advanced or recreated the slot",
                 Position::Lsn(confirmed),
                 Position::Lsn(position)
             )),
@@ -141,7 +143,8 @@ pub(crate) fn standing(
     }
     if server.log_end < position {
         return Standing::Gap(format!(
-            "the server's log ends at {}, before the ledger's {}: the server was restored from an older copy",
+            "the server's log ends at {}, before the ledger's {}: the server was restored from \
+                an older copy",
             Position::Lsn(server.log_end),
             Position::Lsn(position)
         ));
@@ -191,7 +194,10 @@ pub(crate) async fn create_slot(client: &Client, name: &str, user: &str) -> Resu
     } else if code == Some(SqlState::INSUFFICIENT_PRIVILEGE) {
         failed.hint(format!("ALTER ROLE \"{user}\" REPLICATION;"))
     } else if code == Some(SqlState::CONFIGURATION_LIMIT_EXCEEDED) {
-        failed.hint("raise max_replication_slots (ALTER SYSTEM SET max_replication_slots = …; then restart) or drop a slot that nothing uses")
+        failed.hint(
+            "raise max_replication_slots (ALTER SYSTEM SET max_replication_slots = …; \
+            then restart) or drop a slot that nothing uses",
+        )
     } else {
         failed
     })

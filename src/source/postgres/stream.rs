@@ -268,7 +268,8 @@ async fn check_slot(
     log: &mut ReplicationClient,
 ) -> Result<()> {
     let sql = format!(
-        "SELECT confirmed_flush_lsn::text FROM pg_catalog.pg_replication_slots WHERE slot_name = '{slot}' AND wal_status <> 'lost'"
+        "SELECT confirmed_flush_lsn::text FROM pg_catalog.pg_replication_slots WHERE slot_name = \
+            '{slot}' AND wal_status <> 'lost'"
     );
     let rows = place.within_connect_timeout(log.simple_query(&sql)).await?;
     let cell = rows.first().and_then(|row| row.first()).cloned().flatten();

@@ -169,7 +169,8 @@ impl Contribute<'_> {
             Scope::Touched => ("max(t._time)".to_owned(), self.touched("JOIN", "m", nulls)),
         };
         let sql = format!(
-            "INSERT INTO {} SELECT {names}, {time} FROM {moved} AS m {join} WHERE {} GROUP BY {names}",
+            "INSERT INTO {} SELECT {names}, {time} FROM {moved} AS m {join} WHERE {} GROUP BY \
+                {names}",
             temp("keys", self.merge.number),
             known.join(" AND "),
         );

@@ -316,7 +316,8 @@ impl Fuzz<'_> {
             let (image, key) = (quote(image), key_list(table));
             self.run(&format!("DELETE FROM {image}"))?;
             self.run(&format!(
-                "INSERT INTO {image} SELECT *, {} FROM {state} AS s SEMI JOIN {keys} AS k USING ({key})",
+                "INSERT INTO {image} SELECT *, {} FROM {state} AS s SEMI JOIN {keys} AS k USING \
+                    ({key})",
                 moment.as_of_micros
             ))?;
         }

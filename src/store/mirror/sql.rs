@@ -16,23 +16,21 @@ pub(super) fn stage_name(mirror: &MirrorTable) -> String {
 }
 
 /// The bare name of the temp table with touched rows before the batch.
-pub(super) fn before_name(mirror: &MirrorTable) -> String {
+pub(super) fn before_bare(mirror: &MirrorTable) -> String {
     format!("before.{}.{}", mirror.source, mirror.mirror)
 }
 
 /// The bare name of the temp table with touched rows after the batch.
-pub(super) fn after_name(mirror: &MirrorTable) -> String {
+pub(super) fn after_bare(mirror: &MirrorTable) -> String {
     format!("after.{}.{}", mirror.source, mirror.mirror)
 }
 
-/// The former, qualified and quoted.
-fn before(mirror: &MirrorTable) -> String {
-    temporary(&before_name(mirror))
+fn before_name(mirror: &MirrorTable) -> String {
+    temporary(&before_bare(mirror))
 }
 
-/// The latter, likewise.
-fn after(mirror: &MirrorTable) -> String {
-    temporary(&after_name(mirror))
+fn after_name(mirror: &MirrorTable) -> String {
+    temporary(&after_bare(mirror))
 }
 
 pub(super) fn create_mirror(mirror: &MirrorTable) -> String {
@@ -53,7 +51,7 @@ pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
         "CREATE OR REPLACE TEMP TABLE {stage} ({FIXED_COLUMNS}, {}{bases})",
         staged.join(", "),
     )];
-    for image in [before(mirror), after(mirror)] {
+    for image in [before_name(mirror), after_name(mirror)] {
         statements.push(format!(
             "CREATE OR REPLACE TEMP TABLE {image} ({}, _time BIGINT)",
             images.join(", ")
@@ -64,7 +62,7 @@ pub(super) fn prepare_temporary(mirror: &MirrorTable) -> Vec<String> {
 
 /// Drops the temp tables: a batch is over, or their columns no longer are the mirror's.
 pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
-    [temporary(&stage_name(mirror)), before(mirror), after(mirror)]
+    [temporary(&stage_name(mirror)), before_name(mirror), after_name(mirror)]
         .map(|table| format!("DROP TABLE IF EXISTS {table}"))
         .to_vec()
 }
@@ -72,7 +70,7 @@ pub(super) fn drop_temporary(mirror: &MirrorTable) -> Vec<String> {
 pub(super) fn fill_before(mirror: &MirrorTable) -> String {
     format!(
         "INSERT INTO {} SELECT m.*, s.time FROM {} AS m JOIN {} AS s ON {}",
-        before(mirror),
+        before_name(mirror),
         mirror_name(mirror),
         temporary(&stage_name(mirror)),
         key_condition(mirror),
@@ -82,7 +80,7 @@ pub(super) fn fill_before(mirror: &MirrorTable) -> String {
 pub(super) fn fill_before_truncate(mirror: &MirrorTable, time_micros: i64) -> String {
     format!(
         "INSERT INTO {} SELECT m.*, {time_micros} FROM {} AS m",
-        before(mirror),
+        before_name(mirror),
         mirror_name(mirror),
     )
 }
@@ -107,13 +105,13 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
         })
         .collect();
     let join = if lacks {
-        format!(" LEFT JOIN {} AS b ON {}", before(mirror), base_condition(mirror))
+        format!(" LEFT JOIN {} AS b ON {}", before_name(mirror), base_condition(mirror))
     } else {
         String::new()
     };
     format!(
         "INSERT INTO {} SELECT {}, s.time FROM {} AS s{join} WHERE NOT s.gone",
-        after(mirror),
+        after_name(mirror),
         cells.join(", "),
         temporary(&stage_name(mirror)),
     )
@@ -139,7 +137,7 @@ pub(super) fn insert_after(mirror: &MirrorTable) -> String {
         "INSERT INTO {} SELECT {} FROM {}",
         mirror_name(mirror),
         names.join(", "),
-        after(mirror),
+        after_name(mirror),
     )
 }
 
