@@ -36,7 +36,7 @@ async fn employees_mirror_completely_and_stay_equal() {
     load_gzipped(server.client(&database), &data_file("employees-10k.sql.gz"));
     let installation = Installation::new("");
     let source = format!(
-        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"*\"]",
+        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
         server.url(&database)
     );
     store::configure(&installation, (&source, server.password()), None);

@@ -53,7 +53,7 @@ impl Stage {
         let entities: toml::Table = TARGET_TOML.parse().unwrap();
         let table = format!(
             "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\nmapping = \"orangehrm\"\n\
-             tables = [\"*\"]",
+             tables = [\"{source}.*\"]",
             source_server.url(&source)
         );
         let url = target_server.url(&target);
