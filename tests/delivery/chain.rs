@@ -14,7 +14,7 @@ use crate::support::process::{Installation, Running};
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// An ERP, a PSA and an installation between them.
 pub(crate) struct Chain {
