@@ -26,11 +26,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::canon::{Event, MappingSet};
+use crate::change::TableName;
 use crate::config::{Limits, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
+use crate::ledger::segment::CopyState;
 use crate::source::decode::Decoder;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
@@ -146,7 +148,7 @@ impl<'a> Session<'a> {
             discarded: Instant::now(),
         };
         session.catch_up()?;
-        conform.state.opened(session.store.reader()?, session.mark);
+        conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
         mappings::announce(conform, &session.mappings)?;
@@ -251,12 +253,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Tells the copies which keys still lack cells, as of the mark.
+    /// Tells the copies which keys still lack cells, as of the mark. Only of tables whose chunks
+    /// are all there: nobody waits for the others, and a source may have hundreds.
     fn tell_lacking(&self) -> Result<()> {
         let mut lacking = Lacking::new();
         for source in self.conform.kinds.keys() {
+            let copies = self.conform.journal.copies(source)?;
+            let swept = |name: &TableName| {
+                let name = name.to_string();
+                copies.iter().any(|copy| copy.state == CopyState::Swept && copy.table == name)
+            };
             for table in self.store.mirrors().of_source(source) {
-                if table.state == crate::store::MirrorState::Copying {
+                if table.state == crate::store::MirrorState::Copying && swept(table.name()) {
                     let keys = self.store.lacking_keys(source, table.name())?;
                     let told = (self.mark.journal_seq, keys);
                     lacking.insert((source.clone(), table.name().clone()), told);

@@ -3,20 +3,17 @@
 //!
 //! `TRUEUP_PACE_MS=200` is the long form, over a minute each.
 
-use std::time::Instant;
-
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio_postgres::Client;
 use trueup::demo::servers::{Options, PostgresServer};
 
 use crate::agreement::replay::{Progress, Victim, pace, transactions, unpacked};
-use crate::agreement::{PATIENCE, difference, postgres, store, target};
+use crate::agreement::{self, postgres, store, target};
 use crate::support::process::Installation;
 use crate::support::random::seeded;
 use crate::support::require::{data_file, require};
 use crate::support::servers::{self, load_gzipped};
-use crate::support::wait::wait_until;
 
 /// The entity and its query on the source server.
 const ORACLES: [(&str, &str); 8] = [
@@ -53,73 +50,34 @@ impl Stage {
         target::create(target_server, &target, TARGET_SQL);
         let installation = Installation::new("");
         let entities: toml::Table = TARGET_TOML.parse().unwrap();
-        let source_url = source_server.url(&source);
-        let tables = "kind = \"postgres\"\nmapping = \"tryton\"\n\
-                      tables = [\"public.*\", \"!public.ir_*\"]";
-        let text = store::configuration(
-            &installation,
-            &format!("{tables}\nurl = \"{source_url}\""),
-            source_server.password(),
-            (&target_server.url(&target), target_server.password()),
-            &entities,
+        let table = format!(
+            "[source.erp]\nkind = \"postgres\"\nurl = \"{}\"\nmapping = \"tryton\"\n\
+             tables = [\"public.*\", \"!public.ir_*\"]",
+            source_server.url(&source)
         );
-        installation.write("trueup.toml", &text);
+        let url = target_server.url(&target);
+        store::configure(
+            &installation,
+            (&table, source_server.password()),
+            Some((&url, target_server.password(), &entities)),
+        );
         Self { installation, source, target, entities }
     }
 
-    /// `trueup check` finds nothing wrong.
-    fn check(&self) {
-        let output = self.installation.output(&["check"]);
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn wait_for_copy(&self) {
-        let began = Instant::now();
-        wait_until("the copy", PATIENCE, || store::settled(&self.installation));
-        eprintln!("copied and filled the target within {:?}", began.elapsed());
-    }
-
-    /// Holds all sides against each other, row by row, each as soon as it can be.
+    /// Holds all sides against each other, row by row.
     async fn agrees(&self, source: &Client, target: &Client) -> target::Seen {
-        let tables = postgres::tables(source, "ir_").await;
-        let contents = postgres::contents(source, &tables).await;
-        let rows: usize = contents.iter().map(Vec::len).sum();
-        wait_until("the mirror to be equal", PATIENCE, || {
-            let found = store::mirror(&self.installation, "erp", &tables)?;
-            for ((table, expected), found) in tables.iter().zip(&contents).zip(found) {
-                if let Some(difference) = difference(&table.name, expected.clone(), found) {
-                    return Err(difference);
-                }
-            }
-            Ok(())
-        });
-        assert!(tables.len() > 150 && rows > 4_000, "{} tables, {rows} rows", tables.len());
-        wait_until("everything to be delivered", PATIENCE, || store::settled(&self.installation));
+        let contents = postgres::contents(source, "erp", "ir_").await;
+        let (tables, rows) = (contents.tables.len(), contents.row_count());
+        assert!(tables > 150 && rows > 4_000, "{tables} tables, {rows} rows");
+        agreement::mirror_agrees(&self.installation, &contents);
+        let as_of = postgres::rows(source, "SELECT quote_literal(now()::timestamp)").await;
+        let as_of = as_of[0][0].clone().unwrap();
         for (entity, oracle) in ORACLES {
-            let as_of = postgres::rows(source, "SELECT now()::timestamp::text").await;
-            let as_of = format!("'{}'", as_of[0][0].as_deref().unwrap());
-            let (columns, expected) =
-                postgres::rows_with_names(source, &oracle.replace(":as_of", &as_of)).await;
-            let found = store::canonical(&self.installation, entity, &columns).unwrap();
-            assert!(!expected.is_empty(), "the oracle of {entity} has no rows");
-            if let Some(difference) = difference(&format!("canon.{entity}"), expected, found) {
-                panic!("{difference}");
-            }
+            let sql = oracle.replace(":as_of", &as_of);
+            let (columns, expected) = postgres::rows_with_names(source, &sql).await;
+            agreement::canonical_agrees(&self.installation, entity, &columns, expected);
         }
-        target::disagreement(&self.installation, target, &self.entities).await.unwrap();
-        let seen = target::ranges(target).await;
-        eprintln!(
-            "{} tables and {rows} rows agree; {} events in {} ranges, {} other transactions",
-            tables.len(),
-            seen.cursor,
-            seen.ranges,
-            seen.marked
-        );
-        let status = self.installation.output(&["status"]);
-        let said = String::from_utf8_lossy(&status.stdout);
-        assert!(status.status.success(), "the status asks for a person: {said}");
-        seen
+        agreement::target_agrees(&self.installation, target, &self.entities).await
     }
 }
 
@@ -152,15 +110,22 @@ async fn tryton_agrees_after_its_workload() {
     let server = servers::postgres();
     let mut rng = seeded();
     let stage = Stage::new("plain", server, server);
-    stage.check();
+    agreement::check(&stage.installation);
     let _daemon = stage.installation.start(&["run"], &[]);
-    stage.wait_for_copy();
+    agreement::wait_for_copy(&stage.installation);
     let source = postgres::connect(server, &stage.source).await;
     let target = postgres::connect(server, &stage.target).await;
     let transactions = workload(&source).await;
     replay(&source, &transactions, &mut rng, &Progress::default()).await;
     let seen = stage.agrees(&source, &target).await;
     assert!(seen.cursor > 300, "the workload makes more events than {}", seen.cursor);
+    // A comparison that would not notice proves nothing.
+    target
+        .batch_execute("UPDATE resource SET email = 'x' WHERE employee_code = '63'")
+        .await
+        .unwrap();
+    let spoilt = target::disagreement(&stage.installation, &target, &stage.entities).await;
+    assert!(spoilt.unwrap_err().contains("target table resource"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +141,7 @@ async fn tryton_agrees_after_twenty_kills() {
     let mut victim = Victim::start(&stage.installation, rng.clone());
     // WHEN it is killed while tables are copied, while the workload runs, and afterwards
     victim.kill(3, "during the copy").await;
-    stage.wait_for_copy();
+    agreement::wait_for_copy(&stage.installation);
     let transactions = workload(&source).await;
     let progress = Progress::default();
     let ((), ()) = tokio::join!(
@@ -200,7 +165,7 @@ async fn tryton_agrees_after_both_servers_restarted() {
     let mut rng = seeded();
     let stage = Stage::new("restarted", &source_server, &target_server);
     let _daemon = stage.installation.start(&["run"], &[]);
-    stage.wait_for_copy();
+    agreement::wait_for_copy(&stage.installation);
     let mut source = postgres::connect(&source_server, &stage.source).await;
     let transactions = workload(&source).await;
     let (first, second) = (rng.random_range(60..140), rng.random_range(160..260));

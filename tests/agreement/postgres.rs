@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use trueup::demo::servers::PostgresServer;
 
-use super::{Column, Row, Table};
+use super::{Column, Contents, Row, Table};
 
 /// Columns of every table that has a primary key, in the order of the catalog.
 const COLUMNS: &str = "
@@ -46,7 +46,7 @@ pub(crate) async fn rows_with_names(client: &Client, sql: &str) -> (Vec<String>,
 }
 
 /// Tables with a primary key whose name does not begin with `without`.
-pub(crate) async fn tables(client: &Client, without: &str) -> Vec<Table> {
+async fn tables(client: &Client, without: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for row in rows(client, COLUMNS).await {
         let [Some(table), Some(name), Some(kind)] = row.as_slice() else { panic!("{row:?}") };
@@ -61,15 +61,16 @@ pub(crate) async fn tables(client: &Client, without: &str) -> Vec<Table> {
     tables
 }
 
-/// The rows of every table.
-pub(crate) async fn contents(client: &Client, tables: &[Table]) -> Vec<Vec<Row>> {
+/// What a source holds, but for tables whose name begins with `without`.
+pub(crate) async fn contents(client: &Client, source: &'static str, without: &str) -> Contents {
+    let tables = tables(client, without).await;
     let mut contents = Vec::new();
-    for table in tables {
+    for table in &tables {
         let columns: Vec<&str> = table.columns.iter().map(|c| c.source_sql.as_str()).collect();
         let sql = format!("SELECT {} FROM public.\"{}\"", columns.join(", "), table.name);
         contents.push(rows(client, &sql).await);
     }
-    contents
+    Contents { source, tables, rows: contents }
 }
 
 fn column(name: &str, kind: &str) -> Column {

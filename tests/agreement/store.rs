@@ -103,30 +103,31 @@ pub(crate) fn settled(installation: &Installation) -> Result<(), String> {
     if streams && delivered && conformed { Ok(()) } else { Err(status.to_string()) }
 }
 
-/// A configuration with one source `erp` (its lines but for the password) and one target `psa`,
-/// named by its URL and password, that takes `entities`.
-pub(crate) fn configuration(
+/// Writes a configuration with one source (its table but for the password) and, with a URL and a
+/// password, one target `psa` that takes `entities`.
+pub(crate) fn configure(
     installation: &Installation,
-    source: &str,
-    source_password: &str,
-    (target_url, target_password): (&str, &str),
-    entities: &toml::Table,
-) -> String {
+    (source, source_password): (&str, &str),
+    target: Option<(&str, &str, &toml::Table)>,
+) {
     let secret = |name, text| installation.write(name, text).display().to_string();
-    let mut takes = toml::Table::new();
-    takes.insert("entity".to_owned(), toml::Value::Table(entities.clone()));
-    let targets = toml::Table::from_iter([("psa".to_owned(), toml::Value::Table(takes))]);
-    let targets = toml::Table::from_iter([("target".to_owned(), toml::Value::Table(targets))]);
-    format!(
+    let mut text = format!(
         "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n\
-         [limits]\nsql_rows_max = 1000000\n\
-         [source.erp]\n{source}\npassword = \"${{file:{}}}\"\n\
-         [target.psa]\nkind = \"postgres\"\nurl = {target_url:?}\n\
-         password = \"${{file:{}}}\"\n{}",
+         [limits]\nsql_rows_max = 1000000\n{source}\npassword = \"${{file:{}}}\"\n",
         installation.state_folder(),
         installation.http_port(),
         secret("source.password", source_password),
-        secret("target.password", target_password),
-        toml::to_string(&targets).unwrap(),
-    )
+    );
+    if let Some((url, password, entities)) = target {
+        let password = secret("target.password", password);
+        text.push_str(&format!(
+            "[target.psa]\nkind = \"postgres\"\nurl = {url:?}\npassword = \"${{file:{password}}}\"\n"
+        ));
+        let named = |name: &str, table: toml::Table| {
+            toml::Table::from_iter([(name.to_owned(), toml::Value::Table(table))])
+        };
+        let nested = named("target", named("psa", named("entity", entities.clone())));
+        text.push_str(&toml::to_string(&nested).unwrap());
+    }
+    installation.write("trueup.toml", &text);
 }
