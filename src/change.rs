@@ -52,6 +52,9 @@ pub struct RowChange {
     /// The row afterwards, [`Cell::Missing`] where the log does not carry a cell (unchanged
     /// TOAST, partial row images). `None` for a delete.
     pub new: Option<Vec<Cell>>,
+    /// Whether foreign keys may have changed other rows because of it, unseen in the log. False
+    /// where the log tells of those rows itself, or where foreign keys were switched off.
+    pub cascades: bool,
 }
 
 /// What happened to a row.

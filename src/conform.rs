@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
             discarded: Instant::now(),
         };
         session.catch_up()?;
-        conform.state.opened(session.store.reader()?, session.mark);
+        conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
         mappings::announce(conform, &session.mappings)?;

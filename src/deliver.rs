@@ -28,7 +28,7 @@ use crate::ledger::Ledger;
 use crate::ledger::standing::TargetFacts;
 use crate::target::{Apply, Target};
 pub use baseline::{Canon, CanonChunk};
-use parking::Parking;
+use parking::{Parking, Settlement};
 use plan::{Decision, Standing};
 use render::Renderer;
 pub use state::{DeliverPhase, DeliverSeen, DeliverState};
@@ -157,7 +157,8 @@ impl<'a> Session<'a> {
         if upto <= cursor {
             return Ok(false);
         }
-        let events = self.deliver.ledger.events(cursor, upto, self.deliver.limits.apply_events)?;
+        let count_max = self.deliver.limits.apply_events;
+        let events = on_disk(|| self.deliver.ledger.events(cursor, upto, count_max))?;
         match plan::plan(&self.standing, events, &self.deliver.limits)? {
             Decision::Idle => Ok(false),
             Decision::Full => {
@@ -175,7 +176,7 @@ impl<'a> Session<'a> {
     /// Renders drafts, applies them in one transaction of the target, and settles it.
     async fn apply(&mut self, mut apply: Apply, drafts: Vec<plan::Draft>) -> Result<()> {
         let began = Instant::now();
-        let unrendered = self.renderer.render(&mut apply, drafts)?;
+        let unrendered = on_disk(|| self.renderer.render(&mut apply, drafts))?;
         let applied = self.target.apply(apply.clone()).await?;
         crate::failpoint::reach("after-apply");
         self.standing.settle(&apply, &applied);
@@ -184,12 +185,11 @@ impl<'a> Session<'a> {
             crate::failpoint::reach("after-parking");
         }
         crate::failpoint::reach("before-settle");
-        self.deliver.ledger.settle(
-            &self.deliver.name,
-            self.standing.cursor(),
-            &settlement.parked,
-            &settlement.released,
-        )?;
+        let (name, cursor) = (&self.deliver.name, self.standing.cursor());
+        on_disk(|| {
+            let Settlement { parked, released } = &settlement;
+            self.deliver.ledger.settle(name, cursor, parked, released)
+        })?;
         let refused = applied.refused.len() as u64;
         let rows = (apply.rows.len() as u64).saturating_sub(refused);
         self.deliver.state.applied(rows, refused, began.elapsed());
@@ -221,4 +221,9 @@ impl<'a> Session<'a> {
                 .collect();
         });
     }
+}
+
+/// Runs `work`, which waits for a disk or computes, without holding up other tasks.
+fn on_disk<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    tokio::task::block_in_place(work)
 }

@@ -3,6 +3,7 @@
 mod agreement;
 mod cli;
 mod delivery;
+mod demo;
 mod demo_generator;
 mod docs;
 mod employees;

@@ -28,7 +28,7 @@ impl Canon for StoreCanon {
         after: Option<&str>,
         rows_max: usize,
     ) -> Result<Option<CanonChunk>> {
-        let Some(reader) = self.conform.reader() else { return Ok(None) };
+        let Some(reader) = self.conform.canon() else { return Ok(None) };
         reader.snapshot(|connection| {
             if !reader::is_ready(connection, &entity.name)? {
                 return Ok(None);
@@ -41,7 +41,7 @@ impl Canon for StoreCanon {
     }
 
     fn rows(&self, entity: &Entity, keys: &[String]) -> Result<Option<CanonChunk>> {
-        let Some(reader) = self.conform.reader() else { return Ok(None) };
+        let Some(reader) = self.conform.canon() else { return Ok(None) };
         reader.snapshot(|connection| {
             let read_at = reader::mark(connection)?.event_sequence;
             let rows = canonical::of_keys(connection, entity, keys)?;

@@ -44,7 +44,8 @@ pub(super) struct Daemon {
 
 impl Operator for Daemon {
     fn status(&self) -> BoxFuture<'_, Status> {
-        Box::pin(async { self.gather() })
+        // It waits for the store and the ledger: not on a thread that others need.
+        Box::pin(async { tokio::task::block_in_place(|| self.gather()) })
     }
 
     fn ready(&self) -> std::result::Result<(), Vec<String>> {

@@ -17,6 +17,9 @@ use crate::ledger::standing::SourceFacts;
 use crate::source::entry::{Control, encode_chunk};
 use crate::source::{Captured, Fence, Prepared, Standing, Stream};
 
+/// Whole transactions wait at most this long for others to share their entry.
+const FLUSH_PAUSE: Duration = Duration::from_millis(20);
+
 /// Runs until cancelled (`Ok`) or until something fails.
 pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<()> {
     capture.state.entered(Phase::Preparing);
@@ -32,6 +35,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         assembler: Assembler::new(capture.limits.chunk_bytes),
         first: None,
         journaled: prepared.start.clone(),
+        flushed: Instant::now(),
         idle: None,
         wants,
         is_copying: true,
@@ -63,6 +67,8 @@ struct Session<'a> {
     first: Option<u64>,
     /// The log is durable in the journal up to here.
     journaled: Position,
+    /// When what is whole was last made durable.
+    flushed: Instant,
     /// The log moved on to here without anything of ours; not yet recorded.
     idle: Option<(Position, Instant)>,
     wants: mpsc::Receiver<Wanted>,
@@ -76,12 +82,17 @@ impl Session<'_> {
     /// awaits only where nothing is held.
     async fn step(&mut self) -> Result<()> {
         let captured = match self.stream.next().now_or_never() {
-            Some(captured) => Some(captured?),
-            None => {
-                // Nothing more right now: what is whole becomes durable and is confirmed.
+            // A log that never pauses must not hold back what is whole, nor the copy.
+            Some(captured) if self.flushed.elapsed() < FLUSH_PAUSE => Some(captured?),
+            captured => {
+                // What is whole becomes durable and is confirmed.
                 self.flush()?;
+                self.flushed = Instant::now();
                 self.admit()?;
-                self.wait().await?
+                match captured {
+                    Some(captured) => Some(captured?),
+                    None => self.wait().await?,
+                }
             }
         };
         if let Some(captured) = captured {
@@ -191,6 +202,10 @@ impl Session<'_> {
         if !self.assembler.is_between_transactions() {
             return Ok(());
         }
+        if self.pending.is_none() && self.is_copying {
+            // Closed for good is seen where it is waited for.
+            self.pending = self.wants.try_recv().ok();
+        }
         let Some(wanted) = self.pending.take() else { return Ok(()) };
         if let Want::Chunk(chunk, _) = &wanted.what {
             let idle = self.idle.as_ref().map(|(position, _)| position);
@@ -244,6 +259,13 @@ async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     }
     let prepared = capture.source.prepare(known).await?;
     let copies = on_disk(|| capture.journal.copies(name))?;
+    // A table that left and comes back is copied anew, whatever happens in between: from now on
+    // its changes are not in the log.
+    for copy in &copies {
+        if !prepared.tables.iter().any(|table| table.name.to_string() == copy.table) {
+            on_disk(|| capture.journal.forget_copy(name, &copy.table))?;
+        }
+    }
     let is_new = |table: &&Arc<Table>| {
         let known = copies.iter().any(|copy| copy.table == table.name.to_string());
         !known || prepared.added.contains(&table.name)

@@ -33,8 +33,10 @@ pub struct ConformSeen {
     pub events: u64,
     /// Why the loop stands still, and the remedy.
     pub error: Option<(String, Option<String>)>,
-    /// A reading connection to the store, once it is open.
+    /// A reading connection to the store for people, once it is open.
     pub reader: Option<Arc<Reader>>,
+    /// One for delivery, so that neither waits for the other.
+    pub canon: Option<Arc<Reader>>,
 }
 
 impl ConformState {
@@ -50,8 +52,15 @@ impl ConformState {
         self.lock().reader.clone()
     }
 
-    pub(super) fn opened(&self, reader: Reader, mark: Mark) {
+    /// A reading connection for delivery; `None` until the store is open.
+    #[must_use]
+    pub fn canon(&self) -> Option<Arc<Reader>> {
+        self.lock().canon.clone()
+    }
+
+    pub(super) fn opened(&self, reader: Reader, canon: Reader, mark: Mark) {
         let mut seen = self.lock();
+        seen.canon = Some(Arc::new(canon));
         seen.batch = mark.batch;
         seen.journal_seq = mark.journal_seq;
         seen.event_sequence = mark.event_sequence;
@@ -63,6 +72,7 @@ impl ConformState {
         let mut seen = self.lock();
         // The store is closed with the session: nobody may hold it open.
         seen.reader = None;
+        seen.canon = None;
         seen.error = Some((error.chain(), error.remedy().map(ToOwned::to_owned)));
     }
 

@@ -75,7 +75,8 @@ impl Session<'_> {
                 None => None,
             };
             let rows_max = self.deliver.limits.apply_events;
-            let chunk = self.deliver.canon.chunk(entity, after.as_deref(), rows_max)?;
+            let canon = &self.deliver.canon;
+            let chunk = super::on_disk(|| canon.chunk(entity, after.as_deref(), rows_max))?;
             let Some(chunk) = chunk else {
                 // Entities after it may refer to it: in order.
                 return Ok(false);

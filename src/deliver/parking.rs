@@ -293,21 +293,24 @@ impl Session<'_> {
             self.apply(Apply::default(), drafts).await?;
             worked = true;
         }
+        let mut by_entity: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for ((entity, key), _) in from_baseline {
-            worked |= self.retry_baseline(&entity, key).await?;
+            by_entity.entry(entity).or_default().push(key);
+        }
+        for (entity, keys) in by_entity {
+            worked |= self.retry_baseline(&entity, &keys).await?;
         }
         Ok(worked)
     }
 
     /// A baseline row has no event: its newest state comes from canon, if that is exactly at the
     /// cursor.
-    async fn retry_baseline(&mut self, entity: &str, key: String) -> Result<bool> {
+    async fn retry_baseline(&mut self, entity: &str, keys: &[String]) -> Result<bool> {
         let Some(known) = self.deliver.entities.iter().find(|e| e.name == entity) else {
             return Ok(false);
         };
-        let Some(chunk) = self.deliver.canon.rows(known, std::slice::from_ref(&key))? else {
-            return Ok(false);
-        };
+        let canon = &self.deliver.canon;
+        let Some(chunk) = super::on_disk(|| canon.rows(known, keys))? else { return Ok(false) };
         if chunk.read_at != self.standing.cursor() {
             return Ok(false);
         }

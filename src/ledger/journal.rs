@@ -126,6 +126,14 @@ impl Journal {
         self.lock()?.segment.copies(source)
     }
 
+    /// Forgets how far the copy of a table was: it is mirrored no more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn forget_copy(&self, source: &str, table: &str) -> Result<()> {
+        self.lock()?.segment.forget_copy(source, table)
+    }
+
     /// The last durable entry.
     #[must_use]
     pub fn news(&self) -> watch::Receiver<u64> {

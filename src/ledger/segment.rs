@@ -266,6 +266,16 @@ impl Segment {
         })
     }
 
+    pub(super) fn forget_copy(&self, source: &str, table: &str) -> Result<()> {
+        self.write(|c| {
+            c.execute(
+                "DELETE FROM copy_progress WHERE source = ?1 AND table_name = ?2",
+                params![source, table],
+            )
+            .map(drop)
+        })
+    }
+
     pub(super) fn last_seq(&self) -> Result<Option<u64>> {
         self.read("the last entry", |c| {
             c.query_row("SELECT max(seq) FROM entry", [], |row| row.get(0))

@@ -195,7 +195,13 @@ mod tests {
 
         fn change(&mut self, op: Op, old: Option<[&str; 3]>, new: Option<[&str; 3]>) -> u64 {
             self.1 += 1;
-            let change = RowChange { table: table(), op, old: old.map(cells), new: new.map(cells) };
+            let change = RowChange {
+                table: table(),
+                op,
+                old: old.map(cells),
+                new: new.map(cells),
+                cascades: false,
+            };
             self.0.row(&change, TransactionId::Xid(self.1), 0).unwrap();
             self.1
         }
@@ -268,6 +274,7 @@ mod tests {
             op: Op::Delete,
             old: Some(cells(["-", "a", "b"])),
             new: None,
+            cascades: false,
         };
         let mut collapsed = Collapsed::new(table());
         assert_eq!(collapsed.row(&change, TransactionId::Xid(1), 0), Err(KeyMissing));

@@ -10,9 +10,11 @@
 //!  [routes on the old mirror]   write: DELETE touched keys, INSERT after   [routes on the new one]
 //! ```
 
+mod cascade;
 mod registry;
 mod sql;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -56,6 +58,9 @@ pub struct Placed {
     pub transaction: Transaction,
 }
 
+/// What a batch did to each table of each source.
+type PerTable = BTreeMap<(String, TableName), Collapsed>;
+
 impl Store {
     /// Stages the changes of whole transactions, appends them to `changes`, and prepares the
     /// rows before and after. The mirror itself is not changed yet.
@@ -64,11 +69,18 @@ impl Store {
     /// [`ErrorKind::Gap`] if a change does not fit the mirror (an unknown table, changed
     /// columns, no key); [`ErrorKind::Store`].
     pub fn stage_log(&mut self, batch: &[Placed]) -> Result<Vec<Touched>> {
-        let mut per_table: BTreeMap<(String, TableName), Collapsed> = BTreeMap::new();
-        for placed in batch {
-            self.collapse(placed, &mut per_table)?;
+        let mut per_table = PerTable::new();
+        let mut whole = Cow::Borrowed(batch);
+        for (index, placed) in batch.iter().enumerate() {
+            let (source, transaction) = (&placed.source, &placed.transaction);
+            let all = self.collapse_with_cascades(source, transaction, &mut per_table)?;
+            if let Some(all) = all
+                && let Some(placed) = whole.to_mut().get_mut(index)
+            {
+                placed.transaction.changes = all;
+            }
         }
-        super::changes::append(&self.connection, batch)?;
+        super::changes::append(&self.connection, &whole)?;
         let mut touched = Vec::new();
         for ((source, name), mut collapsed) in per_table {
             let mirror = self.mirrors.of(&source, &name)?.clone();
@@ -154,28 +166,27 @@ impl Store {
 
     fn collapse(
         &self,
-        placed: &Placed,
-        per_table: &mut BTreeMap<(String, TableName), Collapsed>,
+        source: &str,
+        transaction: &Transaction,
+        change: &Change,
+        per_table: &mut PerTable,
     ) -> Result<()> {
-        let transaction = &placed.transaction;
         let time = transaction.committed_at_micros;
-        for change in &transaction.changes {
-            let tables: &[Arc<Table>] = match change {
-                Change::Row(row) => std::slice::from_ref(&row.table),
-                Change::Truncate(tables) => tables,
-            };
-            for table in tables {
-                self.mirrors.judge(&placed.source, table, &transaction.position)?;
-                let collapsed = per_table
-                    .entry((placed.source.clone(), table.name.clone()))
-                    .or_insert_with(|| Collapsed::new(Arc::clone(table)));
-                match change {
-                    Change::Truncate(_) => collapsed.truncate(transaction.id, time),
-                    Change::Row(row) => {
-                        collapsed.row(row, transaction.id, time).map_err(|_| {
-                            registry::no_key(&placed.source, table, &transaction.position)
-                        })?;
-                    }
+        let tables: &[Arc<Table>] = match change {
+            Change::Row(row) => std::slice::from_ref(&row.table),
+            Change::Truncate(tables) => tables,
+        };
+        for table in tables {
+            self.mirrors.judge(source, table, &transaction.position)?;
+            let collapsed = per_table
+                .entry((source.to_owned(), table.name.clone()))
+                .or_insert_with(|| Collapsed::new(Arc::clone(table)));
+            match change {
+                Change::Truncate(_) => collapsed.truncate(transaction.id, time),
+                Change::Row(row) => {
+                    collapsed
+                        .row(row, transaction.id, time)
+                        .map_err(|_| registry::no_key(source, table, &transaction.position))?;
                 }
             }
         }

@@ -133,7 +133,10 @@ async fn xa_rows_wait_for_their_commit() {
     if !require("mariadb") {
         return;
     }
-    let (server, database) = (mariadb(), mariadb_database("xa"));
+    // A server of its own: while something is prepared, no copy begins on it.
+    let own = MariadbServer::start(&Options::default()).unwrap();
+    let (server, database) = (&own, "xa".to_owned());
+    server.create_database(&database).unwrap();
     let mut log = opened(server, &database).await;
     let prepare = |name: &str, id: u32| {
         format!(

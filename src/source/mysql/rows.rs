@@ -13,10 +13,15 @@ use super::reader::{Reader, bit};
 use super::table_map::Plan;
 use crate::change::{Cell, Change, Op, RowChange, Table};
 
+/// The flag of a rows event under `foreign_key_checks = 0`.
+const NO_FOREIGN_KEY_CHECKS: u16 = 2;
+
 /// A rows event, its rows not looked at yet.
 #[derive(Debug)]
 pub(super) struct RowsEvent<'a> {
     kind: RowsKind,
+    /// Whether foreign keys were in force: what they do to other rows is not in the log.
+    cascades: bool,
     columns: usize,
     /// Which columns the first image carries, and the second one of an update.
     present: &'a [u8],
@@ -28,9 +33,9 @@ pub(super) struct RowsEvent<'a> {
 pub(super) fn parse(number: u8, body: &[u8]) -> Option<RowsEvent<'_>> {
     let (kind, v2, compressed) = event::rows_kind(number)?;
     let mut reader = Reader(body);
-    // Table number and flags. The flag for `foreign_key_checks = 0` (2) matters to whoever
-    // derives cascades; nobody does yet.
-    reader.take(8)?;
+    // The table's number.
+    reader.take(6)?;
+    let cascades = reader.u16()? & NO_FOREIGN_KEY_CHECKS == 0;
     if v2 {
         let extra = usize::from(reader.u16()?).checked_sub(2)?;
         reader.take(extra)?;
@@ -45,7 +50,7 @@ pub(super) fn parse(number: u8, body: &[u8]) -> Option<RowsEvent<'_>> {
         true => Cow::Owned(event::inflate(reader.0)?),
         false => Cow::Borrowed(reader.0),
     };
-    Some(RowsEvent { kind, columns, present, present_after, rows })
+    Some(RowsEvent { kind, cascades, columns, present, present_after, rows })
 }
 
 /// Where a cell's text lies in the buffer that all cells of an event share.
@@ -76,11 +81,12 @@ pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Chang
     let mut rows = images.into_iter().map(|spans| cells(&spans, &text));
     while let Some(first) = rows.next() {
         let table = Arc::clone(&plan.table);
-        changes.push(Change::Row(match event.kind {
-            RowsKind::Write => RowChange { table, op: Op::Insert, old: None, new: Some(first) },
-            RowsKind::Delete => RowChange { table, op: Op::Delete, old: Some(first), new: None },
-            RowsKind::Update => update(table, first, rows.next()?),
-        }));
+        let (op, old, new) = match event.kind {
+            RowsKind::Write => (Op::Insert, None, Some(first)),
+            RowsKind::Delete => (Op::Delete, Some(first), None),
+            RowsKind::Update => update(&table, first, rows.next()?),
+        };
+        changes.push(Change::Row(RowChange { table, op, old, new, cascades: event.cascades }));
     }
     Some(())
 }
@@ -124,7 +130,11 @@ fn cells(spans: &[Span], text: &Bytes) -> Vec<Cell> {
 }
 
 /// The image before is told when it holds more than an unchanged key.
-fn update(table: Arc<Table>, old: Vec<Cell>, mut new: Vec<Cell>) -> RowChange {
+fn update(
+    table: &Table,
+    old: Vec<Cell>,
+    mut new: Vec<Cell>,
+) -> (Op, Option<Vec<Cell>>, Option<Vec<Cell>>) {
     for (after, before) in new.iter_mut().zip(&old) {
         if after.is_missing() {
             *after = before.clone();
@@ -134,5 +144,5 @@ fn update(table: Arc<Table>, old: Vec<Cell>, mut new: Vec<Cell>) -> RowChange {
     let tells_more = old.iter().zip(&new).enumerate().any(|(place, (before, after))| {
         !before.is_missing() && (!is_key(place) || before != after)
     });
-    RowChange { table, op: Op::Update, old: tells_more.then_some(old), new: Some(new) }
+    (Op::Update, tells_more.then_some(old), Some(new))
 }

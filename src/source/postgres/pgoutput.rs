@@ -131,7 +131,7 @@ impl PgoutputDecoder {
         if let (Some(old), Some(new)) = (&old, &mut new) {
             fill_unchanged(new, old);
         }
-        Ok(RowChange { table, op, old, new })
+        Ok(RowChange { table, op, old, new, cascades: false })
     }
 
     fn truncate(&self, body: &mut Bytes) -> Result<Change> {

@@ -122,7 +122,7 @@ impl Source {
             }
             _ => return,
         };
-        changes.push(Change::Row(RowChange { table: table(), op, old, new }));
+        changes.push(Change::Row(RowChange { table: table(), op, old, new, cascades: false }));
     }
 
     /// What a new snapshot sees, and who it cannot see.
@@ -255,7 +255,13 @@ fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
     store.begin_copy("erp", "t", &dated).unwrap();
     let mut insert = |id: &str, date: &str| {
         let new = Some(vec![Cell::text(id), Cell::text(date), Cell::Null]);
-        let change = RowChange { table: Arc::clone(&dated), op: Op::Insert, old: None, new };
+        let change = RowChange {
+            table: Arc::clone(&dated),
+            op: Op::Insert,
+            old: None,
+            new,
+            cascades: false,
+        };
         let transaction = Transaction {
             id: TransactionId::Xid(1),
             position: Position::Lsn(1),

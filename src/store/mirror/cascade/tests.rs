@@ -1,0 +1,179 @@
+//! Foreign keys as MariaDB carries them out, unseen in its log.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::change::{Column, Position, TableName, TransactionId};
+use crate::store::StoreLimits;
+use crate::store::mirror::Placed;
+
+fn table(name: &str, columns: &[&str], cascades: Vec<Cascade>) -> Arc<Table> {
+    let column = |(place, name): (usize, &&str)| Column {
+        name: (*name).to_owned(),
+        source_type: "int(11)".to_owned(),
+        kind: Kind::Int { bytes: 4 },
+        key: (place == 0).then_some(0),
+    };
+    let columns = columns.iter().enumerate().map(column).collect();
+    Arc::new(Table { id: 1, name: TableName::new("hr", name), columns, cascades })
+}
+
+fn refers(column: &str, parent: &str, on_delete: &str, on_update: &str) -> Cascade {
+    Cascade {
+        parent: TableName::new("hr", parent),
+        columns: vec![(column.to_owned(), "id".to_owned())],
+        on_delete: on_delete.to_owned(),
+        on_update: on_update.to_owned(),
+    }
+}
+
+/// `p` ◄─ `c` (goes with it) ◄─ `g` (goes with it); `p` ◄─ `s` (forgets it).
+struct Rig {
+    store: Store,
+    tables: BTreeMap<&'static str, Arc<Table>>,
+    transactions: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
+        let mut store = Store::open(folder.path(), limits).unwrap();
+        let tables = BTreeMap::from([
+            ("p", table("p", &["id", "v"], Vec::new())),
+            ("c", table("c", &["id", "p"], vec![refers("p", "p", "CASCADE", "CASCADE")])),
+            ("g", table("g", &["id", "c"], vec![refers("c", "c", "CASCADE", "RESTRICT")])),
+            ("s", table("s", &["id", "p", "v"], vec![refers("p", "p", "SET NULL", "SET NULL")])),
+        ]);
+        store.begin().unwrap();
+        for (name, table) in &tables {
+            store.begin_copy("hr", name, table).unwrap();
+        }
+        for table in tables.values() {
+            store.finish_copy("hr", &table.name).unwrap();
+        }
+        store.run("COMMIT", "commit").unwrap();
+        Self { store, tables, transactions: 0, _folder: folder }
+    }
+
+    fn row(&self, name: &str, op: Op, old: Option<&[i32]>, new: Option<&[i32]>) -> RowChange {
+        let cells = |row: &[i32]| row.iter().map(|cell| Cell::text(&cell.to_string())).collect();
+        let table = Arc::clone(&self.tables[name]);
+        RowChange { table, op, old: old.map(cells), new: new.map(cells), cascades: true }
+    }
+
+    fn insert(&self, name: &str, new: &[i32]) -> RowChange {
+        self.row(name, Op::Insert, None, Some(new))
+    }
+
+    fn delete(&self, name: &str, old: &[i32]) -> RowChange {
+        self.row(name, Op::Delete, Some(old), None)
+    }
+
+    /// One batch of one transaction.
+    fn apply(&mut self, rows: Vec<RowChange>) {
+        self.transactions += 1;
+        let transaction = Transaction {
+            id: TransactionId::Xid(self.transactions),
+            position: Position::Lsn(self.transactions),
+            committed_at_micros: 0,
+            changes: rows.into_iter().map(Change::Row).collect(),
+        };
+        let placed = Placed { seq: self.transactions, source: "hr".to_owned(), transaction };
+        self.store.begin().unwrap();
+        let touched = self.store.stage_log(&[placed]).unwrap();
+        self.store.write_staged(&touched).unwrap();
+        self.store.run("COMMIT", "commit").unwrap();
+    }
+
+    fn text(&self, sql: &str) -> String {
+        let sql = format!("SELECT coalesce(string_agg(t, ' ' ORDER BY t), '') FROM ({sql})");
+        self.store.connection().query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn rows(&self, name: &str) -> String {
+        self.text(&format!("SELECT concat_ws(':', *COLUMNS(*)) AS t FROM hr.{name}"))
+    }
+}
+
+#[test]
+fn children_and_theirs_go_with_their_parent() {
+    let mut rig = Rig::new();
+    rig.apply(vec![
+        rig.insert("p", &[1, 0]),
+        rig.insert("p", &[2, 0]),
+        rig.insert("c", &[11, 1]),
+        rig.insert("c", &[12, 2]),
+        rig.insert("g", &[111, 11]),
+        rig.insert("g", &[121, 12]),
+        rig.insert("s", &[7, 1, 70]),
+        rig.insert("s", &[8, 2, 80]),
+    ]);
+    rig.apply(vec![rig.delete("p", &[1, 0])]);
+    assert_eq!(rig.rows("c"), "12:2");
+    assert_eq!(rig.rows("g"), "121:12");
+    assert_eq!(rig.rows("s"), "7:70 8:2:80");
+    // The raw changes tell of the derived ones too.
+    let ops = "SELECT op || ' ' || table_name AS t FROM changes.m197001 WHERE journal_seq = 2";
+    assert_eq!(rig.text(ops), "delete hr.c delete hr.g delete hr.p update hr.s");
+}
+
+/// `reference/proofs.md` §7: what a key's last state hides.
+#[test]
+fn a_parent_that_comes_back_in_the_same_transaction_has_lost_its_children() {
+    let mut rig = Rig::new();
+    rig.apply(vec![rig.insert("p", &[5, 0]), rig.insert("c", &[49, 5])]);
+    rig.apply(vec![
+        rig.insert("c", &[51, 5]),
+        rig.delete("p", &[5, 0]),
+        rig.insert("p", &[5, 1]),
+        rig.insert("c", &[50, 5]),
+    ]);
+    assert_eq!(rig.rows("p"), "5:1");
+    assert_eq!(rig.rows("c"), "50:5");
+}
+
+#[test]
+fn a_child_that_moved_away_before_stays_and_one_that_moved_in_goes() {
+    let mut rig = Rig::new();
+    rig.apply(vec![
+        rig.insert("p", &[1, 0]),
+        rig.insert("p", &[2, 0]),
+        rig.insert("c", &[11, 1]),
+        rig.insert("c", &[12, 2]),
+    ]);
+    rig.apply(vec![
+        rig.row("c", Op::Update, Some(&[11, 1]), Some(&[11, 2])),
+        rig.row("c", Op::Update, Some(&[12, 2]), Some(&[12, 1])),
+        rig.delete("p", &[1, 0]),
+    ]);
+    assert_eq!(rig.rows("c"), "11:2");
+}
+
+#[test]
+fn a_changed_key_is_followed_or_forgotten() {
+    let mut rig = Rig::new();
+    rig.apply(vec![
+        rig.insert("p", &[1, 0]),
+        rig.insert("c", &[11, 1]),
+        rig.insert("s", &[7, 1, 70]),
+    ]);
+    rig.apply(vec![rig.row("p", Op::Update, Some(&[1, 0]), Some(&[3, 0]))]);
+    assert_eq!(rig.rows("c"), "11:3");
+    assert_eq!(rig.rows("s"), "7:70");
+    // The row that was derived is found by its new reference in a later change.
+    rig.apply(vec![rig.delete("p", &[3, 0])]);
+    assert_eq!(rig.rows("c"), "");
+}
+
+#[test]
+fn an_update_that_leaves_the_key_alone_or_unchecked_rows_derive_nothing() {
+    let mut rig = Rig::new();
+    rig.apply(vec![rig.insert("p", &[1, 0]), rig.insert("c", &[11, 1])]);
+    rig.apply(vec![rig.row("p", Op::Update, Some(&[1, 0]), Some(&[1, 9]))]);
+    assert_eq!(rig.rows("c"), "11:1");
+    let unchecked = RowChange { cascades: false, ..rig.delete("p", &[1, 9]) };
+    rig.apply(vec![unchecked]);
+    assert_eq!(rig.rows("c"), "11:1");
+}
