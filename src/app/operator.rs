@@ -13,6 +13,7 @@ use crate::config::{Config, SourceKind};
 use crate::conform::ConformState;
 use crate::deliver::DeliverPhase;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::ledger::parked::ParkedState;
@@ -25,6 +26,8 @@ use crate::status::{
 use crate::store::evaluate::canonical;
 use crate::store::{Reader, reader};
 
+/// Parked mappings that a status lists.
+const PARKED_SHOWN_MAX: usize = 20;
 /// Parked events that are looked through for dead letters.
 const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
@@ -95,8 +98,28 @@ impl Daemon {
             entities: self.entities(),
             targets: self.config.target.keys().map(|name| self.target(name)).collect(),
             dead_letters: self.dead_letters(),
-            findings: Vec::new(),
+            findings: self.parked_mappings(),
         }
+    }
+
+    /// A parked mapping stands still while everything else runs: a person must know.
+    fn parked_mappings(&self) -> Vec<Finding> {
+        let Some(reader) = self.conform.reader() else { return Vec::new() };
+        // Before a source is copied its mappings cannot fit yet: that is no news.
+        let asked = "SELECT source, entity, cause FROM ops.parked
+                     WHERE source IN (SELECT source FROM ops.source_ready)
+                     ORDER BY source, entity";
+        let rows = reader.query(asked, PARKED_SHOWN_MAX).map(|found| found.rows);
+        let one = |row: Vec<Option<String>>| {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let (source, entity) = (cells.next()?, cells.next()?);
+            Some(Finding::error(
+                format!("mapping {entity} of {source} is parked: {}", cells.next()?),
+                "mend the mapping or the source's columns, then start the daemon again",
+            ))
+        };
+        // Before the first mapping is set up there is no such table, and nothing is parked.
+        rows.unwrap_or_default().into_iter().filter_map(one).collect()
     }
 
     fn entities(&self) -> Vec<EntityStatus> {
