@@ -104,3 +104,33 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
     chain.settled();
     chain.target_equals_canon();
 }
+
+/// An edited mapping comes into force with an entry of its own: everything is evaluated again,
+/// exactly the differences are events, also when the daemon dies in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_mapping_emits_its_differences_once_through_a_crash() {
+    if !require("postgres") {
+        return;
+    }
+    for point in ["before-outbox-commit", "after-outbox-commit", "after-store-commit"] {
+        let chain = Chain::new("");
+        let daemon = chain.start(&[]);
+        chain.ready();
+        chain.settled();
+        let before = chain.events();
+        drop(daemon);
+        let from = "concat_ws(', ', k.name1, k.name2) AS name";
+        chain.edit_mapping("client", from, "upper(k.name1) AS name");
+        let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", point)]);
+        let ended = daemon.wait(Duration::from_secs(240));
+        assert!(!ended.success(), "{point} must have crashed");
+        let _daemon = chain.start(&[]);
+        chain.settled();
+        chain.target_equals_canon_without_events();
+        let lower = "SELECT count(*) FROM customer WHERE name <> upper(name)";
+        assert_eq!(chain.target_sql(lower).trim(), "0", "{point}");
+        let customers = chain.target_sql("SELECT count(*) FROM customer");
+        assert_eq!((chain.events() - before).to_string(), customers.trim(), "{point}");
+        chain.ranges_are_whole();
+    }
+}

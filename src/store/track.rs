@@ -214,8 +214,8 @@ fn delete_keys<'a>(
 
 fn stage_keys<'a>(connection: &Connection, keys: impl Iterator<Item = &'a Key>) -> Result<()> {
     let failed = || "could not stage keys".to_owned();
-    execute(connection, "CREATE TEMP TABLE IF NOT EXISTS asked_keys (row_key VARCHAR)", failed)?;
-    execute(connection, "DELETE FROM temp.main.asked_keys", failed)?;
+    // Made anew: rows that are only deleted from a temp table keep their memory.
+    execute(connection, "CREATE OR REPLACE TEMP TABLE asked_keys (row_key VARCHAR)", failed)?;
     let array: StringArray = keys.map(|key| Some(key_text(key))).collect();
     if array.is_empty() {
         return Ok(());
