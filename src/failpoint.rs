@@ -23,7 +23,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("before-store-commit", "the store's transaction is complete but for its commit"),
     ("after-store-commit", "ledger and store have the batch; nobody was told"),
     ("after-apply", "the target committed; the ledger does not know"),
-    ("after-parking", "refused rows are parked; the cursor has not moved"),
+    (
+        "after-parking",
+        "the target committed rows, holes and cursor in one; the ledger knows nothing of the parked",
+    ),
     ("before-settle", "the target's answer is known; the ledger is about to record it"),
     ("after-chunk", "a copy chunk was read; nothing of it is in the journal"),
     ("after-chunk-commit", "a copy chunk is in the journal; the copy's progress is not recorded"),
