@@ -9,6 +9,7 @@
 //! | `binlog`, `event`, `table_map`, `rows`, `codec` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
+//! | `committed` | what every snapshot has seen, as a position |
 //! | `value`, `charset`, `reader` | canonical text, character sets, bytes |
 //!
 //! MySQL proper is not supported: its GTIDs, events and JSON are others.
@@ -18,6 +19,7 @@ pub mod binlog;
 mod catalog;
 mod charset;
 mod codec;
+mod committed;
 pub mod copy;
 mod event;
 mod examine;
@@ -43,6 +45,7 @@ use crate::change::position::parse_gtids;
 use crate::change::{Position, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
+use committed::Committed;
 use session::Address;
 use settings::Server;
 
@@ -128,7 +131,7 @@ impl Mysql {
             Some(ledger) => ledger.clone(),
             None => {
                 self.refuse_prepared_xa(&mut connection).await?;
-                Position::Gtid(server.position()?)
+                self.beginning(&mut connection).await?
             }
         };
         Ok(Prepared {
@@ -138,6 +141,14 @@ impl Mysql {
             added: Vec::new(),
             identity: server.identity(),
         })
+    }
+
+    /// Where the log of a new source begins: everything before it is visible to every chunk. The
+    /// end of the log is not such a place: what is written there may not be committed yet, and
+    /// would be in neither log nor copy.
+    async fn beginning(&self, connection: &mut Conn) -> Result<Position> {
+        let committed = Committed::default().position(&self.address, connection, &|_| {}).await?;
+        Ok(Position::Gtid(committed))
     }
 
     /// Rows of an XA transaction stand in the log where it was prepared: one that is prepared

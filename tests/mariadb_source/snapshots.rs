@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use mysql_async::prelude::Queryable;
 use rand::{Rng, SeedableRng};
+use tokio::task::JoinHandle;
 use trueup::change::{Change, TableName, Transaction, Visibility};
+use trueup::demo::servers::MariadbServer;
 use trueup::source::{Chunk, Fence};
 
 use super::harness::{Log, chunk, rows, show, source};
@@ -16,6 +20,9 @@ use crate::support::servers::{mariadb, mariadb_database};
 const ROWS: u32 = 64;
 const WRITERS: u64 = 6;
 const CHUNKS: usize = 200;
+const BEGINNINGS: usize = 30;
+/// So short that many chunks are read right after a rotation.
+const ROTATION_PAUSE: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chunk_sees_exactly_the_transactions_it_says() {
@@ -35,49 +42,123 @@ async fn a_chunk_sees_exactly_the_transactions_it_says() {
     let mut log = Log::start(&source).await;
 
     // GIVEN writers in two replication domains, each with rows of its own, and files that rotate
-    let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|number| {
-            let opts = mysql_async::OptsBuilder::default()
-                .ip_or_hostname("127.0.0.1")
-                .tcp_port(server.port())
-                .user(Some("root"))
-                .pass(Some(server.password()))
-                .db_name(Some(&database))
-                .prefer_socket(false);
-            tokio::spawn(write(opts, number, random.random(), Arc::clone(&stop)))
-        })
-        .collect();
+    let load = Load::start(server, &database, &mut random);
 
     // WHEN chunks are read meanwhile
     let table = TableName::new(&database, "t");
     let mut copier = source.copier(Fence::Open).await.unwrap();
     let mut chunks = Vec::new();
-    for number in 0..CHUNKS {
+    for _ in 0..CHUNKS {
         chunks.push(chunk(&mut copier, &table, None, 1_000).await);
-        if number % 10 == 5 {
-            server.sql("", "FLUSH BINARY LOGS").unwrap();
-        }
     }
-    stop.store(true, Ordering::Relaxed);
-    let mut written = 0;
-    for writer in writers {
-        written += writer.await.unwrap();
-    }
+    let written = load.end().await;
 
-    // THEN each holds the last value of every row that its visibility includes, and the log
-    // reaches the position after which it may be admitted
+    // THEN each, with what it does not say it has seen laid over it, is what the log made of the
+    // table where the chunk may be admitted; and the log reaches that position
     let transactions = log.read_all(server).await;
     let logged: usize = transactions.iter().map(|transaction| transaction.changes.len()).sum();
     assert_eq!(logged, written, "the log has every write once");
     assert!(logged > 1_000, "the writers were too slow to prove anything: {logged}");
-    let off: usize = chunks.iter().map(|chunk| rows_off(chunk, &transactions)).sum();
-    assert_eq!(off, 0, "of {} rows", CHUNKS * ROWS as usize);
     for chunk in &chunks {
         let Visibility::UpTo(seen) = &chunk.visibility else { panic!("no position") };
         assert!(chunk.admit_after.covers(seen).unwrap());
         assert!(log.position.covers(&chunk.admit_after).unwrap());
     }
+    let off: usize = chunks.iter().map(|chunk| rows_off(chunk, &transactions)).sum();
+    assert_eq!(off, 0, "of {} rows", CHUNKS * ROWS as usize);
+    // What is laid over a chunk was written shortly before it, not since the copy began.
+    let unseen: usize = chunks.iter().map(|chunk| unseen(chunk, &transactions)).sum();
+    assert!(unseen / CHUNKS < logged / 10, "{unseen} of {CHUNKS} times {logged}");
+}
+
+/// Where the log of a new source begins must be behind nothing that a chunk cannot see: that
+/// would be in neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_begins_at_nothing_that_is_still_on_its_way_into_the_engine() {
+    if !require("mariadb") {
+        return;
+    }
+    let mut random = seeded();
+    let (server, database) = (mariadb(), mariadb_database("beginnings"));
+    server
+        .sql(
+            &database,
+            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
+             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
+        )
+        .unwrap();
+    let source = source(server, &database, &["t"]);
+    let table = TableName::new(&database, "t");
+    let mut log = Log::start(&source).await;
+
+    // GIVEN writers, and files that rotate
+    let load = Load::start(server, &database, &mut random);
+
+    // WHEN captures begin, each with a first chunk at once
+    let mut chunks = Vec::new();
+    for _ in 0..BEGINNINGS {
+        let mut copier = source.copier(Fence::Open).await.unwrap();
+        let start = source.prepare(None).await.unwrap().start;
+        chunks.push((start, chunk(&mut copier, &table, None, 1_000).await));
+    }
+    let written = load.end().await;
+    assert!(written > BEGINNINGS, "the writers were too slow to prove anything: {written}");
+
+    // THEN each chunk, with what the log has after its beginning, is what the log made of the
+    // table
+    let transactions = log.read_all(server).await;
+    for (start, chunk) in &mut chunks {
+        chunk.visibility = Visibility::UpTo(start.clone());
+    }
+    let off: usize = chunks.iter().map(|(_, chunk)| rows_off(chunk, &transactions)).sum();
+    assert_eq!(off, 0, "of {} rows", BEGINNINGS * ROWS as usize);
+}
+
+/// Writers, and somebody who rotates the log all the time.
+struct Load {
+    stop: Arc<AtomicBool>,
+    writers: Vec<JoinHandle<usize>>,
+    rotator: JoinHandle<()>,
+}
+
+impl Load {
+    fn start(server: &MariadbServer, database: &str, random: &mut impl Rng) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let opts = mysql_async::OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(server.port())
+            .user(Some("root"))
+            .pass(Some(server.password()))
+            .db_name(Some(database))
+            .prefer_socket(false);
+        let writers = (0..WRITERS)
+            .map(|number| {
+                tokio::spawn(write(opts.clone(), number, random.random(), Arc::clone(&stop)))
+            })
+            .collect();
+        let rotator = tokio::spawn(rotate(opts, Arc::clone(&stop)));
+        Self { stop, writers, rotator }
+    }
+
+    /// Ends it; how many rows were written.
+    async fn end(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.rotator.await.unwrap();
+        let mut written = 0;
+        for writer in self.writers {
+            written += writer.await.unwrap();
+        }
+        written
+    }
+}
+
+async fn rotate(opts: mysql_async::OptsBuilder, stop: Arc<AtomicBool>) {
+    let mut connection = mysql_async::Conn::new(opts).await.unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        connection.query_drop("FLUSH BINARY LOGS").await.unwrap();
+        tokio::time::sleep(ROTATION_PAUSE).await;
+    }
+    connection.disconnect().await.unwrap();
 }
 
 async fn write(
@@ -86,7 +167,6 @@ async fn write(
     seed: u64,
     stop: Arc<AtomicBool>,
 ) -> usize {
-    use mysql_async::prelude::Queryable;
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
     let mut connection = mysql_async::Conn::new(opts).await.unwrap();
     let domain = number % 2;
@@ -102,21 +182,44 @@ async fn write(
     written
 }
 
-/// Rows of a chunk that are not what the log says they were.
+/// Rows that are not what the log made of them, once what the chunk has not seen was laid over
+/// them up to where it is admitted. Values only grow, so whatever is lost stays lost.
 fn rows_off(chunk: &Chunk, transactions: &[Transaction]) -> usize {
     let mut expected: HashMap<String, String> =
         (0..ROWS).map(|id| (id.to_string(), "0".to_owned())).collect();
-    for transaction in transactions {
-        if !chunk.visibility.sees(transaction.id).unwrap() {
-            continue;
-        }
-        for change in &transaction.changes {
-            let Change::Row(row) = change else { panic!("only rows were written") };
-            let new = row.new.as_ref().unwrap();
-            expected.insert(show(&new[0]), show(&new[1]));
-        }
-    }
     let rows = rows(chunk);
     assert_eq!(rows.len(), ROWS as usize);
-    rows.iter().filter(|row| expected[&show(&row[0])] != show(&row[1])).count()
+    let mut laid: HashMap<String, String> =
+        rows.iter().map(|row| (show(&row[0]), show(&row[1]))).collect();
+    for transaction in transactions {
+        if !chunk.admit_after.covers(&transaction.position).unwrap() {
+            break;
+        }
+        for (id, value) in written(transaction) {
+            if !chunk.visibility.sees(transaction.id).unwrap() {
+                laid.insert(id.clone(), value.clone());
+            }
+            expected.insert(id, value);
+        }
+    }
+    expected.iter().filter(|(id, value)| laid[*id] != **value).count()
+}
+
+/// Writes up to where the chunk is admitted that it does not say it has seen.
+fn unseen(chunk: &Chunk, transactions: &[Transaction]) -> usize {
+    let admitted =
+        |transaction: &&Transaction| chunk.admit_after.covers(&transaction.position).unwrap();
+    let unseen = |transaction: &&Transaction| !chunk.visibility.sees(transaction.id).unwrap();
+    transactions.iter().take_while(admitted).filter(unseen).count()
+}
+
+/// The rows of a transaction as they are after it: id and value.
+fn written(transaction: &Transaction) -> Vec<(String, String)> {
+    let changes = transaction.changes.iter();
+    let pairs = changes.map(|change| {
+        let Change::Row(row) = change else { panic!("only rows were written") };
+        let new = row.new.as_ref().unwrap();
+        (show(&new[0]), show(&new[1]))
+    });
+    pairs.collect()
 }

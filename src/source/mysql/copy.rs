@@ -1,10 +1,10 @@
-//! The chunks of a MariaDB source's copy: one short transaction each, its binlog position exact.
+//! The chunks of a MariaDB source's copy: one short transaction each.
 //!
-//! `START TRANSACTION WITH CONSISTENT SNAPSHOT` pins rows and binlog position together; the
-//! position becomes a GTID list by `BINLOG_GTID_POS`, or, when the log stands still, without
-//! making the server scan its log. Keys are ordered and compared by the server, never by us.
+//! What a chunk says that it has seen is a lower bound, read before its snapshot (`committed`).
+//! What it has seen beyond is laid over it once more, which changes nothing: the log goes on
+//! until the chunk is admitted. Keys are ordered and compared by the server, never by us.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bytes::BytesMut;
 use mysql_async::consts::ColumnType;
@@ -13,10 +13,10 @@ use mysql_async::{Conn, Params, Value};
 
 use super::catalog::{self, Described};
 use super::charset::Charset;
+use super::committed::{self, Committed};
 use super::key::Keys;
 use super::session::Address;
 use super::value::{self, Moment};
-use crate::change::position::{Gtid, parse_gtids};
 use crate::change::{Cell, Kind, Position, TableName, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Chunk;
@@ -29,21 +29,20 @@ const CHUNK_BYTES_MAX: usize = 8 << 20;
 pub struct MysqlCopier {
     address: Address,
     connection: Conn,
+    committed: Committed,
     /// Rows that fitted into the last chunk of a table that ended early.
     rows_fit: HashMap<TableName, u32>,
 }
 
-/// A binlog file and an offset in it.
-type Place = (String, u64);
-
 impl MysqlCopier {
     pub(super) async fn open(address: Address) -> Result<Self> {
         let connection = address.connect().await?;
-        Ok(Self { address, connection, rows_fit: HashMap::new() })
+        let committed = Committed::default();
+        Ok(Self { address, connection, committed, rows_fit: HashMap::new() })
     }
 
-    /// See [`crate::source::Copier::chunk`]. The fence of a binlog is always open: nobody is
-    /// waited for.
+    /// See [`crate::source::Copier::chunk`]. The fence of a binlog is always open; `waiting` is
+    /// told of commits that are under way.
     ///
     /// # Errors
     /// See there.
@@ -52,7 +51,7 @@ impl MysqlCopier {
         table: &TableName,
         after: Option<&[Cell]>,
         rows_max: u32,
-        _waiting: &(dyn Fn(String) + Send + Sync),
+        waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         let names = [table.clone()];
         let described = catalog::describe(&self.address, &mut self.connection, &names).await?;
@@ -63,16 +62,11 @@ impl MysqlCopier {
         let fits = self.rows_fit.get(table).map_or(rows_max, |rows| rows.saturating_mul(2));
         let rows_max = rows_max.min(fits).max(1);
 
+        let seen = self.committed.position(&self.address, &mut self.connection, waiting).await?;
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        let place = self.snapshot_place().await?;
-        let at_rest = self.position_at_rest(&place).await?;
         let rows = self.rows(&described, after, rows_max).await?;
         self.run("COMMIT").await?;
-        let seen = match at_rest {
-            Some(position) => position,
-            None => self.position_of(&place).await?,
-        };
-        let admit_after = self.position_now().await?;
+        let admit_after = committed::end_of_log(&self.address, &mut self.connection).await?;
 
         if rows.is_cut {
             self.rows_fit.insert(table.clone(), rows.count);
@@ -91,64 +85,6 @@ impl MysqlCopier {
     async fn run(&mut self, statement: &str) -> Result<()> {
         let failed = |error| self.address.explain(error, format!("{statement} failed"));
         self.connection.query_drop(statement).await.map_err(failed)
-    }
-
-    /// The binlog position of the open snapshot.
-    async fn snapshot_place(&mut self) -> Result<Place> {
-        let status = "SHOW STATUS LIKE 'binlog_snapshot_%'";
-        let values =
-            super::session::named_values(&self.address, &mut self.connection, status).await?;
-        let file = values.get("binlog_snapshot_file").filter(|file| !file.is_empty());
-        let offset = values.get("binlog_snapshot_position").and_then(|text| text.parse().ok());
-        match (file, offset) {
-            (Some(file), Some(offset)) => Ok((file.clone(), offset)),
-            _ => Err(Error::new(ErrorKind::Setup, "the server tells no binlog_snapshot_position")
-                .hint("set log_bin in my.cnf and restart the server")),
-        }
-    }
-
-    /// The GTID list of `place`, if that is where the log ends and nothing is written meanwhile.
-    async fn position_at_rest(&mut self, place: &Place) -> Result<Option<BTreeMap<u32, Gtid>>> {
-        if self.end_of_log().await?.as_ref() != Some(place) {
-            return Ok(None);
-        }
-        let position = self.position_now().await?;
-        Ok((self.end_of_log().await?.as_ref() == Some(place)).then_some(position))
-    }
-
-    async fn end_of_log(&mut self) -> Result<Option<Place>> {
-        let row: Option<mysql_async::Row> =
-            self.connection.query_first("SHOW MASTER STATUS").await.map_err(|error| {
-                self.address.explain(error, "could not read where the binlog ends")
-            })?;
-        Ok(row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?))))
-    }
-
-    /// The exact way, for which the server reads its log up to `place`.
-    async fn position_of(&mut self, place: &Place) -> Result<BTreeMap<u32, Gtid>> {
-        let (file, offset) = place;
-        let text: Option<Option<String>> = self
-            .connection
-            .exec_first("SELECT BINLOG_GTID_POS(?, ?)", (file, offset))
-            .await
-            .map_err(|error| self.address.explain(error, "could not read a binlog position"))?;
-        let known = text.flatten().as_deref().and_then(parse_gtids);
-        known.ok_or_else(|| {
-            let what = format!("the server does not know position {offset} of {file} any more");
-            Error::new(ErrorKind::Unreachable, what)
-        })
-    }
-
-    async fn position_now(&mut self) -> Result<BTreeMap<u32, Gtid>> {
-        let text: Option<String> = self
-            .connection
-            .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
-            .await
-            .map_err(|error| self.address.explain(error, "could not read gtid_binlog_pos"))?;
-        let text = text.unwrap_or_default();
-        parse_gtids(&text).ok_or_else(|| {
-            Error::new(ErrorKind::Decode, format!("gtid_binlog_pos is `{text}`, not a GTID list"))
-        })
     }
 
     async fn rows(
