@@ -1,10 +1,16 @@
 //! Show 5: the employees sample on MariaDB mirrors completely and stays equal under updates,
 //! through kills of the daemon. No mapping and no target.
 //!
-//! Parents are not deleted here: `orangehrm.rs` does that.
+//! Employees are deleted while their salaries are copied: what goes with them is in no log.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rand::Rng;
+use rand::rngs::StdRng;
 
 use crate::agreement::replay::Victim;
 use crate::agreement::{self, mariadb, store};
@@ -12,9 +18,10 @@ use crate::support::process::Installation;
 use crate::support::random::seeded;
 use crate::support::require::{data_file, require};
 use crate::support::servers::{self, load_gzipped};
+use crate::support::wait::wait_until;
 
 /// Each is one transaction; `{n}` is an employee.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 9] = [
     "UPDATE salaries SET salary = salary + 1 WHERE emp_no = {n}",
     "UPDATE salaries SET from_date = from_date + INTERVAL 1 DAY WHERE emp_no = {n}
      ORDER BY from_date DESC",
@@ -22,10 +29,11 @@ const CHANGES: [&str; 8] = [
     "UPDATE employees SET last_name = 'Ærø ☃', gender = 'F' WHERE emp_no = {n}",
     "DELETE FROM salaries WHERE emp_no = {n} ORDER BY from_date LIMIT 2",
     "DELETE FROM dept_emp WHERE emp_no = {n}",
-    "REPLACE INTO titles VALUES ({n}, 'Staff', '2020-02-29', '9999-01-01')",
+    "REPLACE INTO titles SELECT emp_no, 'Staff', '2020-02-29', '9999-01-01'
+     FROM employees WHERE emp_no = {n}",
     "INSERT IGNORE INTO dept_emp VALUES ({n}, 'd005', '2026-01-01', '9999-01-01')",
+    "DELETE FROM employees WHERE emp_no = {n}",
 ];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn employees_mirror_completely_and_stay_equal() {
     if !require("mariadb") || !require("data") {
@@ -43,11 +51,22 @@ async fn employees_mirror_completely_and_stay_equal() {
     agreement::check(&installation);
     let mut rng = seeded();
     let mut connection = mariadb::connect(server, &database).await;
-    let before = mariadb::contents(&mut connection, "hr").await;
     let mut victim = Victim::start(&installation, rng.clone());
+    let stop = Arc::new(AtomicBool::new(false));
+    let deleting = mariadb::connect(server, &database).await;
+    let deleting = tokio::spawn(delete_employees(deleting, rng.clone(), Arc::clone(&stop)));
+    wait_until("the copy", agreement::PATIENCE, || {
+        let status = installation.output(&["status"]);
+        let said = String::from_utf8_lossy(&status.stdout).into_owned();
+        if said.contains("streaming") { Ok(()) } else { Err(said) }
+    });
+    stop.store(true, Ordering::Relaxed);
+    let deleted = deleting.await.unwrap();
+    assert!(deleted > 300, "too few parents went during the copy: {deleted}");
+    let before = mariadb::contents(&mut connection, "hr").await;
     agreement::mirror_agrees(&installation, &before);
-    assert!(before.tables.len() == 6 && before.row_count() > 130_000);
-    eprintln!("{} rows of {} tables copied", before.row_count(), before.tables.len());
+    assert!(before.tables.len() == 6 && before.row_count() > 60_000);
+    eprintln!("{} rows copied while {deleted} employees went", before.row_count());
     // WHEN rows change, one transaction of many among them, and the daemon is killed
     for round in 0..4 {
         for _ in 0..60 {
@@ -66,4 +85,18 @@ async fn employees_mirror_completely_and_stay_equal() {
     let after = mariadb::contents(&mut connection, "hr").await;
     agreement::mirror_agrees(&installation, &after);
     assert_ne!(before.rows, after.rows);
+}
+
+/// One after the other until it is stopped, or half of them are gone. How many.
+async fn delete_employees(mut connection: Conn, mut rng: StdRng, stop: Arc<AtomicBool>) -> u64 {
+    let mut deleted = 0;
+    while !stop.load(Ordering::Relaxed) && deleted < 5_000 {
+        let employee = rng.random_range(10_001..20_000);
+        let delete = format!("DELETE FROM employees WHERE emp_no = {employee}");
+        connection.query_drop(delete).await.unwrap();
+        deleted += connection.affected_rows();
+        // So that they last through the copy.
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    deleted
 }

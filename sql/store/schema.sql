@@ -25,6 +25,20 @@ CREATE TABLE IF NOT EXISTS ops.mirror_table (
     body         VARCHAR NOT NULL       -- the columns as the mirror keeps them, JSON
 );
 
+-- What foreign keys did to rows of tables that are being copied, until their copy is done: rows of
+-- a chunk that could not see it are changed likewise.
+CREATE TABLE IF NOT EXISTS ops.hidden_change (
+    source       VARCHAR NOT NULL,
+    table_schema VARCHAR NOT NULL,
+    table_name   VARCHAR NOT NULL,      -- the referring table
+    number       BIGINT  NOT NULL,      -- the order of the log
+    transaction  VARCHAR NOT NULL,      -- of the parent's change
+    places       VARCHAR NOT NULL,      -- of the referring columns
+    referred     VARCHAR NOT NULL,      -- what they referred by, encoded
+    became       VARCHAR,               -- what they refer by now, encoded; NULL: the rows went
+    ignores_case BOOLEAN NOT NULL       -- how the two are compared
+);
+
 -- Sources whose tables were all copied once: from then on their changes are events.
 CREATE TABLE IF NOT EXISTS ops.source_ready (
     source VARCHAR NOT NULL

@@ -36,7 +36,7 @@ pub(super) enum Want {
     Done(TableName),
 }
 
-/// Copies every table whose copy is not done. Ends when all are.
+/// Copies every table whose copy is not done, parents before their children. Ends when all are.
 pub(super) async fn run(
     capture: &Capture,
     fence: Fence,
@@ -44,9 +44,9 @@ pub(super) async fn run(
     wanted: mpsc::Sender<Wanted>,
 ) -> Result<()> {
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
-    let looked_from = *capture.journal.news().borrow();
+    let looked_from = super::on_disk(|| capture.journal.last_whole())?;
     let mut copier = capture.source.copier(fence).await?;
-    for table in tables {
+    for table in parents_first(tables) {
         let name = table.name.to_string();
         let Some(progress) = progress.iter().find(|progress| progress.table == name) else {
             continue;
@@ -64,6 +64,28 @@ pub(super) async fn run(
         copy.run(&mut copier).await?;
     }
     Ok(())
+}
+
+/// The tables in an order in which what a hidden foreign key removes from a table has not yet been
+/// read from those that refer to it. Tables in a circle stand in the order given.
+fn parents_first(tables: &[Arc<Table>]) -> Vec<&Arc<Table>> {
+    let mut order: Vec<&Arc<Table>> = Vec::with_capacity(tables.len());
+    while order.len() < tables.len() {
+        let waits: Vec<&Arc<Table>> =
+            tables.iter().filter(|table| !order.contains(table)).collect();
+        let is_free = |table: &&Arc<Table>| {
+            table.cascades.iter().all(|cascade| {
+                cascade.parent == table.name
+                    || !waits.iter().any(|other| other.name == cascade.parent)
+            })
+        };
+        let mut free: Vec<&Arc<Table>> = waits.iter().copied().filter(is_free).collect();
+        if free.is_empty() {
+            free.extend(waits.first());
+        }
+        order.extend(free);
+    }
+    order
 }
 
 struct TableCopy<'a> {
@@ -167,4 +189,36 @@ fn decoded(name: &TableName, bytes: &[u8]) -> Result<Vec<Cell>> {
 /// The session this copy belongs to is over; its own error says why.
 fn ended() -> Error {
     Error::new(ErrorKind::Unreachable, "the copy's session has ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::schema::Cascade;
+
+    fn table(name: &str, parents: &[&str]) -> Arc<Table> {
+        let cascade = |parent: &&str| Cascade {
+            parent: TableName::new("hr", *parent),
+            columns: vec![("p".to_owned(), "id".to_owned())],
+            on_delete: "CASCADE".to_owned(),
+            on_update: "RESTRICT".to_owned(),
+            ignores_case: false,
+        };
+        let cascades = parents.iter().map(cascade).collect();
+        Arc::new(Table { id: 1, name: TableName::new("hr", name), columns: Vec::new(), cascades })
+    }
+
+    #[test]
+    fn parents_are_copied_before_their_children_and_circles_come_to_an_end() {
+        let tables = [
+            table("a_grandchild", &["b_child"]),
+            table("b_child", &["z_parent", "b_child", "not mirrored"]),
+            table("c_circle", &["d_circle"]),
+            table("d_circle", &["c_circle"]),
+            table("z_parent", &[]),
+        ];
+        let names: Vec<&str> =
+            parents_first(&tables).iter().map(|table| table.name.name.as_str()).collect();
+        assert_eq!(names, ["z_parent", "b_child", "a_grandchild", "c_circle", "d_circle"]);
+    }
 }

@@ -87,6 +87,9 @@ pub struct Cascade {
     pub on_delete: String,
     /// What a change of the parent's columns does.
     pub on_update: String,
+    /// True if its texts are compared without regard to case, by their collation.
+    #[serde(default)]
+    pub ignores_case: bool,
 }
 
 /// How the canonical text of a column is to be understood (see [`Cell`](super::Cell)).

@@ -139,7 +139,7 @@ impl Session<'_> {
         }
         let touched = self.store.stage_chunk(
             &entry.source,
-            &table.name,
+            &table,
             &header.visibility,
             keyed,
             entry.at_micros,

@@ -33,6 +33,8 @@ struct Open {
     segment: Segment,
     bytes: u64,
     last_seq: u64,
+    /// The last entry that ends a transaction.
+    last_whole: u64,
     /// Per source, the first entry of a transaction that has no end yet: it pins its segment.
     unfinished: HashMap<String, u64>,
 }
@@ -60,10 +62,11 @@ impl Journal {
             Some(segment) => segment,
             None => Segment::create(folder.join(file_name(last_seq + 1)), None)?,
         };
-        drop_open_tails(folder, None)?;
+        let last_whole = drop_open_tails(folder, None)?;
         let bytes = segment.content_bytes()?;
         let (news, _) = watch::channel(last_seq);
-        let open = Mutex::new(Open { segment, bytes, last_seq, unfinished: HashMap::new() });
+        let unfinished = HashMap::new();
+        let open = Mutex::new(Open { segment, bytes, last_seq, last_whole, unfinished });
         Ok(Self { folder: folder.to_owned(), segment_bytes_max, open, news })
     }
 
@@ -83,6 +86,7 @@ impl Journal {
         open.last_seq = seq;
         open.bytes += entry.bytes.len() as u64 + 256;
         if entry.ends {
+            open.last_whole = seq;
             open.unfinished.remove(entry.source);
         } else {
             open.unfinished.entry(entry.source.to_owned()).or_insert(seq);
@@ -99,7 +103,15 @@ impl Journal {
         // The lock keeps other captures from writing to the files meanwhile.
         let mut open = self.lock()?;
         open.unfinished.remove(source);
-        drop_open_tails(&self.folder, Some(source))
+        drop_open_tails(&self.folder, Some(source)).map(drop)
+    }
+
+    /// The last entry that ends a transaction: readers come as far as this, and no further.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`].
+    pub fn last_whole(&self) -> Result<u64> {
+        Ok(self.lock()?.last_whole)
     }
 
     /// Notes that everything of `source` up to `position` is journaled (an idle log moved on).
@@ -143,7 +155,7 @@ impl Journal {
     /// The reading side.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader { folder: self.folder.clone(), current: None }
+        Reader { folder: self.folder.clone(), current: None, looked: (0, 0) }
     }
 
     /// Bytes on disk.
@@ -198,7 +210,9 @@ impl Journal {
 pub struct Run {
     /// Entries grouped by transaction: all parts of one, then all parts of the next.
     pub transactions: Vec<Vec<Entry>>,
-    /// The last journal entry looked at: the border of a batch.
+    /// The last entry of the last transaction: the border of a batch. Parts of a transaction
+    /// that has no end yet lie behind it: a crash drops them, and a border among them would be
+    /// one that no replay finds again.
     pub upto: u64,
 }
 
@@ -207,6 +221,9 @@ pub struct Run {
 pub struct Reader {
     folder: PathBuf,
     current: Option<(u64, Segment)>,
+    /// After which entry was looked last, and how far nothing but parts without an end lies: a
+    /// large transaction on its way in is not looked through again for each of its parts.
+    looked: (u64, u64),
 }
 
 impl Reader {
@@ -217,22 +234,23 @@ impl Reader {
     /// [`ErrorKind::Ledger`].
     pub fn read(&mut self, after: u64, upto: u64, bytes_max: usize) -> Result<Run> {
         let mut run = Run { transactions: Vec::new(), upto: after };
+        let mut looked = if self.looked.0 == after { self.looked.1.max(after) } else { after };
         let mut bytes = 0_usize;
         while bytes < bytes_max {
-            let entries = self.entries(run.upto, upto, bytes_max - bytes)?;
+            let entries = self.entries(looked, upto, bytes_max - bytes)?;
             if entries.is_empty() {
                 break;
             }
             for entry in entries {
+                looked = entry.seq;
+                if !entry.ends {
+                    continue;
+                }
                 let alone = entry.kind != super::segment::EntryKind::Log;
                 if alone && !run.transactions.is_empty() {
                     return Ok(run);
                 }
                 run.upto = entry.seq;
-                bytes += entry.bytes.len();
-                if !entry.ends {
-                    continue;
-                }
                 let transaction = self.whole(entry)?;
                 bytes += transaction.iter().map(|part| part.bytes.len()).sum::<usize>();
                 run.transactions.push(transaction);
@@ -240,6 +258,9 @@ impl Reader {
                     return Ok(run);
                 }
             }
+        }
+        if run.transactions.is_empty() {
+            self.looked = (after, looked);
         }
         Ok(run)
     }
@@ -324,7 +345,8 @@ fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Drops, per source, the transaction that a crash left without an end. Its parts may lie in
 /// several segments; only a source's newest entry can be without one. `of`: one source only.
-fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<()> {
+/// Returns the last entry that is left.
+fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<u64> {
     let mut segments = Vec::new();
     for path in segment_paths(folder)? {
         segments.push(Segment::open(path)?);
@@ -347,7 +369,12 @@ fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<()> {
             segment.drop_parts(&source, first)?;
         }
     }
-    Ok(())
+    for segment in segments.iter().rev() {
+        if let Some(last) = segment.last_seq()? {
+            return Ok(last);
+        }
+    }
+    Ok(0)
 }
 
 pub(super) fn remove(path: &Path) -> Result<()> {

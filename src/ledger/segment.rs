@@ -307,14 +307,15 @@ impl Segment {
         })
     }
 
-    /// Entries after `after`, in order, until `bytes_max` are exceeded.
+    /// Entries after `after`, in order, until `bytes_max` are exceeded. Parts that end nothing
+    /// come without their bytes: they are read with their transaction's end.
     pub(super) fn entries(&self, after: u64, upto: u64, bytes_max: usize) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let mut bytes = 0_usize;
         self.read("entries", |c| {
             let mut statement = c.prepare_cached(
-                "SELECT seq, source, kind, first, ends, at, bytes FROM entry
-                 WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+                "SELECT seq, source, kind, first, ends, at, iif(ends, bytes, x'')
+                 FROM entry WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
             )?;
             let mut rows = statement.query(params![after, upto.min(i64::MAX.unsigned_abs())])?;
             while let Some(row) = rows.next()? {

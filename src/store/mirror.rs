@@ -71,9 +71,11 @@ impl Store {
     pub fn stage_log(&mut self, batch: &[Placed]) -> Result<Vec<Touched>> {
         let mut per_table = PerTable::new();
         let mut whole = Cow::Borrowed(batch);
+        let mut hidden = Vec::new();
         for (index, placed) in batch.iter().enumerate() {
             let (source, transaction) = (&placed.source, &placed.transaction);
-            let all = self.collapse_with_cascades(source, transaction, &mut per_table)?;
+            let all =
+                self.collapse_with_cascades(source, transaction, &mut per_table, &mut hidden)?;
             if let Some(all) = all
                 && let Some(placed) = whole.to_mut().get_mut(index)
             {
@@ -81,6 +83,7 @@ impl Store {
             }
         }
         super::changes::append(&self.connection, &whole)?;
+        self.remember_hidden(&hidden)?;
         let mut touched = Vec::new();
         for ((source, name), mut collapsed) in per_table {
             let mirror = self.mirrors.of(&source, &name)?.clone();
@@ -101,13 +104,15 @@ impl Store {
     pub fn stage_chunk(
         &mut self,
         source: &str,
-        name: &TableName,
+        table: &Table,
         visibility: &Visibility,
         rows: Vec<(Key, Vec<Cell>)>,
         time_micros: i64,
     ) -> Result<Vec<Touched>> {
-        let mirror = self.mirrors.of(source, name)?.clone();
+        self.mirrors.judge(source, table, "a chunk of its copy was read")?;
+        let mirror = self.mirrors.of(source, &table.name)?.clone();
         let tracked = track::of_keys(&self.connection, &mirror, rows.iter().map(|(key, _)| key))?;
+        let rows = self.hidden_from_chunk(&mirror, visibility, &tracked, rows)?;
         let placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
         let mut states = HashMap::new();
         let mut complete = Vec::new();
@@ -177,7 +182,7 @@ impl Store {
             Change::Truncate(tables) => tables,
         };
         for table in tables {
-            self.mirrors.judge(source, table, &transaction.position)?;
+            self.mirrors.judge(source, table, &transaction.position.to_string())?;
             let collapsed = per_table
                 .entry((source.to_owned(), table.name.clone()))
                 .or_insert_with(|| Collapsed::new(Arc::clone(table)));
@@ -238,6 +243,13 @@ impl Store {
         execute(&self.connection, &before, what)?;
         let lacks = rows.values().any(|row| row.base.is_some());
         execute(&self.connection, &sql::fill_after(&mirror, lacks), what)?;
+        if lacks && mirror.state == MirrorState::Done {
+            let lost: Option<i64> =
+                super::optional(&self.connection, &sql::count_lost_bases(&mirror), what)?;
+            if lost.unwrap_or(0) > 0 {
+                return Err(registry::lost_row(&mirror.source, &mirror.table));
+            }
+        }
         Ok(Touched {
             source: mirror.source.clone(),
             table: mirror.name().clone(),
@@ -284,7 +296,7 @@ fn unfitting(mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Vec<usize> 
 }
 
 /// A table whose copy is done has every row: a change that relies on a row before it, where
-/// cells are missing, must find one. (Found or not is checked when the after-image is made.)
+/// cells are missing, must name one. (That it is there is seen when the after-image is made.)
 fn lacks_a_base(collapsed: &Collapsed) -> Option<&Table> {
     let orphan = collapsed.rows.values().any(|row| {
         let lacks = row.cells.as_ref().is_some_and(|cells| cells.iter().any(Cell::is_missing));

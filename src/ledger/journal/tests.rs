@@ -135,6 +135,49 @@ fn a_transaction_without_an_end_is_dropped_after_a_crash_and_a_whole_one_never()
 }
 
 #[test]
+fn a_batch_never_ends_among_the_parts_of_a_transaction_that_a_crash_can_drop() {
+    let folder = tempfile::tempdir().unwrap();
+    let border = {
+        // GIVEN a whole transaction, and the first parts of a large one
+        let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
+        let seq = journal.append(&whole("erp", &lsn(1), b"a")).unwrap();
+        let first = journal.append(&part(None, b"b")).unwrap();
+        journal.append(&part(Some(first), b"c")).unwrap();
+        // WHEN a batch is made of what is there
+        let mut reader = journal.reader();
+        let run = reader.read(0, u64::MAX, usize::MAX).unwrap();
+        assert_eq!((run.transactions.len(), run.upto), (1, seq));
+        assert_eq!(journal.last_whole().unwrap(), seq);
+        // and nothing more comes of the parts alone, however often they are looked at
+        for _ in 0..2 {
+            let more = reader.read(run.upto, u64::MAX, usize::MAX).unwrap();
+            assert_eq!((more.transactions.len(), more.upto), (0, seq));
+        }
+        run.upto
+    };
+    // THEN its border is found again after a crash
+    let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
+    assert_eq!(journal.last_whole().unwrap(), border);
+    let run = journal.reader().read(0, border, usize::MAX).unwrap();
+    assert_eq!((run.transactions.len(), run.upto), (1, border));
+}
+
+#[test]
+fn parts_that_were_looked_at_come_out_whole_with_their_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
+    let mut reader = journal.reader();
+    let first = journal.append(&part(None, b"a")).unwrap();
+    assert!(reader.read(0, u64::MAX, usize::MAX).unwrap().transactions.is_empty());
+    journal.append(&part(Some(first), b"b")).unwrap();
+    assert!(reader.read(0, u64::MAX, usize::MAX).unwrap().transactions.is_empty());
+    let last = lsn(9);
+    journal.append(&NewEntry { first: Some(first), ..whole("erp", &last, b"c") }).unwrap();
+    let run = reader.read(0, u64::MAX, usize::MAX).unwrap();
+    assert_eq!(bytes_of(&run), vec![vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]]);
+}
+
+#[test]
 fn sequences_never_fall_below_the_name_of_the_segment_they_go_into() {
     let folder = tempfile::tempdir().unwrap();
     let body = vec![b'x'; 900];

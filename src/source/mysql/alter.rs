@@ -11,7 +11,12 @@ pub(super) fn keeps_rows(action: &[Token]) -> bool {
     let word = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
     match word(0) {
         "ADD" => adds_nothing_to_rows(&words),
-        "DROP" => !matches!(word(1), "PARTITION" | "PRIMARY" | "SYSTEM" | "PERIOD"),
+        // A constraint may be a foreign key, and those change rows without telling: from when on
+        // one no longer does is not known here.
+        "DROP" => !matches!(
+            word(1),
+            "PARTITION" | "PRIMARY" | "SYSTEM" | "PERIOD" | "FOREIGN" | "CONSTRAINT"
+        ),
         "ALTER" => true,
         "RENAME" => matches!(word(1), "INDEX" | "KEY"),
         "DEFAULT"
@@ -52,8 +57,9 @@ fn adds_nothing_to_rows(words: &[String]) -> bool {
     let second = words.get(1).map(String::as_str).unwrap_or_default();
     let has = |word: &str| words.iter().any(|other| other == word);
     match second {
-        "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "FOREIGN" | "CHECK" => true,
-        "CONSTRAINT" => !has("PRIMARY"),
+        "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "CHECK" => true,
+        "FOREIGN" => !has("CASCADE") && !(has("SET") && has("NULL")),
+        "CONSTRAINT" => !has("PRIMARY") && !has("CASCADE") && !(has("SET") && has("NULL")),
         "PRIMARY" | "PARTITION" | "SYSTEM" | "PERIOD" => false,
         _ => {
             let fills =

@@ -127,6 +127,14 @@ async fn describe_schema(
         let key = key.get(&(table, column.clone())).copied();
         described.table.columns.push(Column { name: column, source_type, kind, key });
     }
+    for described in tables.values_mut() {
+        let collations = &described.collations;
+        for cascade in &mut described.table.cascades {
+            cascade.ignores_case = cascade.columns.iter().any(|(column, _)| {
+                collations.get(column).is_some_and(|(_, collation)| collation.ends_with("_ci"))
+            });
+        }
+    }
     Ok(tables.into_values().collect())
 }
 
@@ -138,6 +146,7 @@ fn cascades(rows: Vec<ForeignKeyRow>) -> HashMap<String, Vec<Cascade>> {
             columns: Vec::new(),
             on_delete,
             on_update,
+            ignores_case: false,
         });
         cascade.columns.push((column, parent_column));
     }

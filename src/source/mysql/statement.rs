@@ -426,6 +426,11 @@ mod tests {
             "ALTER TABLE person DROP PARTITION p0",
             "ALTER TABLE person ADD b int, CHANGE c d int",
             "ALTER TABLE person DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)",
+            "ALTER TABLE person DROP FOREIGN KEY fk",
+            "ALTER TABLE person DROP CONSTRAINT fk",
+            "ALTER TABLE person ADD FOREIGN KEY (a) REFERENCES job (id) ON DELETE CASCADE",
+            "ALTER TABLE person ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES job (id)
+             ON UPDATE SET NULL",
         ] {
             assert!(matches!(said(text), Effect::Unknowable { .. }), "{text}: {:?}", said(text));
         }

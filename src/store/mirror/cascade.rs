@@ -5,12 +5,14 @@
 //! inserted again" as "still there" and keep the children.) Several levels; a source that logs
 //! its cascades itself has no [`Cascade`]s and costs nothing here.
 //!
-//! It does not know rows that are not copied yet, and it compares texts as they are: a reference
-//! that equals its parent only by a collation (`'ABC'` to `'abc'`) is not found.
+//! Rows of a child that is still being copied may be in no mirror yet: see `copying`.
+
+pub(super) mod copying;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MirrorTable, PerTable, sql};
+use self::copying::Hidden;
+use super::{MirrorState, MirrorTable, PerTable, sql};
 use crate::change::schema::Cascade;
 use crate::change::{Cell, Change, Kind, Op, RowChange, Table, Transaction};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -27,6 +29,15 @@ enum Effect {
     Set(Vec<Cell>),
 }
 
+/// What a derivation adds to.
+struct Derivation<'a> {
+    per_table: &'a mut PerTable,
+    /// What copies that are under way must know.
+    hidden: &'a mut Vec<Hidden>,
+    /// The derived changes, in order.
+    all: &'a mut Vec<Change>,
+}
+
 impl Store {
     /// Collapses the changes of a transaction, each with those that it caused. Returns all of
     /// them in order if some were derived.
@@ -35,6 +46,7 @@ impl Store {
         source: &str,
         transaction: &Transaction,
         per_table: &mut PerTable,
+        hidden: &mut Vec<Hidden>,
     ) -> Result<Option<Vec<Change>>> {
         let mut all: Option<Vec<Change>> = None;
         for (index, change) in transaction.changes.iter().enumerate() {
@@ -43,7 +55,8 @@ impl Store {
             if let Change::Row(row) = change
                 && row.cascades
             {
-                self.derive(source, transaction, row, per_table, &mut derived)?;
+                let mut derivation = Derivation { per_table, hidden, all: &mut derived };
+                self.derive(source, transaction, row, &mut derivation)?;
             }
             if let Some(all) = &mut all {
                 all.push(change.clone());
@@ -63,19 +76,27 @@ impl Store {
         source: &str,
         transaction: &Transaction,
         parent: &RowChange,
-        per_table: &mut PerTable,
-        all: &mut Vec<Change>,
+        derivation: &mut Derivation<'_>,
     ) -> Result<()> {
         for child in self.mirrors.of_source(source) {
             let cascades = child.table.cascades.iter();
             for cascade in cascades.filter(|cascade| cascade.parent == parent.table.name) {
                 let Some((values, effect)) = effect(parent, cascade)? else { continue };
-                for row in self.referring(child, cascade, &values, per_table)? {
+                for row in self.referring(child, cascade, &values, derivation.per_table)? {
                     let derived = derived(child, cascade, row, &effect);
                     let change = Change::Row(derived.clone());
-                    self.collapse(source, transaction, &change, per_table)?;
-                    all.push(change);
-                    self.derive(source, transaction, &derived, per_table, all)?;
+                    self.collapse(source, transaction, &change, derivation.per_table)?;
+                    derivation.all.push(change);
+                    self.derive(source, transaction, &derived, derivation)?;
+                }
+                if child.state == MirrorState::Copying {
+                    derivation.hidden.push(Hidden::new(
+                        child,
+                        cascade,
+                        transaction.id,
+                        values,
+                        effect,
+                    )?);
                 }
             }
         }
@@ -110,7 +131,8 @@ impl Store {
                 match cells.get(*place) {
                     // Carried by no change: as in the row before the batch.
                     Some(Cell::Missing) => base.is_some(),
-                    cell => cell == Some(value),
+                    Some(cell) => is_same(cell, value, cascade.ignores_case),
+                    None => false,
                 }
             });
             if refers {
@@ -137,7 +159,14 @@ impl Store {
                 return Ok(BTreeMap::new());
             };
             let text = literal(&String::from_utf8_lossy(text));
-            conditions.push(format!("{} = {}", quoted(name), typed(column.kind, &text)));
+            let (own, value) = (quoted(name), typed(column.kind, &text));
+            conditions.push(match (column.kind, cascade.ignores_case) {
+                (Kind::Text, true) => {
+                    format!("lower(rtrim({own}, ' ')) = lower(rtrim({value}, ' '))")
+                }
+                (Kind::Text, false) => format!("rtrim({own}, ' ') = rtrim({value}, ' ')"),
+                _ => format!("{own} = {value}"),
+            });
         }
         let texts = wanted.iter().filter_map(|place| columns.get(*place));
         let texts: Vec<String> = texts.map(|c| canonical(c.kind, &quoted(&c.name))).collect();
@@ -217,6 +246,19 @@ fn effect(parent: &RowChange, cascade: &Cascade) -> Result<Option<(Vec<Cell>, Ef
         _ => Effect::Set(vec![Cell::Null; old.len()]),
     };
     Ok(Some((old, effect)))
+}
+
+/// True if a foreign key takes the two for the same: spaces at the end never count, and case does
+/// not where the column's collation says so.
+fn is_same(cell: &Cell, value: &Cell, ignores_case: bool) -> bool {
+    let text = |cell: &Cell| -> Option<String> {
+        Some(std::str::from_utf8(cell.bytes()?).ok()?.trim_end_matches(' ').to_owned())
+    };
+    match (text(cell), text(value)) {
+        (Some(a), Some(b)) if ignores_case => a.to_lowercase() == b.to_lowercase(),
+        (Some(a), Some(b)) => a == b,
+        _ => cell == value,
+    }
 }
 
 fn derived(child: &MirrorTable, cascade: &Cascade, row: Vec<Cell>, effect: &Effect) -> RowChange {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use duckdb::{Connection, params};
 
 use super::sql;
-use crate::change::{Kind, Position, Table, TableName, TransactionId};
+use crate::change::{Column, Kind, Position, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::types::quoted;
 use crate::store::{Store, execute, track};
@@ -124,25 +124,31 @@ impl Mirrors {
         self.ready.iter().any(|ready| ready == source)
     }
 
-    /// A change may only be applied to the columns it was made for.
-    pub(super) fn judge(&self, source: &str, table: &Table, position: &Position) -> Result<()> {
+    /// Rows may only be applied to the columns and the key they were made for. `place`: where
+    /// they are from, for people.
+    pub(super) fn judge(&self, source: &str, table: &Table, place: &str) -> Result<()> {
         let mirror = self.of(source, &table.name)?;
-        let names = |table: &Table| -> Vec<String> {
-            table.columns.iter().map(|column| column.name.clone()).collect()
-        };
-        let (log, kept) = (names(table), names(&mirror.table));
-        if log == kept {
+        let (new, kept) = (&table.columns, &mirror.table.columns);
+        let same = new.len() == kept.len()
+            && new.iter().zip(kept).all(|(new, kept)| is_same_column(new, kept));
+        if same {
             return Ok(());
         }
-        let differ: Vec<&String> = log
-            .iter()
-            .filter(|name| !kept.contains(name))
-            .chain(kept.iter().filter(|name| !log.contains(name)))
-            .collect();
+        let differs = |column: &&Column, others: &[Column]| {
+            !others.iter().any(|other| is_same_column(column, other))
+        };
+        let mut differ: Vec<&str> = new.iter().filter(|c| differs(c, kept)).map(name_of).collect();
+        differ.extend(kept.iter().filter(|c| differs(c, new)).map(name_of));
+        differ.sort_unstable();
+        differ.dedup();
+        let which = match differ.is_empty() {
+            true => "their order".to_owned(),
+            false => differ.join(", "),
+        };
         Err(Error::new(
             ErrorKind::Gap,
             format!(
-                "{} of {source} changed its columns before {position}: {differ:?} differ",
+                "{} of {source} changed its columns before {place}: {which} (name, type or key)",
                 table.name
             ),
         )
@@ -214,6 +220,17 @@ impl Mirrors {
     }
 }
 
+fn name_of(column: &Column) -> &str {
+    &column.name
+}
+
+/// A text may get another declared length, and an enumeration more labels, without a row being
+/// rewritten; any other change of a type rewrites rows without a word in the log.
+fn is_same_column(new: &Column, kept: &Column) -> bool {
+    let is_text = new.kind == Kind::Text && kept.kind == Kind::Text;
+    new.name == kept.name && new.key == kept.key && (new.source_type == kept.source_type || is_text)
+}
+
 impl Store {
     /// A table's copy begins: an empty mirror, and per key what the log does from now on.
     ///
@@ -236,6 +253,7 @@ impl Store {
             execute(&self.connection, &statement, what)?;
         }
         track::create(&self.connection, &mirror)?;
+        self.forget_hidden(&mirror)?;
         self.connection
             .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
             .context(ErrorKind::Store, what)?;
@@ -253,6 +271,7 @@ impl Store {
             return Err(Error::new(ErrorKind::Bug, format!("the copy of {name} lacks cells")));
         }
         track::remove(&self.connection, &mirror)?;
+        self.forget_hidden(&mirror)?;
         let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, done)?;
         let all_done = self.mirrors.of_source(source).all(|t| t.state == MirrorState::Done);

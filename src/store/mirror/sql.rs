@@ -117,6 +117,19 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
     )
 }
 
+/// How many staged rows take cells from a row before that is not there.
+pub(super) fn count_lost_bases(mirror: &MirrorTable) -> String {
+    let key = mirror.table.key().next().and_then(|place| mirror.table.columns.get(place));
+    format!(
+        "SELECT count(*) FROM {} AS s LEFT JOIN {} AS b ON {} \
+         WHERE NOT s.gone AND s.b0 IS NOT NULL AND b.{} IS NULL",
+        temporary(&stage_name(mirror)),
+        before_name(mirror),
+        base_condition(mirror),
+        quoted(key.map(|column| column.name.as_str()).unwrap_or_default()),
+    )
+}
+
 pub(super) fn delete_staged(mirror: &MirrorTable) -> String {
     format!(
         "DELETE FROM {} AS m USING {} AS s WHERE {}",

@@ -167,8 +167,7 @@ impl Mirroring {
             .map(|(id, (v, big))| Source::cells(*id, *v, Some(big)))
             .map(|cells| (key_of(&table(), &cells).unwrap(), cells))
             .collect();
-        let name = table().name.clone();
-        self.apply(|store| store.stage_chunk("erp", &name, visibility, rows, 0));
+        self.apply(|store| store.stage_chunk("erp", &table(), visibility, rows, 0));
     }
 
     fn rows(&self) -> Rows {

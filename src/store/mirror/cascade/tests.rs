@@ -24,6 +24,7 @@ fn refers(column: &str, parent: &str, on_delete: &str, on_update: &str) -> Casca
         columns: vec![(column.to_owned(), "id".to_owned())],
         on_delete: on_delete.to_owned(),
         on_update: on_update.to_owned(),
+        ignores_case: false,
     }
 }
 
@@ -176,4 +177,100 @@ fn an_update_that_leaves_the_key_alone_or_unchecked_rows_derive_nothing() {
     let unchecked = RowChange { cascades: false, ..rig.delete("p", &[1, 9]) };
     rig.apply(vec![unchecked]);
     assert_eq!(rig.rows("c"), "11:1");
+}
+
+/// What `p` ◄─ `c` are while `c` is copied: rows of chunks come in between.
+struct CopyRig(Rig);
+
+impl CopyRig {
+    /// The copy of `c` and `s` begins anew; `p` and `g` are done.
+    fn new() -> Self {
+        let mut rig = Rig::new();
+        rig.store.begin().unwrap();
+        for name in ["c", "s"] {
+            rig.store.begin_copy("hr", name, &Arc::clone(&rig.tables[name])).unwrap();
+        }
+        rig.store.run("COMMIT", "commit").unwrap();
+        Self(rig)
+    }
+
+    /// A chunk that has seen transactions before `xmax`.
+    fn chunk(&mut self, name: &str, xmax: u64, rows: &[&[i32]]) -> Result<()> {
+        let table = Arc::clone(&self.0.tables[name]);
+        let rows = rows.iter().map(|row| {
+            let cells: Vec<Cell> = row.iter().map(|cell| Cell::text(&cell.to_string())).collect();
+            (key_of(&table, &cells).unwrap(), cells)
+        });
+        let rows = rows.collect();
+        let visibility = crate::change::Visibility::Snapshot { xmin: 1, xmax, running: Vec::new() };
+        let store = &mut self.0.store;
+        store.begin().unwrap();
+        let staged = store.stage_chunk("hr", &table, &visibility, rows, 0);
+        let touched = match staged {
+            Ok(touched) => touched,
+            Err(error) => {
+                store.rollback().unwrap();
+                return Err(error);
+            }
+        };
+        store.write_staged(&touched).unwrap();
+        store.run("COMMIT", "commit").unwrap();
+        Ok(())
+    }
+}
+
+/// `reference/proofs.md` §7: a chunk of a child is subject to what happened to its parents
+/// between the snapshot and its place in the journal.
+#[test]
+fn a_chunk_that_was_read_before_its_parent_went_does_not_bring_the_children_back() {
+    let mut rig = CopyRig::new();
+    rig.0.apply(vec![rig.0.insert("p", &[1, 0]), rig.0.insert("p", &[2, 0])]);
+    rig.0.apply(vec![rig.0.delete("p", &[1, 0])]);
+    // The second transaction is what these chunks have not seen. Nothing that was copied refers
+    // to rows of `s`.
+    rig.chunk("s", 2, &[&[7, 1, 70], &[8, 2, 80]]).unwrap();
+    assert_eq!(rig.0.rows("s"), "7:70 8:2:80");
+    // A chunk that has seen it is taken as it is: the parent may have come back.
+    rig.chunk("s", 3, &[&[9, 1, 90]]).unwrap();
+    assert_eq!(rig.0.rows("s"), "7:70 8:2:80 9:1:90");
+    // Rows of `g`, copied before, may have gone with a row of `c`: never a guess.
+    rig.chunk("c", 2, &[&[12, 2]]).unwrap();
+    assert_eq!(rig.0.rows("c"), "12:2");
+    let error = rig.chunk("c", 2, &[&[11, 1]]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gap);
+}
+
+#[test]
+fn what_the_log_wrote_after_the_chunk_is_left_alone() {
+    let mut rig = CopyRig::new();
+    rig.0.apply(vec![rig.0.insert("p", &[1, 0])]);
+    rig.0.apply(vec![rig.0.delete("p", &[1, 0])]);
+    rig.0.apply(vec![rig.0.insert("p", &[1, 1]), rig.0.insert("s", &[7, 1, 71])]);
+    rig.chunk("s", 2, &[&[7, 1, 70]]).unwrap();
+    assert_eq!(rig.0.rows("s"), "7:1:71");
+}
+
+#[test]
+fn a_copy_that_is_done_forgets_what_was_hidden_from_it() {
+    let mut rig = CopyRig::new();
+    rig.0.apply(vec![rig.0.insert("p", &[1, 0])]);
+    rig.0.apply(vec![rig.0.delete("p", &[1, 0])]);
+    let kept = |rig: &CopyRig| rig.0.text("SELECT table_name AS t FROM ops.hidden_change");
+    assert_eq!(kept(&rig), "c s");
+    rig.0.store.begin().unwrap();
+    for name in ["c", "s"] {
+        rig.0.store.finish_copy("hr", &TableName::new("hr", name)).unwrap();
+    }
+    rig.0.store.run("COMMIT", "commit").unwrap();
+    assert_eq!(kept(&rig), "");
+}
+
+/// A reference is the parent's value by the column's collation, not letter by letter.
+#[test]
+fn children_are_found_by_collation() {
+    let same =
+        |a: &str, b: &str, ignores_case| is_same(&Cell::text(a), &Cell::text(b), ignores_case);
+    assert!(same("ABC", "abc ", true) && same("ÄB", "äb", true));
+    assert!(!same("ABC", "abc", false) && same("abc", "abc  ", false));
+    assert!(!same("abc", "abd", true) && !is_same(&Cell::Null, &Cell::text(""), true));
 }
