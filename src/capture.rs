@@ -90,6 +90,10 @@ pub async fn run(capture: Capture, cancel: CancellationToken) {
 
 fn remember_gap(capture: &Capture, why: &str) {
     let remembered = capture.ledger.source(&capture.name).and_then(|facts| {
+        // The first reason is the one that a person needs.
+        if facts.gap.is_some() {
+            return Ok(());
+        }
         let facts = SourceFacts { gap: Some(why.to_owned()), ..facts };
         capture.ledger.set_source(&capture.name, &facts)
     });

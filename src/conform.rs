@@ -15,6 +15,7 @@
 mod decide;
 mod mappings;
 mod replay;
+mod standstill;
 mod state;
 
 use std::collections::HashMap;
@@ -114,6 +115,10 @@ struct Session<'a> {
     is_stale: bool,
     mark: Mark,
     discarded: Instant,
+    /// Sources that stand still, and the first journal entry of each that is not conformed.
+    standing: HashMap<String, u64>,
+    /// Up to this entry transactions are taken one by one: one of them cannot be conformed.
+    singly_upto: u64,
 }
 
 /// A batch whose store transaction is open.
@@ -146,7 +151,10 @@ impl<'a> Session<'a> {
             is_stale: true,
             mark,
             discarded: Instant::now(),
+            standing: HashMap::new(),
+            singly_upto: 0,
         };
+        session.read_standing()?;
         session.catch_up()?;
         conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
         conform.events.send_replace(session.mark.event_sequence);
@@ -157,9 +165,13 @@ impl<'a> Session<'a> {
 
     fn run(&mut self, cancel: &CancellationToken) -> Result<()> {
         while let Some(run) = self.take(cancel)? {
-            let decided = self.decide(&run)?;
-            self.land(&decided)?;
-            self.finish(decided)?;
+            match self.decide(&run) {
+                Ok(decided) => {
+                    self.land(&decided)?;
+                    self.finish(decided)?;
+                }
+                Err(failure) => self.blame(&run, failure)?,
+            }
         }
         Ok(())
     }
@@ -169,9 +181,8 @@ impl<'a> Session<'a> {
         let mut news = self.conform.journal.news();
         loop {
             let last = *news.borrow_and_update();
-            let run =
-                self.reader.read(self.mark.journal_seq, last, self.conform.limits.batch_bytes)?;
-            if !run.transactions.is_empty() {
+            let run = self.read(last, self.conform.limits.batch_bytes)?;
+            if run.upto > self.mark.journal_seq {
                 return Ok(Some(run));
             }
             self.use_the_pause()?;

@@ -7,6 +7,7 @@ mod demo;
 mod demo_generator;
 mod docs;
 mod employees;
+mod gaps;
 mod mapping;
 mod mariadb_source;
 mod orangehrm;

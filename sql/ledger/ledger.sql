@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS source (
     name     TEXT PRIMARY KEY,
     identity TEXT,
     fence    TEXT,                  -- from when on a copy's chunks count; see source::Fence
-    gap      TEXT                   -- why changes may be lost; NULL: none
+    gap      TEXT,                  -- why changes may be lost; NULL: none
+    stands_from INTEGER             -- the journal entry from which on it is not conformed
 );
 
 -- A batch is decided here before the store commits it; a store that is behind replays it with

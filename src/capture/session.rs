@@ -17,6 +17,8 @@ use crate::ledger::standing::SourceFacts;
 use crate::source::entry::{Control, encode_chunk};
 use crate::source::{Captured, Fence, Prepared, Standing, Stream};
 
+/// How often the ledger is asked whether conform found a gap.
+const GAP_PAUSE: Duration = Duration::from_secs(1);
 /// Whole transactions wait at most this long for others to share their entry.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
@@ -45,10 +47,12 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     let copy = copying::run(capture, fence, &prepared.tables, wanted);
     let mut copy = std::pin::pin!(copy.fuse());
     let mut copied = false;
+    let mut asked = tokio::time::interval(GAP_PAUSE);
     loop {
         tokio::select! {
             biased;
             () = cancel.cancelled() => return session.drain(),
+            _ = asked.tick() => refuse_gap(capture)?,
             done = &mut copy, if !copied => {
                 done?;
                 copied = true;
@@ -244,13 +248,20 @@ impl Session<'_> {
     }
 }
 
+/// A source with a gap is read no further, whoever found it: capture itself, or conform in what
+/// it had journaled.
+fn refuse_gap(capture: &Capture) -> Result<()> {
+    match on_disk(|| capture.ledger.source(&capture.name))?.gap {
+        Some(why) => Err(gap(capture, &why)),
+        None => Ok(()),
+    }
+}
+
 /// Compares the source with the ledger, and makes what is missing.
 async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     let name = &capture.name;
+    refuse_gap(capture)?;
     let facts = on_disk(|| capture.ledger.source(name))?;
-    if let Some(why) = &facts.gap {
-        return Err(gap(capture, why));
-    }
     let position = on_disk(|| capture.journal.position(name))?;
     let known = position.as_ref();
     match capture.source.standing(known, facts.identity.as_deref()).await? {
@@ -289,6 +300,7 @@ fn begin_copies(
         identity: Some(prepared.identity.clone()),
         fence: fence_text(&fence),
         gap: None,
+        stands_from: None,
     };
     capture.ledger.set_source(&capture.name, &facts)?;
     if tables.is_empty() {

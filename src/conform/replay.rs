@@ -31,7 +31,7 @@ impl Session<'_> {
             self.is_stale = true;
         }
         self.prepare_evaluator()?;
-        let run = self.reader.read(batch.seq_after, batch.seq_upto, usize::MAX)?;
+        let run = self.read(batch.seq_upto, usize::MAX)?;
         if run.upto != batch.seq_upto {
             return Err(Self::bug(format!(
                 "batch {} ends at journal entry {}, the journal at {}",

@@ -14,6 +14,8 @@ pub struct SourceFacts {
     pub fence: Option<String>,
     /// Why changes may be lost; set by capture and conform, cleared by a re-copy.
     pub gap: Option<String>,
+    /// The journal entry from which on nothing of it is conformed: what it holds cannot be.
+    pub stands_from: Option<u64>,
 }
 
 /// What is known about a target.
@@ -34,9 +36,18 @@ impl Ledger {
     /// [`ErrorKind::Ledger`].
     pub fn source(&self, source: &str) -> Result<SourceFacts> {
         self.lock()?
-            .query_row("SELECT identity, fence, gap FROM source WHERE name = ?1", [source], |row| {
-                Ok(SourceFacts { identity: row.get(0)?, fence: row.get(1)?, gap: row.get(2)? })
-            })
+            .query_row(
+                "SELECT identity, fence, gap, stands_from FROM source WHERE name = ?1",
+                [source],
+                |row| {
+                    Ok(SourceFacts {
+                        identity: row.get(0)?,
+                        fence: row.get(1)?,
+                        gap: row.get(2)?,
+                        stands_from: row.get(3)?,
+                    })
+                },
+            )
             .optional()
             .map(Option::unwrap_or_default)
             .context(ErrorKind::Ledger, || format!("could not read what is known of {source}"))
@@ -49,9 +60,9 @@ impl Ledger {
     pub fn set_source(&self, source: &str, facts: &SourceFacts) -> Result<()> {
         self.lock()?
             .execute(
-                "INSERT OR REPLACE INTO source (name, identity, fence, gap) VALUES (?1, ?2, ?3, \
-                    ?4)",
-                params![source, facts.identity, facts.fence, facts.gap],
+                "INSERT OR REPLACE INTO source (name, identity, fence, gap, stands_from)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![source, facts.identity, facts.fence, facts.gap, facts.stands_from],
             )
             .map(drop)
             .context(ErrorKind::Ledger, || format!("could not write what is known of {source}"))

@@ -1,0 +1,159 @@
+//! Gaps as an operator meets them: said, remembered, and of one source only.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use crate::agreement::postgres;
+use crate::spine::store_rows;
+use crate::support::process::Installation;
+use crate::support::servers;
+use crate::support::wait::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two sources, each a database with one table, and a daemon's configuration.
+struct Stage {
+    installation: Installation,
+    erp: Client,
+    hr: Client,
+    erp_database: String,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let server = servers::postgres();
+        let mut tables = String::new();
+        let installation = Installation::new("");
+        let password = installation.write("password", server.password());
+        let mut clients = Vec::new();
+        let mut databases = Vec::new();
+        for source in ["erp", "hr"] {
+            let database = servers::postgres_database(source);
+            let client = postgres::connect(server, &database).await;
+            client
+                .batch_execute(
+                    "CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL);
+                     INSERT INTO t VALUES (1, 'a'), (2, 'b')",
+                )
+                .await
+                .unwrap();
+            tables.push_str(&format!(
+                "[source.{source}]\nkind = \"postgres\"\nurl = \"{}\"\n\
+                 password = \"${{file:{}}}\"\ntables = [\"public.*\"]\n",
+                server.url(&database),
+                password.display()
+            ));
+            clients.push(client);
+            databases.push(database);
+        }
+        let daemon = format!(
+            "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n",
+            installation.state_folder(),
+            installation.http_port()
+        );
+        installation.write("trueup.toml", &format!("{daemon}{tables}"));
+        let [erp, hr] = <[Client; 2]>::try_from(clients).ok().unwrap();
+        Self { installation, erp, hr, erp_database: databases.remove(0) }
+    }
+
+    fn mirror(&self, source: &str) -> Result<String, String> {
+        let sql = format!("SELECT string_agg(id || v, ' ' ORDER BY id) FROM {source}.t");
+        let rows = store_rows(&self.installation, &sql)?;
+        Ok(rows[0][0].clone().unwrap_or_default())
+    }
+
+    fn wait_for(&self, source: &str, expected: &str) {
+        wait_until(&format!("the mirror of {source}"), PATIENCE, || {
+            let found = self.mirror(source)?;
+            if found == expected { Ok(()) } else { Err(found) }
+        });
+    }
+
+    /// What `status` says, and its exit code.
+    fn status(&self) -> (serde_json::Value, Option<i32>) {
+        let output = self.installation.output(&["status", "--json"]);
+        let said = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (said, output.status.code())
+    }
+
+    fn wait_for_gap(&self, source: &str) -> serde_json::Value {
+        let mut said = serde_json::Value::Null;
+        wait_until("the gap to be shown", PATIENCE, || {
+            let (status, code) = self.status();
+            let sources = status["sources"].as_array().cloned().unwrap_or_default();
+            let found = sources.into_iter().find(|one| one["name"] == source).unwrap_or_default();
+            if found["state"] != "gap" || code != Some(1) {
+                return Err(format!("exit code {code:?}, {found}"));
+            }
+            said = found;
+            Ok(())
+        });
+        said
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_cannot_be_followed_stands_still_and_the_others_go_on() {
+    let stage = Stage::new().await;
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    for source in ["erp", "hr"] {
+        stage.wait_for(source, "1a 2b");
+    }
+    // WHEN a table of one source gets another key, between good changes and together with
+    // changes of the other source
+    stage.erp.batch_execute("UPDATE t SET v = 'good' WHERE id = 1").await.unwrap();
+    stage
+        .erp
+        .batch_execute(
+            "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (id, v);
+             UPDATE t SET v = 'bad' WHERE id = 2; INSERT INTO t VALUES (3, 'bad')",
+        )
+        .await
+        .unwrap();
+    stage.hr.batch_execute("INSERT INTO t VALUES (3, 'c')").await.unwrap();
+
+    // THEN that one is a gap that says why, with everything before it; the other goes on
+    let said = stage.wait_for_gap("erp");
+    let message = said["message"].as_str().unwrap_or_default();
+    assert!(message.contains("public.t of erp changed its columns"), "{said}");
+    assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("state folder")), "{said}");
+    stage.wait_for("hr", "1a 2b 3c");
+    stage.wait_for("erp", "1good 2b");
+
+    // and so it is after a crash, with the replay of what was conformed around it
+    daemon.kill();
+    let _daemon = stage.installation.start(&["run"], &[]);
+    stage.hr.batch_execute("DELETE FROM t WHERE id = 1").await.unwrap();
+    stage.wait_for("hr", "2b 3c");
+    stage.wait_for("erp", "1good 2b");
+    let again = stage.wait_for_gap("erp");
+    assert_eq!(again["message"], said["message"], "it is said once, not once more each time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_vanished_while_the_daemon_was_away_is_a_gap_that_is_remembered() {
+    let stage = Stage::new().await;
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for("erp", "1a 2b");
+    daemon.terminate();
+    assert!(daemon.wait(PATIENCE).success());
+    // GIVEN a slot that somebody dropped, and changes that nobody kept
+    let drop = format!(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+         WHERE database = '{}'",
+        stage.erp_database
+    );
+    stage.erp.batch_execute(&drop).await.unwrap();
+    stage.erp.batch_execute("DELETE FROM t WHERE id = 1").await.unwrap();
+    // WHEN the daemon starts THEN it neither makes a new one nor goes on as if nothing were
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    let said = stage.wait_for_gap("erp");
+    assert!(said["message"].as_str().is_some_and(|text| text.contains("slot")), "{said}");
+    stage.hr.batch_execute("INSERT INTO t VALUES (3, 'c')").await.unwrap();
+    stage.wait_for("hr", "1a 2b 3c");
+    assert_eq!(stage.mirror("erp").unwrap(), "1a 2b");
+    // and it says so without the daemon too
+    daemon.kill();
+    stage.wait_for_gap("erp");
+}
