@@ -296,10 +296,13 @@ impl<'a> Session<'a> {
         if self.store.wal_bytes() > TIDY_WAL_BYTES {
             self.store.tidy_up()?;
         }
-        if self.discarded.elapsed() > DISCARD_PAUSE {
+        // Half of what it may hold is kept for its time; the other half is room for growth.
+        let bytes_kept = self.conform.limits.journal_bytes_max / 2;
+        let journal = &self.conform.journal;
+        if self.discarded.elapsed() > DISCARD_PAUSE || journal.bytes() > bytes_kept {
             self.discarded = Instant::now();
             let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
-            self.conform.journal.discard(self.mark.journal_seq, keep)?;
+            journal.discard(self.mark.journal_seq, keep, bytes_kept)?;
         }
         Ok(())
     }

@@ -238,7 +238,8 @@ impl Copier {
     }
 
     /// Reads particular rows of `table` by their keys; keys without a row are left out. Its
-    /// `next_after` is `None`.
+    /// `next_after` is `None`. Waits for the fence as [`Copier::chunk`] does: it may be a later
+    /// one than that of the table's chunks.
     ///
     /// # Errors
     /// As [`Copier::chunk`].
@@ -246,9 +247,10 @@ impl Copier {
         &mut self,
         table: &TableName,
         keys: &[Vec<crate::change::Cell>],
+        waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         match self {
-            Copier::Postgres(copier) => copier.reread(table, keys).await,
+            Copier::Postgres(copier) => copier.reread(table, keys, waiting).await,
             Copier::Mysql(copier) => copier.reread(table),
         }
     }

@@ -18,10 +18,16 @@ struct Stage {
     erp: Client,
     hr: Client,
     erp_database: String,
+    /// Without its limits.
+    configuration: String,
 }
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_limits("").await
+    }
+
+    async fn with_limits(limits: &str) -> Self {
         let server = servers::postgres();
         let mut tables = String::new();
         let installation = Installation::new("");
@@ -52,9 +58,17 @@ impl Stage {
             installation.state_folder(),
             installation.http_port()
         );
-        installation.write("trueup.toml", &format!("{daemon}{tables}"));
         let [erp, hr] = <[Client; 2]>::try_from(clients).ok().unwrap();
-        Self { installation, erp, hr, erp_database: databases.remove(0) }
+        let configuration = format!("{daemon}{tables}");
+        let stage =
+            Self { installation, erp, hr, erp_database: databases.remove(0), configuration };
+        stage.configure(limits);
+        stage
+    }
+
+    fn configure(&self, limits: &str) {
+        let text = format!("{}[limits]\n{limits}", self.configuration);
+        self.installation.write("trueup.toml", &text);
     }
 
     fn mirror(&self, source: &str) -> Result<String, String> {
@@ -78,12 +92,16 @@ impl Stage {
     }
 
     fn wait_for_gap(&self, source: &str) -> serde_json::Value {
+        self.wait_for_state(source, "gap")
+    }
+
+    fn wait_for_state(&self, source: &str, state: &str) -> serde_json::Value {
         let mut said = serde_json::Value::Null;
-        wait_until("the gap to be shown", PATIENCE, || {
+        wait_until(&format!("the state {state} to be shown"), PATIENCE, || {
             let (status, code) = self.status();
             let sources = status["sources"].as_array().cloned().unwrap_or_default();
             let found = sources.into_iter().find(|one| one["name"] == source).unwrap_or_default();
-            if found["state"] != "gap" || code != Some(1) {
+            if found["state"] != state || code != Some(1) {
                 return Err(format!("exit code {code:?}, {found}"));
             }
             said = found;
@@ -156,4 +174,37 @@ async fn a_slot_that_vanished_while_the_daemon_was_away_is_a_gap_that_is_remembe
     // and it says so without the daemon too
     daemon.kill();
     stage.wait_for_gap("erp");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_journal_pauses_its_sources_and_nothing_is_lost() {
+    let stage = Stage::with_limits(
+        "chunk_bytes = 20000\nsegment_bytes = 50000\njournal_bytes_max = 1000000",
+    )
+    .await;
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for("erp", "1a 2b");
+    // WHEN a transaction is larger than the whole journal may be
+    stage
+        .erp
+        .batch_execute(
+            "INSERT INTO t SELECT g, repeat(md5(g::text), 4) FROM generate_series(10, 20000) AS g",
+        )
+        .await
+        .unwrap();
+    // THEN the sources wait and say so, and nothing more is confirmed
+    let said = stage.wait_for_state("erp", "paused");
+    assert!(said["message"].as_str().is_some_and(|text| text.contains("1000000")), "{said}");
+    assert!(said["hint"].as_str().is_some_and(|text| text.contains("journal_bytes_max")));
+    assert_eq!(stage.mirror("erp").unwrap(), "1a 2b");
+    // WHEN there is room THEN it is there whole
+    daemon.terminate();
+    assert!(daemon.wait(PATIENCE).success());
+    stage.configure("chunk_bytes = 20000\nsegment_bytes = 50000\njournal_bytes_max = 100000000");
+    let _daemon = stage.installation.start(&["run"], &[]);
+    wait_until("the large transaction", PATIENCE, || {
+        let rows = store_rows(&stage.installation, "SELECT count(*) FROM erp.t")?;
+        let count = rows[0][0].clone().unwrap_or_default();
+        if count == "19993" { Ok(()) } else { Err(count) }
+    });
 }

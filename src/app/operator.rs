@@ -277,6 +277,7 @@ fn state_of(phase: Phase) -> SourceState {
         Phase::Copying => SourceState::Copying,
         Phase::Streaming => SourceState::Streaming,
         Phase::Retrying => SourceState::Retrying,
+        Phase::Paused => SourceState::Paused,
         Phase::Gap => SourceState::Gap,
     }
 }

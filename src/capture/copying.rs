@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Capture;
+use super::{Capture, RETRY_PAUSE, RETRY_PAUSE_MAX};
 use crate::change::{Cell, Table, TableName, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::segment::{CopyProgress, CopyState};
@@ -37,11 +37,44 @@ pub(super) enum Want {
 }
 
 /// Copies every table whose copy is not done, parents before their children. Ends when all are.
+/// What fails is tried again, beside the log, which is not the worse for it.
 pub(super) async fn run(
     capture: &Capture,
     fence: Fence,
     tables: &[Arc<Table>],
     wanted: mpsc::Sender<Wanted>,
+) -> Result<()> {
+    let mut pause = RETRY_PAUSE;
+    loop {
+        let before = capture.state.seen().rows_copied;
+        let Err(error) = attempt(capture, fence.clone(), tables, &wanted).await else {
+            return Ok(());
+        };
+        if matches!(error.kind(), ErrorKind::Gap | ErrorKind::Ledger | ErrorKind::Bug) {
+            return Err(error);
+        }
+        if capture.state.seen().rows_copied > before {
+            pause = RETRY_PAUSE;
+        }
+        tracing::warn!(
+            source = %capture.name,
+            error = %error.chain(),
+            hint = error.remedy().unwrap_or_default(),
+            retry_ms = pause.as_millis(),
+            "copying failed, it is retried"
+        );
+        let whom = format!("another attempt, after: {}", error.chain());
+        capture.state.update(|seen| seen.waiting_for = Some(whom));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_PAUSE_MAX);
+    }
+}
+
+async fn attempt(
+    capture: &Capture,
+    fence: Fence,
+    tables: &[Arc<Table>],
+    wanted: &mpsc::Sender<Wanted>,
 ) -> Result<()> {
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
@@ -59,7 +92,7 @@ pub(super) async fn run(
             name: table.name.clone(),
             progress: progress.clone(),
             looked_from,
-            wanted: &wanted,
+            wanted,
         };
         copy.run(&mut copier).await?;
     }
@@ -124,10 +157,8 @@ impl TableCopy<'_> {
             Some(bytes) => Some(decoded(&self.name, bytes)?),
             None => None,
         };
-        let state = Arc::clone(&self.capture.state);
-        let waiting = move |whom: String| state.update(|seen| seen.waiting_for = Some(whom));
         let rows_max = self.capture.limits.copy_chunk_rows;
-        let chunk = copier.chunk(&self.name, after.as_deref(), rows_max, &waiting).await?;
+        let chunk = copier.chunk(&self.name, after.as_deref(), rows_max, &self.waiting()).await?;
         crate::failpoint::reach("after-chunk");
         self.progress.row_count += chunk.row_count;
         self.progress.next_after = chunk.next_after.as_deref().map(encoded);
@@ -144,9 +175,15 @@ impl TableCopy<'_> {
         Ok(())
     }
 
+    fn waiting(&self) -> impl Fn(String) + Send + Sync + 'static {
+        let state = Arc::clone(&self.capture.state);
+        move |whom: String| state.update(|seen| seen.waiting_for = Some(whom))
+    }
+
     async fn reread(&mut self, copier: &mut Copier, keys: &[Vec<Cell>]) -> Result<()> {
         for some in keys.chunks(REREAD_KEYS_MAX) {
-            let chunk = copier.reread(&self.name, some).await?;
+            let chunk = copier.reread(&self.name, some, &self.waiting()).await?;
+            self.capture.state.update(|seen| seen.waiting_for = None);
             self.looked_from = self.put(Want::Chunk(Box::new(chunk), true)).await?;
         }
         Ok(())

@@ -42,6 +42,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         wants,
         is_copying: true,
         pending: None,
+        is_full: false,
     };
     show_copies(capture)?;
     let copy = copying::run(capture, fence, &prepared.tables, wanted);
@@ -52,13 +53,16 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         tokio::select! {
             biased;
             () = cancel.cancelled() => return session.drain(),
-            _ = asked.tick() => refuse_gap(capture)?,
+            _ = asked.tick() => {
+                refuse_gap(capture)?;
+                session.look_at_the_journal()?;
+            }
             done = &mut copy, if !copied => {
                 done?;
                 copied = true;
                 capture.state.entered(Phase::Streaming);
             }
-            step = session.step() => step?,
+            step = session.step(), if !session.is_full => step?,
         }
     }
 }
@@ -79,6 +83,8 @@ struct Session<'a> {
     /// The copy may still want something.
     is_copying: bool,
     pending: Option<Wanted>,
+    /// The journal has no room: nothing is taken, and nothing more is confirmed.
+    is_full: bool,
 }
 
 impl Session<'_> {
@@ -93,6 +99,9 @@ impl Session<'_> {
                 self.flush()?;
                 self.flushed = Instant::now();
                 self.admit()?;
+                if self.idle_due().is_some_and(|due| due.is_zero()) {
+                    self.record_idle()?;
+                }
                 match captured {
                     Some(captured) => Some(captured?),
                     None => self.wait().await?,
@@ -105,11 +114,29 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Pauses where the journal has grown to its limit, and goes on where it has room again.
+    fn look_at_the_journal(&mut self) -> Result<()> {
+        let (capture, limit) = (self.capture, self.capture.limits.journal_bytes_max);
+        let bytes = capture.journal.bytes();
+        match (self.is_full, bytes >= limit) {
+            (false, true) => {
+                self.is_full = true;
+                let full = full(&capture.name, bytes, limit);
+                tracing::error!(source = %capture.name, bytes, limit, "the journal is full");
+                capture.state.failed(Phase::Paused, &full);
+            }
+            (true, false) => {
+                self.is_full = false;
+                tracing::info!(source = %capture.name, "the journal has room again");
+                show_copies(capture)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     async fn wait(&mut self) -> Result<Option<Captured>> {
-        let idle_due = self.idle.as_ref().map(|(_, since)| {
-            let pause = Duration::from_secs(self.capture.limits.idle_confirm_secs);
-            pause.saturating_sub(since.elapsed())
-        });
+        let idle_due = self.idle_due();
         tokio::select! {
             captured = self.stream.next() => captured.map(Some),
             wanted = self.wants.recv(), if self.is_copying && self.pending.is_none() => {
@@ -122,6 +149,13 @@ impl Session<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// How long until an idle log's position is recorded and confirmed.
+    fn idle_due(&self) -> Option<Duration> {
+        let (_, since) = self.idle.as_ref()?;
+        let pause = Duration::from_secs(self.capture.limits.idle_confirm_secs);
+        Some(pause.saturating_sub(since.elapsed()))
     }
 
     fn take(&mut self, captured: Captured) -> Result<()> {
@@ -246,6 +280,17 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+fn full(source: &str, bytes: u64, limit: u64) -> Error {
+    let what = format!(
+        "the capture log holds {bytes} bytes, its limit is {limit}: nothing more of source \
+         {source} is taken or confirmed, and its server keeps its log meanwhile"
+    );
+    Error::new(ErrorKind::Ledger, what).hint(
+        "see why conforming is behind (`trueup status`), or give limits.journal_bytes_max more \
+         room; it goes on by itself",
+    )
 }
 
 /// A source with a gap is read no further, whoever found it: capture itself, or conform in what

@@ -18,6 +18,8 @@ pub enum Phase {
     Streaming,
     /// It failed and is tried again.
     Retrying,
+    /// The journal is full: the source waits until conform has made room.
+    Paused,
     /// Changes are lost or may be: a person must act.
     Gap,
 }
@@ -31,6 +33,7 @@ impl Phase {
             Phase::Copying => "copying",
             Phase::Streaming => "streaming",
             Phase::Retrying => "retrying",
+            Phase::Paused => "paused",
             Phase::Gap => "gap",
         }
     }

@@ -81,6 +81,17 @@ impl Judge<'_> {
     }
 
     fn limits(&mut self, limits: &Limits) {
+        let needed = limits.segment_bytes.saturating_mul(4);
+        if limits.journal_bytes_max < needed {
+            self.add(
+                &["limits", "journal_bytes_max"],
+                format!(
+                    "`journal_bytes_max` in [limits] is {}, less than four segments of {} bytes",
+                    limits.journal_bytes_max, limits.segment_bytes
+                ),
+                format!("give it {needed} or more, or make segment_bytes smaller"),
+            );
+        }
         for (key, value) in at_least_one(limits) {
             if value == 0 {
                 self.add(

@@ -166,24 +166,28 @@ impl Journal {
             .unwrap_or(0)
     }
 
-    /// Unlinks closed segments whose entries all lie at or before `conformed` and which were
-    /// last written longer than `keep` ago.
+    /// Unlinks closed segments whose entries all lie at or before `conformed`: those last written
+    /// longer than `keep` ago, and the oldest as long as the journal holds more than
+    /// `bytes_kept`.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
-    pub fn discard(&self, conformed: u64, keep: Duration) -> Result<u64> {
+    pub fn discard(&self, conformed: u64, keep: Duration, bytes_kept: u64) -> Result<u64> {
         let open = self.lock()?;
         let pinned = open.unfinished.values().map(|first| first - 1).min();
         let conformed = pinned.map_or(conformed, |pinned| pinned.min(conformed));
         let paths = segment_paths(&self.folder)?;
+        let mut bytes: u64 = paths.iter().map(|path| file_bytes(path)).sum();
         let mut discarded = 0;
         for pair in paths.windows(2) {
             let [path, next] = pair else { break };
             // The next one's name says where this one ends.
             let ends_before = first_seq_of(next).unwrap_or(0);
-            if ends_before > conformed + 1 || age(path) < keep {
+            let is_kept = age(path) < keep && bytes <= bytes_kept;
+            if ends_before > conformed + 1 || is_kept {
                 break;
             }
+            bytes = bytes.saturating_sub(file_bytes(path));
             remove(path)?;
             discarded += 1;
         }

@@ -244,8 +244,12 @@ fn old_segments_go_and_what_later_ones_need_stays() {
     for n in 2..20 {
         journal.append(&whole("erp", &lsn(n), &[0; 900])).unwrap();
     }
-    assert_eq!(journal.discard(10, Duration::from_secs(3600)).unwrap(), 0, "younger than kept");
-    assert!(journal.discard(10, Duration::ZERO).unwrap() > 0);
+    let hour = Duration::from_secs(3600);
+    assert_eq!(journal.discard(10, hour, u64::MAX).unwrap(), 0, "younger than kept");
+    let bytes = journal.bytes();
+    assert_eq!(journal.discard(10, hour, bytes - 1).unwrap(), 1, "one is enough to make room");
+    assert!(journal.bytes() < bytes);
+    assert!(journal.discard(10, Duration::ZERO, u64::MAX).unwrap() > 0);
     let mut reader = journal.reader();
     let run = reader.read(10, u64::MAX, usize::MAX).unwrap();
     assert_eq!((run.transactions.len(), run.upto), (9, 19));

@@ -84,14 +84,7 @@ impl PostgresCopier {
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         let limit = self.row_limit(table, rows_max);
-        let which = Which::After(after, limit);
-        let read = loop {
-            match self.attempt(table, which).await? {
-                Some(read) => break read,
-                None => waiting(waited_for(&self.client).await?),
-            }
-            tokio::time::sleep(FENCE_PAUSE).await;
-        };
+        let read = self.read_behind_fence(table, Which::After(after, limit), waiting).await?;
         if let Some(size) = u64::try_from(read.rows.len()).ok().filter(|_| read.row_count > 0) {
             self.row_bytes.insert(table.clone(), size / read.row_count + 1);
         }
@@ -106,15 +99,17 @@ impl PostgresCopier {
         })
     }
 
-    /// See [`crate::source::Copier::reread`]. The fence is open by then: the table's chunks were
-    /// read behind it.
+    /// See [`crate::source::Copier::reread`].
     ///
     /// # Errors
     /// See there.
-    pub async fn reread(&mut self, table: &TableName, keys: &[Vec<Cell>]) -> Result<Chunk> {
-        let read = self.attempt(table, Which::Keys(keys)).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Bug, format!("rows of {table} were asked for before its fence"))
-        })?;
+    pub async fn reread(
+        &mut self,
+        table: &TableName,
+        keys: &[Vec<Cell>],
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Chunk> {
+        let read = self.read_behind_fence(table, Which::Keys(keys), waiting).await?;
         let admit_after = self.mark().await?;
         Ok(Chunk {
             table: read.table,
@@ -124,6 +119,22 @@ impl PostgresCopier {
             row_count: read.row_count,
             admit_after: Position::Lsn(admit_after),
         })
+    }
+
+    /// Reads once the fence is open; `waiting` is told for whom it waits.
+    async fn read_behind_fence(
+        &mut self,
+        table: &TableName,
+        which: Which<'_>,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Read> {
+        loop {
+            match self.attempt(table, which).await? {
+                Some(read) => return Ok(read),
+                None => waiting(waited_for(&self.client).await?),
+            }
+            tokio::time::sleep(FENCE_PAUSE).await;
+        }
     }
 
     /// How many rows the next chunk of a table may have.
