@@ -14,6 +14,7 @@
 
 mod decide;
 mod mappings;
+mod prepared;
 mod replay;
 mod standstill;
 mod state;
@@ -34,7 +35,6 @@ use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
 use crate::ledger::segment::CopyState;
-use crate::source::decode::Decoder;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
 use crate::store::{Mark, Store, StoreLimits};
@@ -107,7 +107,7 @@ struct Session<'a> {
     runtime: &'a tokio::runtime::Handle,
     store: Store,
     reader: Reader,
-    decoders: HashMap<String, Decoder>,
+    decoders: HashMap<String, prepared::Decoding>,
     evaluator: Evaluator,
     /// The mapping set in force.
     mappings: MappingSet,
@@ -302,7 +302,9 @@ impl<'a> Session<'a> {
         if self.discarded.elapsed() > DISCARD_PAUSE || journal.bytes() > bytes_kept {
             self.discarded = Instant::now();
             let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
-            journal.discard(self.mark.journal_seq, keep, bytes_kept)?;
+            // What is prepared in a source is read again after a restart.
+            let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
+            journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ pub mod expr;
 pub mod mapping_test;
 pub mod mirror;
 pub mod overlay;
+pub mod prepared;
 pub mod reader;
 mod stage;
 mod track;

@@ -39,6 +39,14 @@ CREATE TABLE IF NOT EXISTS ops.hidden_change (
     ignores_case BOOLEAN NOT NULL       -- how the two are compared
 );
 
+-- XA transactions whose rows are in the journal and that are neither committed nor rolled back.
+CREATE TABLE IF NOT EXISTS ops.prepared_xa (
+    source    VARCHAR NOT NULL,
+    xid       VARCHAR NOT NULL,         -- its identity, encoded
+    first_seq UBIGINT NOT NULL,         -- the journal entries that hold its rows: they stay
+    seq       UBIGINT NOT NULL
+);
+
 -- Sources whose tables were all copied once: from then on their changes are events.
 CREATE TABLE IF NOT EXISTS ops.source_ready (
     source VARCHAR NOT NULL

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
 use crate::ledger::segment::{Entry, EntryKind};
-use crate::source::decode::{Decoder, Tables};
+use crate::source::decode::Decoder;
 use crate::source::entry::{Control, decode_chunk};
 use crate::store::collapse::key_of;
 use crate::store::evaluate::{Delta, Evaluated, Moment};
@@ -104,6 +104,7 @@ impl Session<'_> {
                     transaction,
                 }));
             }
+            self.note_prepared(parts)?;
         }
         Ok(placed)
     }
@@ -111,19 +112,12 @@ impl Session<'_> {
     /// The decoder of the entry's source, with the tables as they were before the entry.
     fn decoder(&mut self, entry: &Entry) -> Result<&mut Decoder> {
         if !self.decoders.contains_key(&entry.source) {
-            let known = self.reader.tables_before(&entry.source, entry.seq)?;
-            let tables: Tables = known.into_iter().map(|table| (table.id, table)).collect();
-            let kind = self.conform.kinds.get(&entry.source).copied().ok_or_else(|| {
-                Self::bug(format!(
-                    "the journal holds entries of source {}, which is not configured",
-                    entry.source
-                ))
-                .hint("put the source back into the configuration until they are conformed")
-            })?;
-            self.decoders.insert(entry.source.clone(), Decoder::new(kind, tables));
+            let decoding = self.decoding(entry)?;
+            self.decoders.insert(entry.source.clone(), decoding);
         }
         self.decoders
             .get_mut(&entry.source)
+            .map(|decoding| &mut decoding.decoder)
             .ok_or_else(|| Self::bug("a decoder that was just made is not there"))
     }
 

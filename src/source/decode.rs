@@ -48,4 +48,22 @@ impl Decoder {
             Decoder::Binlog(decoder) => decoder.feed(entry),
         }
     }
+
+    /// The XA transactions that were prepared in what was fed, and neither committed nor rolled
+    /// back. (PostgreSQL sends a prepared transaction with its commit.)
+    pub fn prepared(&self) -> Box<dyn Iterator<Item = &Bytes> + '_> {
+        match self {
+            Decoder::Pgoutput(_) => Box::new(std::iter::empty()),
+            Decoder::Binlog(decoder) => Box::new(decoder.prepared()),
+        }
+    }
+
+    /// Takes over a prepared XA transaction from a decoder that was fed with its rows. False if
+    /// that has none of this identity.
+    pub fn adopt(&mut self, other: &mut Decoder, xid: &Bytes) -> bool {
+        match (self, other) {
+            (Decoder::Binlog(decoder), Decoder::Binlog(other)) => decoder.adopt(other, xid),
+            _ => false,
+        }
+    }
 }

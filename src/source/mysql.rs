@@ -130,8 +130,10 @@ impl Mysql {
         let start = match ledger {
             Some(ledger) => ledger.clone(),
             None => {
+                // In this order: what is prepared before the beginning and still open is seen.
+                let beginning = self.beginning(&mut connection).await?;
                 self.refuse_prepared_xa(&mut connection).await?;
-                self.beginning(&mut connection).await?
+                beginning
             }
         };
         Ok(Prepared {

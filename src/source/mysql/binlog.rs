@@ -82,6 +82,19 @@ impl BinlogDecoder {
         Ok(whole)
     }
 
+    /// See [`crate::source::decode::Decoder::prepared`].
+    pub fn prepared(&self) -> impl Iterator<Item = &Bytes> {
+        self.prepared.keys()
+    }
+
+    /// See [`crate::source::decode::Decoder::adopt`].
+    pub fn adopt(&mut self, other: &mut Self, xid: &Bytes) -> bool {
+        match other.prepared.remove(xid) {
+            Some(changes) => self.prepared.insert(xid.clone(), changes).is_none(),
+            None => false,
+        }
+    }
+
     fn schema(&mut self, json: &[u8]) -> Result<()> {
         let table: Table = serde_json::from_slice(json)
             .context(ErrorKind::Decode, || "could not read a schema frame".to_owned())?;
