@@ -49,7 +49,7 @@ pub(super) fn tables(
                 ),
             ));
         }
-        findings.extend(cascades(found));
+        findings.extend(cascades(found, described));
     }
     findings.push(Finding::ok(format!("{} tables are mirrored", described.len())));
     findings
@@ -74,25 +74,28 @@ fn kind(known: &Known) -> Option<Finding> {
     })
 }
 
-/// MariaDB does not log what its foreign keys do.
-fn cascades(found: &Described) -> Vec<Finding> {
-    let warn = |cascade: &crate::change::schema::Cascade| {
-        let name = &found.table.name;
+/// MariaDB does not log what its foreign keys do. It is derived from what happens to the parent,
+/// whose changes must be there for that.
+fn cascades(found: &Described, described: &[Described]) -> Vec<Finding> {
+    let is_mirrored = |name: &TableName| described.iter().any(|other| other.table.name == *name);
+    let name = &found.table.name;
+    let missing = found.table.cascades.iter().filter(|cascade| !is_mirrored(&cascade.parent));
+    let refuse = |cascade: &crate::change::schema::Cascade| {
         let columns: Vec<&str> =
             cascade.columns.iter().map(|(column, _)| column.as_str()).collect();
-        Finding::warning(
+        Finding::error(
             format!(
-                "table {name} follows {} by a foreign key on {} (ON DELETE {}, ON UPDATE {}): the \
-                 log does not tell what it does",
+                "table {name} follows {} by a foreign key on {} (ON DELETE {}, ON UPDATE {}), which \
+                 is not mirrored: the log does not tell what that does to rows of {name}",
                 cascade.parent,
                 columns.join(", "),
                 cascade.on_delete,
                 cascade.on_update
             ),
-            format!("mirror {} too, so that these changes can be derived", cascade.parent),
+            format!("add \"{}\" to `tables`, or leave {name} out: \"!{name}\"", cascade.parent),
         )
     };
-    found.table.cascades.iter().map(warn).collect()
+    missing.map(refuse).collect()
 }
 
 /// An error as a finding.
