@@ -1,4 +1,4 @@
-//! Gaps as an operator meets them: said, remembered, and of one source only.
+//! Gaps as an operator meets them: said, remembered, and of one source only; and what is no gap.
 
 use std::time::Duration;
 
@@ -207,4 +207,45 @@ async fn a_full_journal_pauses_its_sources_and_nothing_is_lost() {
         let count = rows[0][0].clone().unwrap_or_default();
         if count == "19993" { Ok(()) } else { Err(count) }
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_mirrored_no_more_is_gone_and_comes_back_whole() {
+    let stage = Stage::new().await;
+    let more = "CREATE TABLE more (id int PRIMARY KEY); INSERT INTO more VALUES (1)";
+    stage.erp.batch_execute(more).await.unwrap();
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    let count = |expected: &str| {
+        wait_until("the second table", PATIENCE, || {
+            let rows = store_rows(&stage.installation, "SELECT count(*) FROM erp.more")?;
+            let count = rows[0][0].clone().unwrap_or_default();
+            if count == expected { Ok(()) } else { Err(count) }
+        });
+    };
+    count("1");
+    daemon.terminate();
+    assert!(daemon.wait(PATIENCE).success());
+    // WHEN it is taken out of the configuration, with changes on their way
+    stage.erp.batch_execute("INSERT INTO more VALUES (2)").await.unwrap();
+    let tables = "tables = [\"public.*\"]";
+    let without = stage.configuration.replacen(tables, "tables = [\"public.t\"]", 1);
+    stage.installation.write("trueup.toml", &without);
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    // THEN it is gone, and the others go on
+    stage
+        .erp
+        .batch_execute("INSERT INTO t VALUES (3, 'c'); INSERT INTO more VALUES (3)")
+        .await
+        .unwrap();
+    stage.wait_for("erp", "1a 2b 3c");
+    let gone = store_rows(&stage.installation, "SELECT * FROM erp.more").unwrap_err();
+    assert!(gone.contains("does not exist"), "{gone}");
+    daemon.terminate();
+    assert!(daemon.wait(PATIENCE).success());
+    // and it comes back with what happened meanwhile
+    stage.configure("");
+    let _daemon = stage.installation.start(&["run"], &[]);
+    count("3");
+    stage.erp.batch_execute("DELETE FROM more").await.unwrap();
+    count("0");
 }

@@ -319,7 +319,7 @@ async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     // its changes are not in the log.
     for copy in &copies {
         if !prepared.tables.iter().any(|table| table.name.to_string() == copy.table) {
-            on_disk(|| capture.journal.forget_copy(name, &copy.table))?;
+            on_disk(|| leave(capture, &copy.table))?;
         }
     }
     let is_new = |table: &&Arc<Table>| {
@@ -329,6 +329,14 @@ async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
     Ok((prepared, fence))
+}
+
+/// A table is mirrored no more. Said first and forgotten then: said twice does no harm.
+fn leave(capture: &Capture, table: &str) -> Result<()> {
+    let bytes = Control::Leave { table: table.to_owned() }.encode();
+    let entry = own_entry(capture, EntryKind::Control, None, &[]);
+    capture.journal.append(&NewEntry { bytes: &bytes, ..entry })?;
+    capture.journal.forget_copy(&capture.name, table)
 }
 
 /// Notes the fence, then begins the copies: in this order, so that no chunk is ever read

@@ -182,6 +182,14 @@ impl Session<'_> {
                 }
                 self.evaluate_sources(std::slice::from_ref(&entry.source), moment)
             }
+            Control::Leave { table } => {
+                let is_ready = self.store.leave(&entry.source, &table)?;
+                self.is_stale = true;
+                if !is_ready {
+                    return Ok(Evaluated::default());
+                }
+                self.evaluate_sources(std::slice::from_ref(&entry.source), moment)
+            }
             Control::Tick { micros } => {
                 let moment = Moment { as_of_micros: micros, ..moment };
                 self.evaluator.evaluate_due(self.store.connection(), moment)

@@ -41,6 +41,11 @@ pub enum Control {
         /// The table.
         table: TableName,
     },
+    /// This table is mirrored no more. The log may still carry changes of it.
+    Leave {
+        /// The table, as text.
+        table: String,
+    },
     /// Time passed: what is due at or before this is evaluated again.
     Tick {
         /// Microseconds since 1970-01-01 UTC.

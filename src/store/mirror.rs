@@ -182,6 +182,9 @@ impl Store {
             Change::Truncate(tables) => tables,
         };
         for table in tables {
+            if self.mirrors.has_left(source, &table.name) {
+                continue;
+            }
             self.mirrors.judge(source, table, &transaction.position.to_string())?;
             let collapsed = per_table
                 .entry((source.to_owned(), table.name.clone()))

@@ -41,6 +41,8 @@ pub enum MirrorState {
     Copying,
     /// The mirror has every row and every cell.
     Done,
+    /// It is mirrored no more, and its rows are gone; what the log still has of it is passed by.
+    Left,
 }
 
 impl MirrorState {
@@ -50,6 +52,15 @@ impl MirrorState {
         match self {
             MirrorState::Copying => "copying",
             MirrorState::Done => "done",
+            MirrorState::Left => "left",
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "copying" => MirrorState::Copying,
+            "left" => MirrorState::Left,
+            _ => MirrorState::Done,
         }
     }
 }
@@ -83,8 +94,7 @@ impl Mirrors {
         for row in rows {
             let (source, mirror, state, truncated, body) = row.context(ErrorKind::Store, what)?;
             let table: Table = serde_json::from_str(&body).context(ErrorKind::Store, what)?;
-            let copying = state == MirrorState::Copying.word();
-            let state = if copying { MirrorState::Copying } else { MirrorState::Done };
+            let state = MirrorState::from_word(&state);
             let truncated = truncated.map(|text| text.parse()).transpose()?;
             let key = (source.clone(), table.name.clone());
             tables.insert(key, MirrorTable { source, mirror, table, state, truncated });
@@ -115,7 +125,14 @@ impl Mirrors {
 
     /// All mirrored tables of a source.
     pub fn of_source<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a MirrorTable> + 'a {
-        self.tables.values().filter(move |table| table.source == source)
+        let is_mirrored = |table: &&MirrorTable| table.state != MirrorState::Left;
+        self.tables.values().filter(is_mirrored).filter(move |table| table.source == source)
+    }
+
+    /// True if the table was mirrored once and is not any more.
+    pub(super) fn has_left(&self, source: &str, name: &TableName) -> bool {
+        let table = self.tables.get(&(source.to_owned(), name.clone()));
+        table.is_some_and(|table| table.state == MirrorState::Left)
     }
 
     /// True once every table of the source was copied.
@@ -274,6 +291,29 @@ impl Store {
         self.forget_hidden(&mirror)?;
         let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, done)?;
+        self.note_ready(source)
+    }
+
+    /// A table is mirrored no more: its rows would only grow old. Returns true if with it every
+    /// table that is left is copied.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn leave(&mut self, source: &str, table: &str) -> Result<bool> {
+        let is_it = |mirror: &&MirrorTable| mirror.name().to_string() == table;
+        let found = self.mirrors.of_source(source).find(is_it).cloned();
+        let Some(mirror) = found else { return Ok(false) };
+        let what = || format!("could not take {table} out of the mirror");
+        track::remove(&self.connection, &mirror)?;
+        self.forget_hidden(&mirror)?;
+        let drop = format!("DROP TABLE IF EXISTS {}", sql::mirror_name(&mirror));
+        execute(&self.connection, &drop, what)?;
+        let left = MirrorTable { state: MirrorState::Left, truncated: None, ..mirror };
+        self.mirrors.put(&self.connection, left)?;
+        self.note_ready(source)
+    }
+
+    fn note_ready(&mut self, source: &str) -> Result<bool> {
         let all_done = self.mirrors.of_source(source).all(|t| t.state == MirrorState::Done);
         if !all_done || self.mirrors.is_ready(source) {
             return Ok(false);
