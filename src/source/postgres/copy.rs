@@ -28,6 +28,9 @@ use crate::source::{Chunk, Fence};
 
 /// Size a chunk aims at, so that wide rows cost no more memory than narrow ones.
 const CHUNK_BYTES_GOAL: u64 = 8 << 20;
+/// Size from which on further rows of a chunk are left to the next one: the rows of a table may be
+/// of very different width.
+const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Rows of a table's first chunk, before the size of its rows is known.
 const FIRST_ROWS_MAX: u64 = 1_000;
 /// Pause before the fence is asked again. Short: most transactions are.
@@ -59,6 +62,8 @@ struct Read {
     rows: BytesMut,
     row_count: u64,
     last_key: Option<Vec<Cell>>,
+    /// There were more rows than fit. (Keys that were asked for are asked for again.)
+    is_cut: bool,
 }
 
 impl PostgresCopier {
@@ -92,7 +97,7 @@ impl PostgresCopier {
         Ok(Chunk {
             table: read.table,
             visibility: read.visibility,
-            next_after: if read.row_count == limit { read.last_key } else { None },
+            next_after: if read.row_count == limit || read.is_cut { read.last_key } else { None },
             rows: read.rows.freeze(),
             row_count: read.row_count,
             admit_after: Position::Lsn(admit_after),
@@ -200,8 +205,14 @@ impl PostgresCopier {
         let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
         let sql = chunk_sql(listed, &table, which)?;
         let mut data = pin!(self.client.copy_out(&sql).await.asking(what)?);
-        let mut read =
-            Read { table, visibility, rows: BytesMut::new(), row_count: 0, last_key: None };
+        let mut read = Read {
+            table,
+            visibility,
+            rows: BytesMut::new(),
+            row_count: 0,
+            last_key: None,
+            is_cut: false,
+        };
         let mut text = CopyText::default();
         while let Some(piece) = data.next().await {
             text.push(&piece.asking(what)?);
@@ -233,6 +244,10 @@ impl Read {
         if row.len() != self.table.columns.len() {
             let what = format!("a copied row of {} has another width", self.table.name);
             return Err(Error::new(ErrorKind::Decode, what));
+        }
+        self.is_cut |= self.rows.len() >= CHUNK_BYTES_MAX;
+        if self.is_cut {
+            return Ok(());
         }
         write_row(&mut self.rows, &row);
         self.row_count += 1;
