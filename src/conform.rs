@@ -17,6 +17,7 @@ mod mappings;
 mod replay;
 mod state;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,8 +48,11 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
 const NEWS_PAUSE: Duration = Duration::from_millis(500);
 /// The store's write-ahead log is moved into its file while there is nothing else to do.
 const TIDY_WAL_BYTES: u64 = 4 << 20;
-/// Old journal segments are looked for this often.
-const DISCARD_PAUSE: Duration = Duration::from_secs(30);
+/// Housekeeping happens this often.
+const HOUSE_PAUSE: Duration = Duration::from_secs(30);
+/// Under load, what is due by time is looked for this often: it is a query over all contributions
+/// that depend on time.
+const CLOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// What conform needs.
 #[derive(Debug)]
@@ -76,9 +80,11 @@ pub struct Conform {
 /// Conforms until cancelled. Blocks; run it on a thread of its own.
 pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runtime::Handle) {
     let mut pause = RETRY_PAUSE;
+    let asked = Cell::new(None);
     while !cancel.is_cancelled() {
         let before = conform.state.seen().batch;
-        let ended = Session::open(conform, runtime).and_then(|mut session| session.run(cancel));
+        let ended =
+            Session::open(conform, runtime, &asked).and_then(|mut session| session.run(cancel));
         let Err(error) = ended else { break };
         if conform.state.seen().batch > before {
             pause = RETRY_PAUSE;
@@ -108,12 +114,19 @@ struct Session<'a> {
     reader: Reader,
     decoders: HashMap<String, Decoder>,
     evaluator: Evaluator,
-    /// The mapping set in force.
+    /// The mapping set at hand.
     mappings: MappingSet,
+    /// The hash of the set in force at the mark.
+    in_force: String,
     /// The mirror's tables changed: the evaluator must look at them again.
     is_stale: bool,
     mark: Mark,
-    discarded: Instant,
+    /// The last entry by which this process asked for a full evaluation; survives the session.
+    asked: &'a Cell<Option<u64>>,
+    /// The last entry that said that time has passed.
+    ticked: u64,
+    looked_at_clock: Instant,
+    kept_house: Instant,
 }
 
 /// A batch whose store transaction is open.
@@ -126,7 +139,11 @@ struct Decided {
 }
 
 impl<'a> Session<'a> {
-    fn open(conform: &'a Conform, runtime: &'a tokio::runtime::Handle) -> Result<Self> {
+    fn open(
+        conform: &'a Conform,
+        runtime: &'a tokio::runtime::Handle,
+        asked: &'a Cell<Option<u64>>,
+    ) -> Result<Self> {
         let limits = StoreLimits {
             memory_bytes: conform.limits.store_memory_bytes,
             threads: conform.limits.store_threads,
@@ -142,16 +159,22 @@ impl<'a> Session<'a> {
             reader: conform.journal.reader(),
             decoders: HashMap::new(),
             evaluator,
+            in_force: mappings.hash().to_owned(),
             mappings,
             is_stale: true,
             mark,
-            discarded: Instant::now(),
+            asked,
+            ticked: 0,
+            looked_at_clock: Instant::now(),
+            kept_house: Instant::now(),
         };
         session.catch_up()?;
+        session.prepare_evaluator()?;
         conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
-        mappings::announce(conform, &session.mappings)?;
+        session.ask_for_evaluation()?;
+        session.ask_for_what_failed()?;
         Ok(session)
     }
 
@@ -168,6 +191,9 @@ impl<'a> Session<'a> {
     fn take(&mut self, cancel: &CancellationToken) -> Result<Option<Run>> {
         let mut news = self.conform.journal.news();
         loop {
+            // With nothing to do these follow every run; under load, by the clock.
+            self.look_at_clock(CLOCK_PAUSE)?;
+            self.keep_house(HOUSE_PAUSE)?;
             let last = *news.borrow_and_update();
             let run =
                 self.reader.read(self.mark.journal_seq, last, self.conform.limits.batch_bytes)?;
@@ -201,6 +227,7 @@ impl<'a> Session<'a> {
     fn decide(&mut self, run: &Run) -> Result<Decided> {
         let began = Instant::now();
         self.prepare_evaluator()?;
+        self.ask_for_evaluation()?;
         let as_of_micros = jiff::Timestamp::now().as_microsecond();
         let batch = Batch {
             id: self.mark.batch + 1,
@@ -250,6 +277,7 @@ impl<'a> Session<'a> {
             Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
         self.store.commit(mark, batch.as_of_micros)?;
         self.mark = mark;
+        self.in_force.clone_from(&batch.mappings);
         Ok(())
     }
 
@@ -275,21 +303,40 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Nothing to conform right now: what is due by time, and housekeeping.
+    /// Nothing to conform right now: what is due by time, and what copies wait to hear.
     fn use_the_pause(&mut self) -> Result<()> {
-        self.prepare_evaluator()?;
-        self.tick()?;
+        self.look_at_clock(Duration::ZERO)?;
         if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
             self.tell_lacking()?;
         }
         if self.store.wal_bytes() > TIDY_WAL_BYTES {
             self.store.tidy_up()?;
         }
-        if self.discarded.elapsed() > DISCARD_PAUSE {
-            self.discarded = Instant::now();
-            let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
-            self.conform.journal.discard(self.mark.journal_seq, keep)?;
+        Ok(())
+    }
+
+    /// Evaluates what is due by time, if it was not looked for since `pause`.
+    fn look_at_clock(&mut self, pause: Duration) -> Result<()> {
+        if self.looked_at_clock.elapsed() < pause {
+            return Ok(());
         }
+        self.looked_at_clock = Instant::now();
+        self.prepare_evaluator()?;
+        self.ask_for_evaluation()?;
+        self.tick()
+    }
+
+    /// Throws away what nobody needs any more, if that was not done since `pause`.
+    fn keep_house(&mut self, pause: Duration) -> Result<()> {
+        if self.kept_house.elapsed() < pause {
+            return Ok(());
+        }
+        self.kept_house = Instant::now();
+        if self.store.wal_bytes() > TIDY_WAL_BYTES {
+            self.store.tidy_up()?;
+        }
+        let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
+        self.conform.journal.discard(self.mark.journal_seq, keep)?;
         Ok(())
     }
 

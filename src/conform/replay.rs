@@ -25,6 +25,7 @@ impl Session<'_> {
 
     fn replay(&mut self, batch: &Batch) -> Result<()> {
         let before = mappings::before(self.conform, batch)?;
+        before.hash().clone_into(&mut self.in_force);
         if before.hash() != self.mappings.hash() {
             self.evaluator = mappings::evaluator(self.conform, &before)?;
             self.mappings = before;
