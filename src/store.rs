@@ -9,6 +9,7 @@
 mod changes;
 pub mod collapse;
 pub mod evaluate;
+mod events;
 pub mod expr;
 pub mod mapping_test;
 pub mod mirror;

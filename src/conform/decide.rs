@@ -90,6 +90,7 @@ impl Session<'_> {
                 new: difference.new,
             });
         }
+        self.store.append_events(self.conform.ledger.install(), batch.id, &events)?;
         Ok((events, looks))
     }
 
