@@ -33,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
+use crate::ledger::outbox::Needed;
 use crate::ledger::segment::CopyState;
 use crate::source::decode::Decoder;
 use crate::source::entry::Lacking;
@@ -44,6 +45,8 @@ pub use state::{ConformSeen, ConformState};
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause between attempts.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often it is looked whether the readers of a closed store have ended.
+const READERS_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits for news before it looks at the clock again.
 const NEWS_PAUSE: Duration = Duration::from_millis(500);
 /// The store's write-ahead log is moved into its file while there is nothing else to do.
@@ -65,6 +68,8 @@ pub struct Conform {
     pub kinds: HashMap<String, SourceKind>,
     /// The configured mappings.
     pub mappings: MappingSet,
+    /// Names of the configured targets: what they have not got is not thrown away.
+    pub targets: Vec<String>,
     /// Batches and events.
     pub ledger: Arc<Ledger>,
     /// What to conform, and where our own words go.
@@ -100,6 +105,10 @@ pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runti
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = cancel.cancelled() => {}
+            }
+            // Whoever reads still ends by himself: statements have a time limit.
+            while !conform.state.is_closed() && !cancel.is_cancelled() {
+                tokio::time::sleep(READERS_PAUSE).await;
             }
         });
         pause = (pause * 2).min(RETRY_PAUSE_MAX);
@@ -337,6 +346,14 @@ impl<'a> Session<'a> {
         }
         let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
         self.conform.journal.discard(self.mark.journal_seq, keep)?;
+        let keep =
+            jiff::SignedDuration::from_hours(self.conform.limits.outbox_retention_hours.into());
+        let before = jiff::Timestamp::now().saturating_sub(keep).unwrap_or_default();
+        self.conform.ledger.trim(&Needed {
+            store_batch: self.mark.batch,
+            targets: &self.conform.targets,
+            since_micros: before.as_microsecond(),
+        })?;
         Ok(())
     }
 
@@ -344,3 +361,6 @@ impl<'a> Session<'a> {
         Error::new(ErrorKind::Bug, what).hint("please report this with the log of the daemon")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,11 @@ impl Session<'_> {
             return Err(Self::bug(format!(
                 "replaying batch {} gave other events than the ledger holds",
                 batch.id
-            )));
+            ))
+            .hint(
+                "nothing of it was written: keep a copy of the state folder, and report this with \
+                 the log of the daemon",
+            ));
         }
         self.commit(batch)
     }
