@@ -89,6 +89,8 @@ pub struct Limits {
     pub segment_bytes: u64,
     /// How long conformed journal segments are kept.
     pub journal_retention_hours: u64,
+    /// How long events and batches are kept after every target and the store have them.
+    pub outbox_retention_hours: u32,
     /// Journal size at which capture stops confirming and waits.
     pub journal_bytes_max: u64,
     /// Events of one outbox block.
@@ -124,6 +126,7 @@ impl Default for Limits {
             copy_chunk_rows: 10_000,
             segment_bytes: 256 << 20,
             journal_retention_hours: 24,
+            outbox_retention_hours: 168,
             journal_bytes_max: 20 << 30,
             block_events: 1_000,
             apply_events: 5_000,

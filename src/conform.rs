@@ -19,6 +19,7 @@ mod replay;
 mod standstill;
 mod state;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
+use crate::ledger::outbox::Needed;
 use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
@@ -44,12 +46,17 @@ pub use state::{ConformSeen, ConformState};
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause between attempts.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How often it is looked whether the readers of a closed store have ended.
+const READERS_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits for news before it looks at the clock again.
 const NEWS_PAUSE: Duration = Duration::from_millis(500);
 /// The store's write-ahead log is moved into its file while there is nothing else to do.
 const TIDY_WAL_BYTES: u64 = 4 << 20;
-/// Old journal segments are looked for this often.
-const DISCARD_PAUSE: Duration = Duration::from_secs(30);
+/// Housekeeping happens this often.
+const HOUSE_PAUSE: Duration = Duration::from_secs(30);
+/// Under load, what is due by time is looked for this often: it is a query over all contributions
+/// that depend on time.
+const CLOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// What conform needs.
 #[derive(Debug)]
@@ -62,6 +69,8 @@ pub struct Conform {
     pub kinds: HashMap<String, SourceKind>,
     /// The configured mappings.
     pub mappings: MappingSet,
+    /// Names of the configured targets: what they have not got is not thrown away.
+    pub targets: Vec<String>,
     /// Batches and events.
     pub ledger: Arc<Ledger>,
     /// What to conform, and where our own words go.
@@ -77,9 +86,11 @@ pub struct Conform {
 /// Conforms until cancelled. Blocks; run it on a thread of its own.
 pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runtime::Handle) {
     let mut pause = RETRY_PAUSE;
+    let asked = Cell::new(None);
     while !cancel.is_cancelled() {
         let before = conform.state.seen().batch;
-        let ended = Session::open(conform, runtime).and_then(|mut session| session.run(cancel));
+        let ended =
+            Session::open(conform, runtime, &asked).and_then(|mut session| session.run(cancel));
         let Err(error) = ended else { break };
         if conform.state.seen().batch > before {
             pause = RETRY_PAUSE;
@@ -96,6 +107,10 @@ pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runti
                 () = tokio::time::sleep(pause) => {}
                 () = cancel.cancelled() => {}
             }
+            // Whoever reads still ends by himself: statements have a time limit.
+            while !conform.state.is_closed() && !cancel.is_cancelled() {
+                tokio::time::sleep(READERS_PAUSE).await;
+            }
         });
         pause = (pause * 2).min(RETRY_PAUSE_MAX);
     }
@@ -109,12 +124,19 @@ struct Session<'a> {
     reader: Reader,
     decoders: HashMap<String, prepared::Decoding>,
     evaluator: Evaluator,
-    /// The mapping set in force.
+    /// The mapping set at hand.
     mappings: MappingSet,
+    /// The hash of the set in force at the mark.
+    in_force: String,
     /// The mirror's tables changed: the evaluator must look at them again.
     is_stale: bool,
     mark: Mark,
-    discarded: Instant,
+    /// The last entry by which this process asked for a full evaluation; survives the session.
+    asked: &'a Cell<Option<u64>>,
+    /// The last entry that said that time has passed.
+    ticked: u64,
+    looked_at_clock: Instant,
+    kept_house: Instant,
     /// Sources that stand still, and the first journal entry of each that is not conformed.
     standing: HashMap<String, u64>,
     /// Up to this entry transactions are taken one by one: one of them cannot be conformed.
@@ -131,7 +153,11 @@ struct Decided {
 }
 
 impl<'a> Session<'a> {
-    fn open(conform: &'a Conform, runtime: &'a tokio::runtime::Handle) -> Result<Self> {
+    fn open(
+        conform: &'a Conform,
+        runtime: &'a tokio::runtime::Handle,
+        asked: &'a Cell<Option<u64>>,
+    ) -> Result<Self> {
         let limits = StoreLimits {
             memory_bytes: conform.limits.store_memory_bytes,
             threads: conform.limits.store_threads,
@@ -147,19 +173,25 @@ impl<'a> Session<'a> {
             reader: conform.journal.reader(),
             decoders: HashMap::new(),
             evaluator,
+            in_force: mappings.hash().to_owned(),
             mappings,
             is_stale: true,
             mark,
-            discarded: Instant::now(),
+            asked,
+            ticked: 0,
+            looked_at_clock: Instant::now(),
+            kept_house: Instant::now(),
             standing: HashMap::new(),
             singly_upto: 0,
         };
         session.read_standing()?;
         session.catch_up()?;
+        session.prepare_evaluator()?;
         conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
-        mappings::announce(conform, &session.mappings)?;
+        session.ask_for_evaluation()?;
+        session.ask_for_what_failed()?;
         Ok(session)
     }
 
@@ -180,6 +212,9 @@ impl<'a> Session<'a> {
     fn take(&mut self, cancel: &CancellationToken) -> Result<Option<Run>> {
         let mut news = self.conform.journal.news();
         loop {
+            // With nothing to do these follow every run; under load, by the clock.
+            self.look_at_clock(CLOCK_PAUSE)?;
+            self.keep_house(HOUSE_PAUSE)?;
             let last = *news.borrow_and_update();
             let run = self.read(last, self.conform.limits.batch_bytes)?;
             if run.upto > self.mark.journal_seq {
@@ -212,6 +247,7 @@ impl<'a> Session<'a> {
     fn decide(&mut self, run: &Run) -> Result<Decided> {
         let began = Instant::now();
         self.prepare_evaluator()?;
+        self.ask_for_evaluation()?;
         let as_of_micros = jiff::Timestamp::now().as_microsecond();
         let batch = Batch {
             id: self.mark.batch + 1,
@@ -261,6 +297,7 @@ impl<'a> Session<'a> {
             Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
         self.store.commit(mark, batch.as_of_micros)?;
         self.mark = mark;
+        self.in_force.clone_from(&batch.mappings);
         Ok(())
     }
 
@@ -286,26 +323,54 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Nothing to conform right now: what is due by time, and housekeeping.
+    /// Nothing to conform right now: what is due by time, and what copies wait to hear.
     fn use_the_pause(&mut self) -> Result<()> {
-        self.prepare_evaluator()?;
-        self.tick()?;
+        self.look_at_clock(Duration::ZERO)?;
         if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
             self.tell_lacking()?;
         }
         if self.store.wal_bytes() > TIDY_WAL_BYTES {
             self.store.tidy_up()?;
         }
-        // Half of what it may hold is kept for its time; the other half is room for growth.
+        Ok(())
+    }
+
+    /// Evaluates what is due by time, if it was not looked for since `pause`.
+    fn look_at_clock(&mut self, pause: Duration) -> Result<()> {
+        if self.looked_at_clock.elapsed() < pause {
+            return Ok(());
+        }
+        self.looked_at_clock = Instant::now();
+        self.prepare_evaluator()?;
+        self.ask_for_evaluation()?;
+        self.tick()
+    }
+
+    /// Throws away what nobody needs any more, if that was not done since `pause`.
+    fn keep_house(&mut self, pause: Duration) -> Result<()> {
+        // Half of what the journal may hold is kept for its time; the other half is room to grow.
         let bytes_kept = self.conform.limits.journal_bytes_max / 2;
         let journal = &self.conform.journal;
-        if self.discarded.elapsed() > DISCARD_PAUSE || journal.bytes() > bytes_kept {
-            self.discarded = Instant::now();
-            let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
-            // What is prepared in a source is read again after a restart.
-            let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
-            journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
+        let pause = if journal.bytes() > bytes_kept { pause.min(CLOCK_PAUSE) } else { pause };
+        if self.kept_house.elapsed() < pause {
+            return Ok(());
         }
+        self.kept_house = Instant::now();
+        if self.store.wal_bytes() > TIDY_WAL_BYTES {
+            self.store.tidy_up()?;
+        }
+        let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
+        // What is prepared in a source is read again after a restart.
+        let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
+        journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
+        let keep =
+            jiff::SignedDuration::from_hours(self.conform.limits.outbox_retention_hours.into());
+        let before = jiff::Timestamp::now().saturating_sub(keep).unwrap_or_default();
+        self.conform.ledger.trim(&Needed {
+            store_batch: self.mark.batch,
+            targets: &self.conform.targets,
+            since_micros: before.as_microsecond(),
+        })?;
         Ok(())
     }
 
@@ -313,3 +378,6 @@ impl<'a> Session<'a> {
         Error::new(ErrorKind::Bug, what).hint("please report this with the log of the daemon")
     }
 }
+
+#[cfg(test)]
+mod tests;

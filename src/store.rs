@@ -9,6 +9,7 @@
 mod changes;
 pub mod collapse;
 pub mod evaluate;
+mod events;
 pub mod expr;
 pub mod mapping_test;
 pub mod mirror;
@@ -134,6 +135,14 @@ impl Store {
         Ok(())
     }
 
+    /// Ends a transaction that is no batch: the mark stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn commit_beside(&self) -> Result<()> {
+        self.run("COMMIT", "commit")
+    }
+
     /// Gives the batch up; the store is as before it.
     ///
     /// # Errors
@@ -184,7 +193,7 @@ impl Store {
 
 /// Runs one statement of ours with a message that says what for.
 fn execute(connection: &Connection, sql: &str, what: impl FnOnce() -> String) -> Result<usize> {
-    connection.execute(sql, []).context(ErrorKind::Store, what)
+    connection.execute(sql, []).map_err(|error| evaluate::failed(what(), &error))
 }
 
 /// Reads one optional value.
@@ -193,5 +202,6 @@ fn optional<T: duckdb::types::FromSql>(
     sql: &str,
     what: impl FnOnce() -> String,
 ) -> Result<Option<T>> {
-    connection.query_row(sql, [], |row| row.get(0)).optional().context(ErrorKind::Store, what)
+    let value = connection.query_row(sql, [], |row| row.get(0)).optional();
+    value.map_err(|error| evaluate::failed(what(), &error))
 }

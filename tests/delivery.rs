@@ -134,3 +134,49 @@ async fn an_edited_mapping_emits_its_differences_once_through_a_crash() {
         chain.ranges_are_whole();
     }
 }
+
+/// A mapping that fails is parked and everything else goes on; mended and started again, it
+/// catches up with what it missed, once, also when the daemon dies in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_mapping_that_is_mended_catches_up_once() {
+    if !require("postgres") {
+        return;
+    }
+    let name = "concat_ws(', ', k.name1, k.name2) AS name";
+    for point in ["", "after-outbox-commit", "after-store-commit"] {
+        let chain = Chain::new("");
+        let daemon = chain.start(&[]);
+        chain.ready();
+        chain.settled();
+        let before = chain.events();
+        drop(daemon);
+        chain.edit_mapping("client", name, "CAST(CAST(k.name1 AS INTEGER) AS VARCHAR) AS name");
+        let daemon = chain.start(&[]);
+        chain.settled_without("client");
+        // What happens meanwhile, to it and to another entity.
+        chain.erp_sql(
+            "UPDATE kunde SET name1 = 'Renamed & Sons'
+             WHERE kd_id = (SELECT min(kd_id) FROM kunde WHERE kd_id_neu IS NULL)",
+        );
+        chain.settled_without("client");
+        assert_eq!(chain.target_sql(RENAMED).trim(), "0");
+        drop(daemon);
+        // A start that mends nothing leaves it parked.
+        let daemon = chain.start(&[]);
+        chain.settled_without("client");
+        drop(daemon);
+        chain.edit_mapping("client", name, name);
+        if !point.is_empty() {
+            let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", point)]);
+            assert!(!daemon.wait(Duration::from_secs(240)).success(), "{point} must have crashed");
+        }
+        let _daemon = chain.start(&[]);
+        chain.settled();
+        assert_eq!(chain.target_sql(RENAMED).trim(), "1");
+        chain.target_equals_canon_without_events();
+        assert_eq!(chain.events() - before, 1, "{point}: the one difference, once");
+        chain.ranges_are_whole();
+    }
+}
+
+const RENAMED: &str = "SELECT count(*) FROM customer WHERE name LIKE 'Renamed & Sons%'";

@@ -57,3 +57,36 @@ CREATE TABLE IF NOT EXISTS ops.source_ready (
 CREATE TABLE IF NOT EXISTS ops.entity_ready (
     entity VARCHAR NOT NULL
 );
+
+-- The event log: what changed about every canonical row, in order. Only appended to.
+CREATE TABLE IF NOT EXISTS ops.event (
+    sequence    UBIGINT   NOT NULL,  -- place in the order of all events; the queue's number
+    id          UUID      NOT NULL,  -- of install, entity, key and sequence; never used twice
+    type        VARCHAR   NOT NULL,  -- trueup.<entity>.<created|updated|deleted>
+    entity      VARCHAR   NOT NULL,
+    key         VARCHAR   NOT NULL,  -- the canonical key; parts of a composite key joined by |
+    time        TIMESTAMP NOT NULL,  -- commit of the newest source change that went into it, UTC
+    batch       UBIGINT   NOT NULL,  -- the batch that made it
+    correlation VARCHAR   NOT NULL,  -- the same for all events of one business chain
+    old         JSON,                -- the row before; NULL if it was created
+    new         JSON,                -- the row after; NULL if it was deleted
+    changed     JSON      NOT NULL,  -- names of the attributes that differ, if both are there
+    install     VARCHAR   NOT NULL   -- the install that made it; a CloudEvent's source names it
+);
+
+-- The same as CloudEvents 1.0, structured mode.
+CREATE OR REPLACE VIEW ops.cloud_event AS
+SELECT sequence, id, type, entity || '/' || key AS subject, time,
+    json_object(
+        'specversion', '1.0',
+        'id', id::VARCHAR,
+        'source', 'urn:trueup:' || install,
+        'type', type,
+        'subject', entity || '/' || key,
+        'time', rtrim(rtrim(strftime(time, '%Y-%m-%dT%H:%M:%S.%f'), '0'), '.') || 'Z',
+        'datacontenttype', 'application/json',
+        'correlationid', correlation,
+        'sequence', lpad(sequence::VARCHAR, 20, '0'),
+        'data', json_object('old', old, 'new', new, 'changed', changed)
+    ) AS event
+FROM ops.event;

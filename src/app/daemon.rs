@@ -48,6 +48,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         limits: config.limits.clone(),
         kinds: config.source.iter().map(|(name, source)| (name.clone(), source.kind)).collect(),
         mappings: planning::mappings(&config)?,
+        targets: config.target.keys().cloned().collect(),
         ledger: Arc::clone(&ledger),
         journal: Arc::clone(&journal),
         lacking,

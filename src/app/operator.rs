@@ -107,7 +107,7 @@ impl Daemon {
         let Some(reader) = self.conform.reader() else { return Vec::new() };
         // Before a source is copied its mappings cannot fit yet: that is no news.
         let asked = "SELECT source, entity, cause FROM ops.parked
-                     WHERE source IN (SELECT source FROM ops.source_ready)
+                     WHERE state <> 'waiting' AND source IN (SELECT source FROM ops.source_ready)
                      ORDER BY source, entity";
         let rows = reader.query(asked, PARKED_SHOWN_MAX).map(|found| found.rows);
         let one = |row: Vec<Option<String>>| {

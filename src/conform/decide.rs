@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
 use crate::ledger::segment::{Entry, EntryKind};
@@ -34,8 +34,8 @@ impl Session<'_> {
             }
             // What was decoded is decoded again.
             self.decoders.clear();
-            // Too little memory is no mapping's fault, and parking one would not mend it.
-            let parked = self.evaluator.take_failure().filter(|_| !is_out_of_memory(&failed));
+            let parked = self.evaluator.take_failure();
+            self.evaluator.recall(self.store.connection())?;
             let Some(parked) = parked else { return Err(failed) };
             tracing::error!(
                 source = %parked.source,
@@ -44,8 +44,8 @@ impl Session<'_> {
                 "a mapping failed, its entity is parked until it is mended"
             );
             self.store.begin()?;
-            self.evaluator.park(self.store.connection(), parked)?;
-            self.store.commit(self.mark, batch.as_of_micros)?;
+            self.evaluator.park(self.store.connection(), parked, batch.id)?;
+            self.store.commit_beside()?;
         }
     }
 
@@ -90,6 +90,7 @@ impl Session<'_> {
                 new: difference.new,
             });
         }
+        self.store.append_events(self.conform.ledger.install(), batch.id, &events)?;
         Ok((events, looks))
     }
 
@@ -176,48 +177,58 @@ impl Session<'_> {
                 self.is_stale = true;
                 Ok(Evaluated::default())
             }
-            Control::CopyDone { table } => {
-                if !self.store.finish_copy(&entry.source, &table)? {
-                    return Ok(Evaluated::default());
-                }
-                self.evaluate_sources(std::slice::from_ref(&entry.source), moment)
-            }
+            Control::CopyDone { table } => match self.store.finish_copy(&entry.source, &table)? {
+                true => self.evaluate_ready(&entry.source, moment),
+                false => Ok(Evaluated::default()),
+            },
             Control::Leave { table } => {
                 let is_ready = self.store.leave(&entry.source, &table)?;
                 self.is_stale = true;
-                if !is_ready {
-                    return Ok(Evaluated::default());
+                match is_ready {
+                    true => self.evaluate_ready(&entry.source, moment),
+                    false => Ok(Evaluated::default()),
                 }
-                self.evaluate_sources(std::slice::from_ref(&entry.source), moment)
             }
             Control::Tick { micros } => {
                 let moment = Moment { as_of_micros: micros, ..moment };
                 self.evaluator.evaluate_due(self.store.connection(), moment)
             }
-            Control::Mappings { hash } => {
-                self.switch_mappings(&hash)?;
-                let sources: Vec<String> = self
-                    .conform
-                    .kinds
-                    .keys()
-                    .filter(|source| self.store.mirrors().is_ready(source))
-                    .cloned()
-                    .collect();
-                self.evaluate_sources(&sources, moment)
-            }
+            Control::Mappings { hash } => self.let_in(&hash, moment),
         }
     }
 
-    /// Evaluates sources fully, and notes which entities are ready with it.
-    fn evaluate_sources(&mut self, sources: &[String], moment: Moment) -> Result<Evaluated> {
-        let mut all = Evaluated::default();
-        let mut sorted = sources.to_vec();
-        sorted.sort();
-        for source in &sorted {
-            let found = self.evaluator.evaluate_all(self.store.connection(), source, moment)?;
-            all.differences.extend(found.differences);
-            all.conflicts.extend(found.conflicts);
+    /// A source is ready: everything that it contributes is evaluated.
+    fn evaluate_ready(&mut self, source: &String, moment: Moment) -> Result<Evaluated> {
+        let sources = std::slice::from_ref(source);
+        let connection = self.store.connection();
+        self.evaluator.let_back(connection, sources, moment.batch)?;
+        let found = self.evaluator.evaluate_all(connection, sources, moment)?;
+        self.note_ready_entities()?;
+        Ok(found)
+    }
+
+    /// A set of mappings comes into force, with everything evaluated anew; or, if it is in force
+    /// already, the mappings that were left out are let back.
+    fn let_in(&mut self, hash: &str, moment: Moment) -> Result<Evaluated> {
+        // Not by the set at hand: an attempt that was given up may have switched it.
+        let is_new = hash != self.in_force;
+        if is_new {
+            self.switch_mappings(hash)?;
         }
+        let sources = self.ready_sources();
+        let connection = self.store.connection();
+        self.evaluator.let_back(connection, &sources, moment.batch)?;
+        let found = if is_new {
+            self.evaluator.evaluate_all(connection, &sources, moment)?
+        } else {
+            self.evaluator.evaluate_waiting(connection, &sources, moment)?
+        };
+        self.note_ready_entities()?;
+        Ok(found)
+    }
+
+    /// Entities all of whose sources were copied: from the next batch on, differences are events.
+    fn note_ready_entities(&self) -> Result<()> {
         let contributions = self.mappings.contributions();
         for entity in self.mappings.contributed() {
             let ready = contributions
@@ -228,10 +239,6 @@ impl Session<'_> {
                 self.store.entity_is_ready(&entity.name)?;
             }
         }
-        Ok(all)
+        Ok(())
     }
-}
-
-fn is_out_of_memory(error: &Error) -> bool {
-    error.chain().contains("Out of Memory")
 }

@@ -59,17 +59,7 @@ pub(super) fn evaluator(conform: &Conform, set: &MappingSet) -> Result<Evaluator
     Evaluator::new(set, &schemas)
 }
 
-/// Puts the configured set into the journal if it is not the one in force.
-pub(super) fn announce(conform: &Conform, in_force: &MappingSet) -> Result<()> {
-    let hash = conform.mappings.hash();
-    if in_force.hash() == hash {
-        return Ok(());
-    }
-    tracing::info!(hash, "mappings changed, everything is evaluated again");
-    put(conform, &Control::Mappings { hash: hash.to_owned() })
-}
-
-fn put(conform: &Conform, word: &Control) -> Result<()> {
+fn put(conform: &Conform, word: &Control) -> Result<u64> {
     let bytes = word.encode();
     let entry = NewEntry {
         source: "",
@@ -81,16 +71,65 @@ fn put(conform: &Conform, word: &Control) -> Result<()> {
         copies: &[],
         bytes: &bytes,
     };
-    conform.journal.append(&entry).map(drop)
+    conform.journal.append(&entry)
 }
 
 impl Session<'_> {
     /// The evaluator looks at the mirror's tables again if they changed. Never within a batch.
     pub(super) fn prepare_evaluator(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.is_stale) {
-            self.evaluator.create_tables(self.store.connection())?;
+        if !self.is_stale {
+            return Ok(());
+        }
+        // In one transaction: contributions made anew, and the word that they are empty.
+        self.store.begin()?;
+        if let Err(error) = self.evaluator.create_tables(self.store.connection()) {
+            self.store.rollback()?;
+            return Err(error);
+        }
+        self.store.commit_beside()?;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    /// Asks for a full evaluation, by an entry of the journal that names the configured set: if
+    /// that is not the one in force, or if mappings of it wait. Evaluating is a batch like any
+    /// other, so that it is replayed; one entry is enough for all reasons.
+    pub(super) fn ask_for_evaluation(&self) -> Result<()> {
+        let hash = self.conform.mappings.hash();
+        let is_new = self.mappings.hash() != hash;
+        let can_run = |(source, _): &(&str, &str)| self.store.mirrors().is_ready(source);
+        if is_new || self.evaluator.waiting().iter().any(can_run) {
+            return self.ask();
         }
         Ok(())
+    }
+
+    /// At the daemon's start: what failed before may have been mended since, in the source or by
+    /// another release.
+    pub(super) fn ask_for_what_failed(&self) -> Result<()> {
+        if self.asked.get().is_none() && self.evaluator.has_failed() {
+            return self.ask();
+        }
+        Ok(())
+    }
+
+    fn ask(&self) -> Result<()> {
+        if self.asked.get().is_some_and(|asked| asked > self.mark.journal_seq) {
+            return Ok(());
+        }
+        let hash = self.conform.mappings.hash();
+        tracing::info!(hash, "mappings are new or were left out: they are evaluated in full");
+        let seq = put(self.conform, &Control::Mappings { hash: hash.to_owned() })?;
+        self.asked.set(Some(seq));
+        Ok(())
+    }
+
+    /// Sources whose mirror is whole, in order.
+    pub(super) fn ready_sources(&self) -> Vec<String> {
+        let mut sources: Vec<String> = self.conform.kinds.keys().cloned().collect();
+        sources.retain(|source| self.store.mirrors().is_ready(source));
+        sources.sort();
+        sources
     }
 
     /// From here on `hash` is in force.
@@ -98,15 +137,19 @@ impl Session<'_> {
         let set = kept(self.conform, hash)?;
         self.evaluator = evaluator(self.conform, &set)?;
         self.mappings = set;
-        self.evaluator.create_tables(self.store.connection()).map(drop)
+        self.evaluator.create_tables(self.store.connection())
     }
 
     /// Time passed for some unit: says so in the journal, so that it is evaluated in its place.
     pub(super) fn tick(&mut self) -> Result<()> {
+        if self.ticked > self.mark.journal_seq {
+            // The last one was not conformed yet.
+            return Ok(());
+        }
         let now = jiff::Timestamp::now().as_microsecond();
         let due = self.evaluator.next_due(self.store.connection())?;
         if due.is_some_and(|due| due <= now) {
-            put(self.conform, &Control::Tick { micros: now })?;
+            self.ticked = put(self.conform, &Control::Tick { micros: now })?;
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ impl Session<'_> {
 
     fn replay(&mut self, batch: &Batch) -> Result<()> {
         let before = mappings::before(self.conform, batch)?;
+        before.hash().clone_into(&mut self.in_force);
         if before.hash() != self.mappings.hash() {
             self.evaluator = mappings::evaluator(self.conform, &before)?;
             self.mappings = before;
@@ -46,7 +47,11 @@ impl Session<'_> {
             return Err(Self::bug(format!(
                 "replaying batch {} gave other events than the ledger holds",
                 batch.id
-            )));
+            ))
+            .hint(
+                "nothing of it was written: keep a copy of the state folder, and report this with \
+                 the log of the daemon",
+            ));
         }
         self.commit(batch)
     }

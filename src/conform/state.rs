@@ -1,6 +1,6 @@
 //! What people see of conform.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::canon::Event;
@@ -12,6 +12,8 @@ use crate::store::{Mark, Reader};
 #[derive(Debug, Default)]
 pub struct ConformState {
     seen: Mutex<ConformSeen>,
+    /// Readers that were taken back and may still be at work for somebody.
+    taken_back: Mutex<Vec<Weak<Reader>>>,
 }
 
 /// A moment of it.
@@ -68,11 +70,25 @@ impl ConformState {
         seen.error = None;
     }
 
-    pub(super) fn failed(&self, error: &Error) {
+    /// Takes the readers back: nobody may begin to read.
+    pub(super) fn close(&self) {
         let mut seen = self.lock();
-        // The store is closed with the session: nobody may hold it open.
-        seen.reader = None;
-        seen.canon = None;
+        let readers = [seen.reader.take(), seen.canon.take()];
+        let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
+        taken_back.extend(readers.iter().flatten().map(Arc::downgrade));
+    }
+
+    /// True once nobody reads any more. Before, the store must not be opened again: DuckDB would
+    /// have its file open twice in one process, where no lock keeps one from spoiling the other.
+    pub(super) fn is_closed(&self) -> bool {
+        let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
+        taken_back.retain(|reader| reader.strong_count() > 0);
+        taken_back.is_empty()
+    }
+
+    pub(super) fn failed(&self, error: &Error) {
+        self.close();
+        let mut seen = self.lock();
         seen.error = Some((error.chain(), error.remedy().map(ToOwned::to_owned)));
     }
 

@@ -103,17 +103,6 @@ impl Ledger {
         })
     }
 
-    /// Forgets batches below `id`, whose events nobody needs and the store has.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Ledger`].
-    pub fn forget_batches(&self, below: u64) -> Result<()> {
-        self.lock()?
-            .execute("DELETE FROM batch WHERE id < ?1", [below])
-            .map(drop)
-            .context(ErrorKind::Ledger, || "could not forget old batches".to_owned())
-    }
-
     fn read_batch(&self, which: &str, id: u64) -> Result<Option<Batch>> {
         let sql = format!(
             "SELECT id, seq_after, seq_upto, as_of, mappings, event_first, event_last, digest

@@ -43,15 +43,36 @@ impl Block {
     }
 }
 
+/// What [`Ledger::trim`] must leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Needed<'a> {
+    /// The last batch that the store has.
+    pub store_batch: u64,
+    /// The configured targets. One that was never opened needs every event that is there.
+    pub targets: &'a [String],
+    /// Batches from then on are kept in any case, microseconds since 1970-01-01 UTC.
+    pub since_micros: i64,
+}
+
+/// How much [`Ledger::trim`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Blocks of events.
+    pub blocks: usize,
+    /// Batches.
+    pub batches: usize,
+}
+
 impl Ledger {
     /// Events after `sequence` up to `upto`, in order, at least one block and about
-    /// `events_max` of them.
+    /// `events_max` of them. After 0, which is where a target stands that never had any: from the
+    /// oldest that is there, because what was trimmed before is in its baseline.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`] also when events are missing: trimmed too early or damaged.
     pub fn events(&self, sequence: u64, upto: u64, events_max: usize) -> Result<Vec<Event>> {
         let mut events: Vec<Event> = Vec::new();
-        let mut next = sequence + 1;
+        let mut next = if sequence == 0 { self.oldest_event()? } else { sequence + 1 };
         while next <= upto && events.len() < events_max {
             let Some((first, bytes)) = self.block_holding(next)? else {
                 return Err(Error::new(
@@ -87,14 +108,50 @@ impl Ledger {
             .collect()
     }
 
-    /// Removes blocks whose events every target has: all at or before `sequence`.
+    /// Removes blocks of events, and batches, that are old and that nobody needs: the store has
+    /// the batch, every target has the event and has not parked it. The batch at the store's mark
+    /// stays, because replaying the next one begins with its mappings; the newest block stays,
+    /// because a new target learns from it where the events are.
     ///
     /// # Errors
-    /// [`ErrorKind::Ledger`].
-    pub fn trim_outbox(&self, sequence: u64) -> Result<usize> {
+    /// [`ErrorKind::Ledger`]; nothing was removed then.
+    pub fn trim(&self, needed: &Needed<'_>) -> Result<Trimmed> {
+        let connection = self.lock()?;
+        let run = || -> rusqlite::Result<Trimmed> {
+            let transaction = connection.unchecked_transaction()?;
+            let mut first = u64::MAX;
+            for target in needed.targets {
+                let needs = transaction
+                    .prepare_cached(include_str!("../../sql/ledger/needed_by_target.sql"))?
+                    .query_row([target], |row| row.get(0))?;
+                first = first.min(needs);
+            }
+            // SQLite's integers are signed.
+            let first = i64::try_from(first).unwrap_or(i64::MAX);
+            let blocks = transaction
+                .prepare_cached(
+                    "DELETE FROM outbox_block
+                     WHERE last < ?1 AND last < (SELECT max(last) FROM outbox_block)
+                     AND batch IN (SELECT id FROM batch WHERE id < ?2 AND as_of < ?3)",
+                )?
+                .execute(params![first, needed.store_batch, needed.since_micros])?;
+            let batches = transaction
+                .prepare_cached(
+                    "DELETE FROM batch WHERE id < ?1 AND as_of < ?2
+                     AND id NOT IN (SELECT batch FROM outbox_block)",
+                )?
+                .execute(params![needed.store_batch, needed.since_micros])?;
+            transaction.commit()?;
+            Ok(Trimmed { blocks, batches })
+        };
+        run().context(ErrorKind::Ledger, || "could not trim the queue".to_owned())
+    }
+
+    /// The first event that was not trimmed; 1 if there is none at all.
+    fn oldest_event(&self) -> Result<u64> {
         self.lock()?
-            .execute("DELETE FROM outbox_block WHERE last <= ?1", params![sequence])
-            .context(ErrorKind::Ledger, || "could not trim the queue".to_owned())
+            .query_row("SELECT coalesce(min(first), 1) FROM outbox_block", [], |row| row.get(0))
+            .context(ErrorKind::Ledger, || "could not read the oldest event".to_owned())
     }
 
     fn block_holding(&self, sequence: u64) -> Result<Option<(u64, Vec<u8>)>> {

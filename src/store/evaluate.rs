@@ -28,7 +28,8 @@ use duckdb::Connection;
 
 use self::compile::Compiled;
 use self::contribute::{Contribute, Scope};
-use self::merge::Merge;
+use self::merge::{Merge, Parts};
+use self::park::{Fitness, Standing};
 use self::touch::State;
 use crate::canon::event::{EventOp, Row};
 use crate::canon::mapping::MappingSet;
@@ -113,25 +114,16 @@ pub struct Parked {
     pub cause: String,
 }
 
-/// What [`Evaluator::create_tables`] did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Created {
-    /// `(source, entity)` whose contributions are new or had to be made anew: evaluate their
-    /// source with [`Evaluator::evaluate_all`].
-    pub rebuilt: Vec<(String, String)>,
-}
-
 /// The compiled mapping set. Holds no data; what it collects lives in temp tables of the
 /// connection and vanishes with a rollback.
 #[derive(Debug)]
 pub struct Evaluator {
     mappings: Vec<Compiled>,
     merges: Vec<Merge>,
-    /// By mapping: its table of contributions exists.
-    exists: Vec<bool>,
+    /// By mapping: whether it takes part.
+    standings: Vec<Standing>,
     /// By mapping: rows were collected in this batch.
     touched: Vec<bool>,
-    parked: Vec<Parked>,
     failed: Option<Parked>,
 }
 
@@ -161,9 +153,10 @@ impl Evaluator {
             let parts = parts.map(|(place, _)| place).collect();
             merges.push(Merge { number, entity: entity.clone(), owner, parts });
         }
-        let count = mappings.len();
-        let (exists, touched) = (vec![false; count], vec![false; count]);
-        Ok(Self { mappings, merges, exists, touched, parked: Vec::new(), failed: None })
+        // Before the tables are looked at, nothing fits.
+        let standings = mappings.iter().map(|_| Standing::UNKNOWN).collect();
+        let touched = vec![false; mappings.len()];
+        Ok(Self { mappings, merges, standings, touched, failed: None })
     }
 
     /// Mirror tables that the mappings of `source` read, by their names in the mirror.
@@ -175,48 +168,36 @@ impl Evaluator {
 
     /// Makes or adapts `contrib`, `canon` and history tables and the views over them, and prepares
     /// `connection` (temp tables). Call once per connection, and again after the mirror's tables
-    /// or columns changed; never within a transaction. A mapping whose tables or columns are
-    /// missing is parked until a later call finds them.
+    /// or columns changed, in a transaction of its own. A mapping whose tables or columns are
+    /// missing is parked until a later call finds them; [`Self::waiting`] then names it, as it
+    /// names those whose contributions are new or had to be made anew.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
-    pub fn create_tables(&mut self, connection: &Connection) -> Result<Created> {
+    pub fn create_tables(&mut self, connection: &Connection) -> Result<()> {
         tables::use_utc(connection)?;
         tables::create_base(connection)?;
-        let known = park::read(connection)?;
-        self.parked = known.iter().filter(|(_, ran)| *ran).map(|(one, _)| one.clone()).collect();
-        let mut created = Created::default();
+        let mut known = park::read(connection)?;
+        let mut standings = Vec::with_capacity(self.mappings.len());
         for (number, mapping) in self.mappings.iter().enumerate() {
-            let of = |parked: &Parked| parked.is_of(mapping);
-            let was_unfit = known.iter().any(|(parked, ran)| of(parked) && !ran);
-            match tables::create_contrib(connection, mapping) {
-                Ok(rebuilt) if rebuilt || was_unfit => {
-                    created.rebuilt.push((mapping.source.clone(), mapping.entity.name.clone()));
-                }
-                Ok(_) => {}
-                Err(error) if !self.parked.iter().any(of) => {
-                    self.parked.push(Parked::new(mapping, &error));
-                }
-                Err(_) => {}
-            }
-            let columns = tables::columns(connection, "contrib", &mapping.contrib_name())?;
-            let exists = !columns.is_empty();
-            if let Some(place) = self.exists.get_mut(number) {
-                *place = exists;
-            }
-            if exists {
+            let standing = park::take(&mut known, mapping);
+            let standing = match tables::create_contrib(connection, mapping) {
+                Ok(rebuilt) => standing.fits(rebuilt),
+                Err(error) => Standing::unfit(error)?,
+            };
+            if standing.has_table() {
                 tables::create_mapping_temps(connection, mapping, number)?;
             }
+            standings.push(standing);
         }
+        self.standings = standings;
+        self.remember(connection)?;
         for merge in &self.merges {
             tables::create_canon(connection, &merge.entity)?;
             tables::create_entity_temps(connection, merge)?;
         }
-        let ran: Vec<&Parked> = known.iter().filter(|(_, ran)| *ran).map(|(one, _)| one).collect();
-        park::write(connection, &self.parked, |parked| ran.contains(&parked))?;
-        let exists = |number: usize| self.exists.get(number).copied().unwrap_or_default();
-        tables::create_views(connection, &self.merges, &self.mappings, &exists)?;
-        Ok(created)
+        let has_table = |number: usize| self.standings.get(number).is_some_and(Standing::has_table);
+        tables::create_views(connection, &self.merges, &self.mappings, &has_table)
     }
 
     /// First half of finding touched units; the mirror is still in its old state.
@@ -242,7 +223,8 @@ impl Evaluator {
     /// [`Self::take_failure`] names a mapping: roll back, [`Self::park`] it in the new transaction,
     /// and run the same batch again without it.
     pub fn evaluate(&mut self, connection: &Connection, moment: Moment) -> Result<Evaluated> {
-        let numbers = self.numbers(|number, this| this.touched.get(number) == Some(&true));
+        let mut numbers = self.taking_part();
+        numbers.retain(|number| self.touched.get(*number) == Some(&true));
         self.evaluate_mappings(connection, moment, &numbers, Scope::Touched)
     }
 
@@ -251,7 +233,7 @@ impl Evaluator {
     /// # Errors
     /// As [`Self::evaluate`].
     pub fn evaluate_due(&mut self, connection: &Connection, moment: Moment) -> Result<Evaluated> {
-        for number in self.numbers(|_, _| true) {
+        for number in self.taking_part() {
             let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) else {
                 continue;
             };
@@ -271,20 +253,48 @@ impl Evaluator {
         self.evaluate(connection, moment)
     }
 
-    /// Evaluates every mapping of `source` fully and compares with what is there; also compares
-    /// all canonical rows of its entities. For the end of a first copy and for a new mapping set.
+    /// Evaluates every mapping of `sources` fully and compares with what is there; also compares
+    /// all canonical rows of their entities. For the end of a first copy and for a new mapping
+    /// set. All sources at once: an entity is compared when each of its sources has spoken.
     ///
     /// # Errors
     /// As [`Self::evaluate`].
     pub fn evaluate_all(
         &mut self,
         connection: &Connection,
-        source: &str,
+        sources: &[String],
         moment: Moment,
     ) -> Result<Evaluated> {
-        let of_source = |mapping: &Compiled| mapping.source == source;
-        let numbers = self.numbers(|number, this| this.mappings.get(number).is_some_and(of_source));
-        self.evaluate_mappings(connection, moment, &numbers, Scope::All)
+        let fit = [Fitness::Current, Fitness::Waiting];
+        self.evaluate_in_full(connection, sources, moment, &fit)
+    }
+
+    /// As [`Self::evaluate_all`], only for the mappings that wait for it.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_waiting(
+        &mut self,
+        connection: &Connection,
+        sources: &[String],
+        moment: Moment,
+    ) -> Result<Evaluated> {
+        self.evaluate_in_full(connection, sources, moment, &[Fitness::Waiting])
+    }
+
+    fn evaluate_in_full(
+        &mut self,
+        connection: &Connection,
+        sources: &[String],
+        moment: Moment,
+        fit: &[Fitness],
+    ) -> Result<Evaluated> {
+        let numbers = self.numbers(|mapping, standing| {
+            sources.contains(&mapping.source) && fit.contains(&standing.fitness)
+        });
+        let evaluated = self.evaluate_mappings(connection, moment, &numbers, Scope::All)?;
+        self.evaluated_in_full(connection, &numbers)?;
+        Ok(evaluated)
     }
 
     /// When the next unit is due, microseconds since 1970-01-01 UTC.
@@ -293,7 +303,7 @@ impl Evaluator {
     /// [`ErrorKind::Store`].
     pub fn next_due(&self, connection: &Connection) -> Result<Option<i64>> {
         let mut parts = Vec::new();
-        for number in self.numbers(|_, _| true) {
+        for number in self.taking_part() {
             if let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) {
                 parts.push(format!("SELECT min(_next_at) AS due FROM {}", mapping.contrib()));
             }
@@ -307,7 +317,7 @@ impl Evaluator {
 
     fn touch(&mut self, connection: &Connection, deltas: &[Delta], state: State) -> Result<()> {
         self.failed = None;
-        for number in self.numbers(|_, _| true) {
+        for number in self.taking_part() {
             let Some(mapping) = self.mappings.get(number) else { continue };
             let count = touch::touch(connection, mapping, number, deltas, state);
             let count = self.blame(number, count)?;
@@ -322,22 +332,40 @@ impl Evaluator {
         }
     }
 
+    /// Notes whose fault an error is. Only a mapping's own fault, or its rows', is one of its own:
+    /// a full disk is nobody's, and leaving the mapping out would not mend it.
     fn blame<T>(&mut self, number: usize, result: Result<T>) -> Result<T> {
-        if let (Err(error), Some(mapping)) = (&result, self.mappings.get(number)) {
-            self.failed = Some(Parked::new(mapping, error));
+        if let (Err(error), Some(mapping)) = (&result, self.mappings.get(number))
+            && sql::is_own_fault(error)
+        {
+            self.failed = Some(Parked::new(mapping, error.chain()));
         }
         result
     }
 
-    /// Mappings that take part and that `test` accepts.
-    fn numbers(&self, test: impl Fn(usize, &Self) -> bool) -> Vec<usize> {
-        let takes_part = |number: &usize| {
-            let exists = self.exists.get(*number) == Some(&true);
-            let mapping = self.mappings.get(*number);
-            let parked = |mapping| self.parked.iter().any(|parked| parked.is_of(mapping));
-            exists && mapping.is_some_and(|mapping| !parked(mapping)) && test(*number, self)
-        };
-        (0..self.mappings.len()).filter(takes_part).collect()
+    /// Mappings that are evaluated with every batch.
+    fn taking_part(&self) -> Vec<usize> {
+        self.numbers(|_, standing| standing.fitness == Fitness::Current)
+    }
+
+    fn numbers(&self, test: impl Fn(&Compiled, &Standing) -> bool) -> Vec<usize> {
+        let pairs = self.mappings.iter().zip(&self.standings).enumerate();
+        pairs.filter(|(_, (mapping, standing))| test(mapping, standing)).map(|(n, _)| n).collect()
+    }
+
+    /// The contributions to one entity, when those of `fresh` were just made whole.
+    fn parts(&self, merge: &Merge, fresh: &[usize]) -> Parts<'_> {
+        let mut parts = Parts::default();
+        for number in &merge.parts {
+            let Some(mapping) = self.mappings.get(*number) else { continue };
+            let whole = self.standings.get(*number).is_some_and(|standing| standing.contributes);
+            if whole || fresh.contains(number) {
+                parts.contributing.push(mapping);
+            } else {
+                parts.left_out.push(&mapping.source);
+            }
+        }
+        parts
     }
 
     fn evaluate_mappings(
@@ -391,17 +419,13 @@ impl Evaluator {
         }
         let mut evaluated = Evaluated::default();
         if moved > 0 || scope == Scope::All && !contributes.is_empty() {
-            let existing: Vec<&Compiled> = merge
-                .parts
-                .iter()
-                .filter(|part| self.exists.get(**part) == Some(&true))
-                .filter_map(|part| self.mappings.get(*part))
-                .collect();
+            let fresh = if scope == Scope::All { numbers } else { &[] };
+            let parts = self.parts(merge, fresh);
             let whole = |error| (None, error);
             if scope == Scope::All {
-                merge.note_all(connection, &existing, moment).map_err(whole)?;
+                merge.note_all(connection, &parts, moment).map_err(whole)?;
             }
-            evaluated.differences = merge.run(connection, &existing, moment).map_err(whole)?;
+            evaluated.differences = merge.run(connection, &parts, moment).map_err(whole)?;
             for contribute in &contributes {
                 evaluated.conflicts.append(&mut contribute.conflicts().map_err(whole)?);
             }

@@ -78,7 +78,7 @@ impl Expr {
             Ok(statement.query_arrow([])?.collect())
         };
         let batches = run().map_err(|error| {
-            let cause = super::evaluate::without_values(&error.to_string());
+            let cause = super::evaluate::without_values(&error);
             Error::new(ErrorKind::Rejected, what()).caused_by(cause)
         })?;
         let mut texts = Vec::with_capacity(rows.len());
@@ -157,7 +157,7 @@ fn types(connection: &Connection, sql: &str, what: &str) -> Result<Vec<String>> 
         statement.query_map([], |row| row.get(1))?.collect()
     };
     read().map_err(|error| {
-        let cause = super::evaluate::without_values(&error.to_string());
+        let cause = super::evaluate::without_values(&error);
         let what = format!("{what}: the expression does not fit the row");
         Error::new(ErrorKind::Config, what)
             .caused_by(cause)

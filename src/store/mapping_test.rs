@@ -101,7 +101,7 @@ pub fn run(sql_dir: Option<&Path>, pack: &str, options: Options) -> Result<Repor
     }
     let moment = Moment { as_of_micros: fixture.as_of_micros, batch: 0 };
     execute(&connection, "BEGIN")?;
-    let first = evaluator.evaluate_all(&connection, pack, moment)?;
+    let first = evaluator.evaluate_all(&connection, &[pack.to_owned()], moment)?;
     execute(&connection, "COMMIT")?;
     let mut report = Report {
         pack: pack.to_owned(),

@@ -137,11 +137,32 @@ impl Chain {
         self.wait_for("everything to be delivered", |target| {
             target["parked"] == 0 && target["dead"] == 0
         });
+        assert_eq!(self.parked_mappings(), [""; 0]);
     }
 
     /// As [`Chain::settled`], but events may be parked.
     pub(crate) fn delivered_or_parked(&self) {
         self.wait_for("everything to be delivered or parked", |_| true);
+        assert_eq!(self.parked_mappings(), [""; 0]);
+    }
+
+    /// As [`Chain::settled`], but the mapping of `entity`, and no other, is parked.
+    pub(crate) fn settled_without(&self, entity: &str) {
+        self.wait_for("everything else to be delivered", |_| true);
+        assert_eq!(self.parked_mappings(), [format!("{entity} failed")]);
+        let findings = self.status()["findings"].to_string();
+        assert!(findings.contains(&format!("mapping {entity} of erp is parked")), "{findings}");
+    }
+
+    fn parked_mappings(&self) -> Vec<String> {
+        let rows = store_rows(&self.installation, "SELECT entity, state FROM ops.parked").unwrap();
+        rows.into_iter()
+            .map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    pub(crate) fn erp_sql(&self, sql: &str) -> String {
+        servers::postgres().sql(&self.erp, sql).unwrap_or_else(|e| panic!("{sql}: {}", e.chain()))
     }
 
     fn wait_for(&self, what: &str, content: impl Fn(&serde_json::Value) -> bool) {
@@ -163,8 +184,6 @@ impl Chain {
                     .is_some_and(|b| !b.is_empty() && b.values().all(|s| s == "done"));
             if done && content(target) { Ok(()) } else { Err(status.to_string()) }
         });
-        let parked = store_rows(&self.installation, "SELECT * FROM ops.parked").unwrap();
-        assert!(parked.is_empty(), "mappings are parked: {parked:?}");
     }
 
     /// Every row of every target table is the canonical row, in all columns that are plain

@@ -88,6 +88,17 @@ pub(crate) fn erp(sql_dir: &Path) -> Bench {
 }
 
 impl Bench {
+    /// Starts again with the files as they are now.
+    pub(crate) fn reopen(
+        &mut self,
+        sql_dir: &Path,
+        packs: &[(&str, &str, &str)],
+        owners: &[(&str, &[(&str, &str)])],
+    ) {
+        self.evaluator = Evaluator::new(&set(sql_dir, packs, owners), &BTreeMap::new()).unwrap();
+        self.evaluator.create_tables(&self.connection).unwrap();
+    }
+
     pub(crate) fn moment(&mut self) -> Moment {
         self.batch += 1;
         Moment { as_of_micros: self.as_of, batch: self.batch }
@@ -95,8 +106,9 @@ impl Bench {
 
     pub(crate) fn all(&mut self, source: &str) -> Evaluated {
         let moment = self.moment();
+        let sources = [source.to_owned()];
         self.execute("BEGIN");
-        let evaluated = self.evaluator.evaluate_all(&self.connection, source, moment).unwrap();
+        let evaluated = self.evaluator.evaluate_all(&self.connection, &sources, moment).unwrap();
         self.execute("COMMIT");
         evaluated
     }

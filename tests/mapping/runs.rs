@@ -1,8 +1,5 @@
 //! The fuzz over all packs, planted mistakes it must find, parking, and larger tables.
 
-use std::collections::BTreeMap;
-
-use trueup::store::evaluate::{Evaluator, Parked};
 use trueup::store::mapping_test::{Options, run};
 
 use super::bench::{erp, open};
@@ -80,19 +77,47 @@ fn a_mapping_that_fails_parks_its_entity_only_and_comes_back() {
     let parked = bench.evaluator.take_failure().unwrap();
     assert_eq!((parked.source.as_str(), parked.entity.as_str()), ("erp", "cost_rate"));
     assert!(!format!("{} {}", parked.cause, error.chain()).contains("secret"), "{}", parked.cause);
-    bench.evaluator.park(&bench.connection, parked.clone()).unwrap();
+    bench.evaluator.recall(&bench.connection).unwrap();
+    bench.evaluator.park(&bench.connection, parked.clone(), 2).unwrap();
     // The same batch again, without it.
     assert_eq!(bench.batch(&[]), ["-badge B1"]);
     assert_eq!(bench.evaluator.parked(), std::slice::from_ref(&parked));
     assert_eq!(bench.batch(&["UPDATE erp_next.cost SET amount = '51' WHERE id = 1"]), NONE);
-    // It survives a restart, and a person lets it in again.
-    let set = super::bench::set(folder.path(), &[("erp", "own", TABLES)], &[]);
-    bench.evaluator = Evaluator::new(&set, &BTreeMap::new()).unwrap();
-    assert_eq!(bench.evaluator.create_tables(&bench.connection).unwrap().rebuilt, []);
+    // It survives a restart, and a later batch lets it back; the one in which it failed does not.
+    bench.reopen(folder.path(), &[("erp", "own", TABLES)], &[]);
     assert_eq!(bench.evaluator.parked(), [parked]);
-    bench.evaluator.unpark(&bench.connection, "erp").unwrap();
+    let sources = ["erp".to_owned()];
+    bench.evaluator.let_back(&bench.connection, &sources, 2).unwrap();
+    assert_eq!(bench.evaluator.waiting(), []);
+    bench.evaluator.let_back(&bench.connection, &sources, 3).unwrap();
+    assert_eq!(bench.evaluator.waiting(), [("erp", "cost_rate")]);
     let found = super::bench::lines(&bench.all("erp").differences);
     assert_eq!(found, ["~cost_rate A|2026-01-01 amount=51.00"]);
+    assert_eq!(bench.rows("FROM ops.parked"), NONE);
+}
+
+#[test]
+fn a_failure_of_the_store_parks_nothing() {
+    let folder = pack(&[("cost_rate", COST_RATE)]);
+    let mut bench = erp(folder.path());
+    // A disk that fails: the mirror reads a file that is not there any more.
+    let file = folder.path().join("cost.csv");
+    bench.execute(&format!(
+        "COPY erp.cost TO '{0}'; DROP TABLE erp.cost;
+         CREATE VIEW erp.cost AS SELECT id, employee, day, amount::VARCHAR AS amount
+             FROM read_csv('{0}')",
+        file.display()
+    ));
+    std::fs::remove_file(&file).unwrap();
+    let (moment, sources) = (bench.moment(), ["erp".to_owned()]);
+    let evaluated = bench.evaluator.evaluate_all(&bench.connection, &sources, moment);
+    let error = evaluated.unwrap_err().chain();
+    assert!(error.contains("IO Error"), "{error}");
+    assert_eq!(bench.evaluator.take_failure(), None, "a disk is no mapping's fault");
+    // At a start, too.
+    let error = bench.evaluator.create_tables(&bench.connection).unwrap_err().chain();
+    assert!(error.contains("IO Error"), "{error}");
+    assert_eq!(bench.rows("FROM ops.parked"), NONE);
 }
 
 #[test]
@@ -100,18 +125,18 @@ fn a_mapping_waits_for_its_tables() {
     let folder = pack(&[("total", TOTAL), ("badge", BADGE)]);
     let mut bench = open(folder.path(), &[("erp", "own", TABLES)], &[]);
     bench.execute("ALTER TABLE erp.item RENAME TO elsewhere");
-    let set = super::bench::set(folder.path(), &[("erp", "own", TABLES)], &[]);
-    bench.evaluator = Evaluator::new(&set, &BTreeMap::new()).unwrap();
+    bench.reopen(folder.path(), &[("erp", "own", TABLES)], &[]);
     let tables: Vec<String> = bench.evaluator.tables("erp").into_iter().collect();
     assert_eq!(tables, ["blocked", "employee", "item", "party"]);
-    bench.evaluator.create_tables(&bench.connection).unwrap();
-    let parked: Vec<&Parked> = bench.evaluator.parked().iter().collect();
+    let parked = bench.evaluator.parked();
     assert!(parked.len() == 1 && parked[0].entity == "total", "{parked:?}");
     assert_eq!(bench.all("erp").differences.len(), 3, "badges go on");
     bench.execute("ALTER TABLE erp.elsewhere RENAME TO item");
-    let created = bench.evaluator.create_tables(&bench.connection).unwrap();
-    assert_eq!(created.rebuilt, [("erp".to_owned(), "total".to_owned())]);
+    bench.evaluator.create_tables(&bench.connection).unwrap();
+    assert_eq!(bench.evaluator.waiting(), [("erp", "total")]);
     assert_eq!(bench.evaluator.parked(), []);
+    // Until then it takes no part: half of its rows would be all that anybody saw.
+    assert_eq!(bench.batch(&["UPDATE erp_next.item SET hours = 9 WHERE id = 1"]), NONE);
     assert_eq!(bench.all("erp").differences.len(), 3);
 }
 
@@ -125,10 +150,8 @@ fn a_new_shape_of_an_entity_or_mapping_adapts_its_tables() {
     std::fs::write(&path, text).unwrap();
     let wider = BADGE.replace("p.name AS holder", "p.name AS holder, '7' AS floor");
     write(folder.path(), "mappings/own/badge.sql", &wider);
-    let set = super::bench::set(folder.path(), &[("erp", "own", TABLES)], &[]);
-    bench.evaluator = Evaluator::new(&set, &BTreeMap::new()).unwrap();
-    let created = bench.evaluator.create_tables(&bench.connection).unwrap();
-    assert_eq!(created.rebuilt, [("erp".to_owned(), "badge".to_owned())]);
+    bench.reopen(folder.path(), &[("erp", "own", TABLES)], &[]);
+    assert_eq!(bench.evaluator.waiting(), [("erp", "badge")]);
     let found = super::bench::lines(&bench.all("erp").differences);
     assert_eq!(found, ["~badge B1 floor=7", "~badge B2 floor=7", "~badge B4 floor=7"]);
     assert_eq!(

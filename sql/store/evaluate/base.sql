@@ -3,9 +3,13 @@ CREATE SCHEMA IF NOT EXISTS contrib;
 CREATE SCHEMA IF NOT EXISTS canon;
 CREATE SCHEMA IF NOT EXISTS history;
 CREATE SCHEMA IF NOT EXISTS ops;
--- Mappings that are left out until a person has mended them. `compiled` is false if the mapping
--- does not fit the mirror's tables (it comes back by itself when it does), true if it failed while
--- it ran.
+-- Mappings that are left out. They stop nothing else; each comes back with a full evaluation.
 CREATE TABLE IF NOT EXISTS ops.parked (
-    source VARCHAR, entity VARCHAR, cause VARCHAR, compiled BOOLEAN
+    source      VARCHAR NOT NULL,
+    entity      VARCHAR NOT NULL,
+    state       VARCHAR NOT NULL,  -- unfit: its tables or columns are not there; failed: while it
+                                   -- ran; waiting: nothing is wrong, the evaluation is to come
+    cause       VARCHAR,           -- why, unless it only waits
+    contributes BOOLEAN NOT NULL,  -- what it contributed before is whole and counts on
+    batch       UBIGINT            -- in which batch it failed
 );

@@ -26,15 +26,24 @@ pub(super) struct Merge {
     pub(super) parts: Vec<usize>,
 }
 
+/// What a merge may use.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    /// Mappings whose contributions are whole.
+    pub(super) contributing: Vec<&'a Compiled>,
+    /// Sources whose contributions are not: what they own stays as it is.
+    pub(super) left_out: Vec<&'a str>,
+}
+
 impl Merge {
     /// Notes every key that is or should be canonical, to be compared.
     pub(super) fn note_all(
         &self,
         connection: &Connection,
-        mappings: &[&Compiled],
+        parts: &Parts<'_>,
         moment: Moment,
     ) -> Result<()> {
-        let Some(default) = self.default(mappings) else { return Ok(()) };
+        let Some(default) = self.default(parts) else { return Ok(()) };
         let keys = list("", &self.entity.key);
         let known: Vec<String> =
             self.entity.key.iter().map(|key| format!("{} IS NOT NULL", quote(key))).collect();
@@ -51,14 +60,15 @@ impl Merge {
     }
 
     /// Compares the noted keys with their contributions, writes `canon` and history, and gives the
-    /// differences, unordered. `mappings`: those of this entity whose contributions exist.
+    /// differences, unordered. Without its default owner an entity stands still: which rows exist
+    /// is not known then.
     pub(super) fn run(
         &self,
         connection: &Connection,
-        mappings: &[&Compiled],
+        parts: &Parts<'_>,
         moment: Moment,
     ) -> Result<Vec<Difference>> {
-        let differences = self.compare(connection, mappings)?;
+        let differences = self.compare(connection, parts)?;
         if !differences.is_empty() {
             for (sql, verb) in self.write_sql(moment) {
                 run(connection, &sql, &self.could_not(verb))?;
@@ -71,18 +81,18 @@ impl Merge {
     pub(super) fn verify(
         &self,
         connection: &Connection,
-        mappings: &[&Compiled],
+        parts: &Parts<'_>,
         moment: Moment,
     ) -> Result<Vec<Difference>> {
-        self.note_all(connection, mappings, moment)?;
-        let differences = self.compare(connection, mappings)?;
+        self.note_all(connection, parts, moment)?;
+        let differences = self.compare(connection, parts)?;
         self.forget(connection)?;
         Ok(differences)
     }
 
-    fn compare(&self, connection: &Connection, mappings: &[&Compiled]) -> Result<Vec<Difference>> {
-        let Some(default) = self.default(mappings) else { return Ok(Vec::new()) };
-        let sql = self.diff_sql(default, mappings);
+    fn compare(&self, connection: &Connection, parts: &Parts<'_>) -> Result<Vec<Difference>> {
+        let Some(default) = self.default(parts) else { return Ok(Vec::new()) };
+        let sql = self.diff_sql(default, parts);
         match run(connection, &sql, &self.could_not("compare"))? {
             0 => Ok(Vec::new()),
             _ => read::differences(connection, &self.read_sql(), &self.entity),
@@ -105,14 +115,15 @@ impl Merge {
         format!("could not {verb} canon.{}", self.entity.name)
     }
 
-    fn default<'a>(&self, mappings: &[&'a Compiled]) -> Option<&'a Compiled> {
-        mappings.iter().copied().find(|mapping| mapping.source == self.owner.default())
+    fn default<'a>(&self, parts: &Parts<'a>) -> Option<&'a Compiled> {
+        let mut contributing = parts.contributing.iter().copied();
+        contributing.find(|mapping| mapping.source == self.owner.default())
     }
 
-    fn diff_sql(&self, default: &Compiled, mappings: &[&Compiled]) -> String {
+    fn diff_sql(&self, default: &Compiled, parts: &Parts<'_>) -> String {
         let key = &self.entity.key;
         let others: Vec<&&Compiled> =
-            mappings.iter().filter(|mapping| mapping.source != default.source).collect();
+            parts.contributing.iter().filter(|mapping| mapping.source != default.source).collect();
         let mut winners = vec![self.winner("w", default)];
         let mut sources = "w".to_owned();
         for (number, other) in others.iter().enumerate() {
@@ -136,15 +147,20 @@ impl Merge {
         };
         let merged: Vec<String> = self.entity.attributes.iter().map(value).collect();
         let names: Vec<&str> = self.entity.attributes.iter().map(|a| a.name.as_str()).collect();
+        // Whose owner is left out keeps its value: nobody said that it changed.
+        let keeps =
+            |name: &str| !self.entity.is_key(name) && parts.left_out.contains(&self.owner.of(name));
+        let side = |name: &&str| if keeps(name) { list("o.", [name]) } else { list("n.", [name]) };
+        let new_side: Vec<String> = names.iter().map(side).collect();
         let differs: Vec<String> = names
             .iter()
-            .filter(|name| !self.entity.is_key(name))
+            .filter(|name| !self.entity.is_key(name) && !keeps(name))
             .map(|name| format!("n.{0} IS DISTINCT FROM o.{0}", quote(name)))
             .collect();
         let differs = if differs.is_empty() { "false".to_owned() } else { differs.join(" OR ") };
         let time_keys: Vec<String> =
             key.iter().map(|key| format!("k.{0} = coalesce(n.{0}, o.{0})", quote(key))).collect();
-        let pairs_sql = format!("{}, {}", list("o.", &names), list("n.", &names));
+        let pairs_sql = format!("{}, {}", list("o.", &names), new_side.join(", "));
         fill(
             include_str!("../../../sql/store/evaluate/diff.sql"),
             &[

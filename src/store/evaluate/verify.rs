@@ -6,6 +6,7 @@ use duckdb::Connection;
 
 use super::compile::{Compiled, unit_column};
 use super::merge::Merge;
+use super::park::Fitness;
 use super::sql::{fill, list};
 use super::{Evaluator, Moment, read};
 use crate::error::Result;
@@ -51,7 +52,8 @@ impl Evaluator {
         wanted: &dyn Fn(&Compiled) -> bool,
     ) -> Result<Vec<Mismatch>> {
         let mut mismatches = Vec::new();
-        let numbers = self.numbers(|number, this| this.mappings.get(number).is_some_and(wanted));
+        let numbers = self
+            .numbers(|mapping, standing| standing.fitness == Fitness::Current && wanted(mapping));
         for mapping in numbers.iter().filter_map(|number| self.mappings.get(*number)) {
             let units = list("", mapping.units.iter().map(unit_column));
             let select = mapping.select(&mapping.driver_table, moment.as_of_micros);
@@ -73,9 +75,7 @@ impl Evaluator {
         }
         let of = |merge: &&Merge| merge.parts.iter().any(|part| numbers.contains(part));
         for merge in self.merges.iter().filter(of) {
-            let parts = merge.parts.iter().filter(|part| self.exists.get(**part) == Some(&true));
-            let parts: Vec<&Compiled> = parts.filter_map(|part| self.mappings.get(*part)).collect();
-            let differences = merge.verify(connection, &parts, moment)?;
+            let differences = merge.verify(connection, &self.parts(merge, &[]), moment)?;
             if !differences.is_empty() {
                 let keys = differences.into_iter().map(|one| one.key).take(10).collect();
                 mismatches.push(Mismatch { table: format!("canon.{}", merge.entity.name), keys });
