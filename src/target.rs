@@ -79,6 +79,9 @@ pub struct Apply {
     pub held: Vec<Hole>,
     /// Parked events to be closed without being applied: a person gave them up.
     pub dropped: Vec<Hole>,
+    /// Entities that are not delivered here any more: their holes and baselines are removed, so
+    /// that nothing of them is owed, and a baseline brings their rows should they come back.
+    pub forgotten: Vec<String>,
     /// Baseline progress made by `rows`.
     pub baseline: Option<(String, BaselineState)>,
 }
@@ -121,6 +124,24 @@ pub enum Refusal {
     Dependency,
     /// The row itself: a person must look.
     Rejected,
+}
+
+impl Refusal {
+    /// One word, as stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Refusal::Dependency => "dependency",
+            Refusal::Rejected => "rejected",
+        }
+    }
+
+    /// The class of a word; of an unknown one, that which asks for a person.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        let known = [Refusal::Dependency].into_iter().find(|class| class.word() == word);
+        known.unwrap_or(Refusal::Rejected)
+    }
 }
 
 /// A configured target. A closed list.

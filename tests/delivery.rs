@@ -3,6 +3,8 @@
 //! a trigger in the target wrote down.
 
 mod chain;
+mod mending;
+mod restored;
 
 use std::time::Duration;
 

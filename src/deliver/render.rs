@@ -1,6 +1,6 @@
 //! From canonical rows to the target's cells: the operator's SQL, set-wise.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::plan::Draft;
 use crate::canon::Entity;
@@ -129,6 +129,3 @@ impl Columns {
 fn kind_of(draft: &Draft) -> (&str, bool) {
     (draft.entity.as_str(), draft.row.is_some())
 }
-
-/// Attempts by key, for whoever counts them.
-pub(super) type ByKey<T> = HashMap<(String, String), T>;
