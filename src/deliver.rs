@@ -13,6 +13,7 @@ mod parking;
 pub mod plan;
 mod render;
 pub mod retry;
+mod soft;
 mod state;
 
 use std::sync::Arc;

@@ -64,6 +64,24 @@ pub struct TargetRow {
     /// holes, which it then closes. Those of the apply's range become holes if the row is
     /// refused; all others must be holes, and are closed when the row is applied.
     pub sequences: Vec<u64>,
+    /// For each soft reference that is set: the cells to write instead, by place among `cells`,
+    /// while the row it refers to is missing. So written, the row is [`Refusal::Incomplete`].
+    pub soft: Vec<Vec<(usize, Option<String>)>>,
+}
+
+impl TargetRow {
+    /// The row without the soft references at these places of `soft`.
+    #[must_use]
+    pub fn without(&self, references: &[usize]) -> Self {
+        let mut row = self.clone();
+        for (place, instead) in references.iter().filter_map(|n| self.soft.get(*n)).flatten() {
+            let cell = row.cells.as_mut().and_then(|cells| cells.get_mut(*place));
+            if let Some(cell) = cell {
+                cell.clone_from(instead);
+            }
+        }
+        row
+    }
 }
 
 /// One transaction in the target.
@@ -102,7 +120,8 @@ impl Apply {
 /// What became of an [`Apply`]. The transaction is committed; the cursor has moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Rows the target refused; holes for their sequences were committed with the rest.
+    /// Rows the target refused, or has only in part; holes for their sequences were committed with
+    /// the rest.
     pub refused: Vec<Refused>,
 }
 
@@ -122,6 +141,9 @@ pub struct Refused {
 pub enum Refusal {
     /// It refers to a row the target does not have yet: wait.
     Dependency,
+    /// It was written, but without soft references to rows the target does not have yet. To the
+    /// account it is refused: its holes stay until it is written as it is.
+    Incomplete,
     /// The row itself: a person must look.
     Rejected,
 }
@@ -132,6 +154,7 @@ impl Refusal {
     pub fn word(self) -> &'static str {
         match self {
             Refusal::Dependency => "dependency",
+            Refusal::Incomplete => "incomplete",
             Refusal::Rejected => "rejected",
         }
     }
@@ -139,8 +162,8 @@ impl Refusal {
     /// The class of a word; of an unknown one, that which asks for a person.
     #[must_use]
     pub fn of_word(word: &str) -> Self {
-        let known = [Refusal::Dependency].into_iter().find(|class| class.word() == word);
-        known.unwrap_or(Refusal::Rejected)
+        let others = [Refusal::Dependency, Refusal::Incomplete];
+        others.into_iter().find(|class| class.word() == word).unwrap_or(Refusal::Rejected)
     }
 }
 

@@ -136,3 +136,33 @@ async fn an_edited_mapping_emits_its_differences_once_through_a_crash() {
         chain.ranges_are_whole();
     }
 }
+
+/// Units have heads, heads have units, and the target insists on both: rows go without what is
+/// missing and are patched, also if the process dies between the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_refer_to_each_other_are_written_without_and_patched_through_a_crash() {
+    if !require("postgres") {
+        return;
+    }
+    let mut rng = seeded();
+    let chain = Chain::new("");
+    chain.target_sql(
+        "ALTER TABLE org ADD FOREIGN KEY (head) REFERENCES resource (employee_code),
+                         ADD FOREIGN KEY (parent) REFERENCES org (code);
+         ALTER TABLE resource ADD FOREIGN KEY (org_code) REFERENCES org (code),
+                              ADD FOREIGN KEY (manager_code) REFERENCES resource (employee_code);",
+    );
+    let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", "after-parking")]);
+    assert!(!daemon.wait(Duration::from_secs(240)).success(), "after-parking must have crashed");
+    let units = "SELECT count(*) > 9, count(head), count(parent) > 5 FROM org";
+    assert_eq!(chain.target_sql(units).trim(), "t|0|t", "units, no heads, but parents");
+    let work = chain.work(rng.random(), 40.0);
+    let _daemon = chain.start(&[]);
+    chain.ready();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    work.stop().await;
+    chain.settled();
+    chain.target_equals_canon();
+    chain.ranges_are_whole();
+    assert_eq!(chain.target_sql("SELECT count(*) FROM _trueup.hole").trim(), "0");
+}

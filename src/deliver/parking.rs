@@ -10,7 +10,7 @@ use super::retry::{self, Reason, Since};
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::parked::{Parked, ParkedState};
-use crate::target::{Applied, Apply, Hole, Refusal};
+use crate::target::{Applied, Apply, Hole, Refusal, Refused};
 
 /// What a person does about a gap. An install of its own has an account of its own in the target.
 pub(super) const GAP_REMEDY: &str = "this state folder was restored or cloned: find out which \
@@ -107,7 +107,8 @@ impl Parking {
             }
             touched.insert(place);
         }
-        if apply.rows.len() > applied.refused.len() {
+        let has_new = applied.refused.iter().any(|one| self.is_newly_there(one));
+        if has_new || apply.rows.len() > applied.refused.len() {
             self.applied_micros = now;
         }
         for one in unrendered {
@@ -168,6 +169,16 @@ impl Parking {
             *count += sequences.len() as u64;
         }
         (retrying, dead)
+    }
+
+    /// True for an incomplete row that others may wait for. One that was so before brings nothing
+    /// new, or rows that miss each other would be tried for ever.
+    fn is_newly_there(&self, one: &Refused) -> bool {
+        let before = self.why.get(&(one.row.entity.clone(), one.row.key.clone()));
+        one.class == Refusal::Incomplete
+            && before.is_none_or(|why| {
+                why.class != Refusal::Incomplete || why.tried_because == Reason::Followed
+            })
     }
 
     fn refuse(&mut self, place: Place, class: Refusal, words: String, limits: &Limits, now: i64) {

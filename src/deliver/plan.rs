@@ -148,7 +148,7 @@ impl Plan {
 }
 
 impl Draft {
-    /// The row with its cells; those of a removal are ignored.
+    /// The row with its cells; those of a removal are ignored. No reference is soft yet.
     #[must_use]
     pub fn rendered(self, key_cells: Vec<Option<String>>, cells: Vec<Option<String>>) -> TargetRow {
         TargetRow {
@@ -157,6 +157,7 @@ impl Draft {
             key_cells,
             cells: self.row.is_some().then_some(cells),
             sequences: self.sequences,
+            soft: Vec::new(),
         }
     }
 

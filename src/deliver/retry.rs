@@ -73,7 +73,7 @@ pub fn due(class: Refusal, pause: Duration, since: Since, limits: &Limits) -> Op
     }
     // On a busy target something is always applied: not more often than the first pause.
     let is_rested = since.waited >= Duration::from_millis(limits.retry_delay_ms);
-    if class == Refusal::Dependency && since.has_applied && is_rested {
+    if class != Refusal::Rejected && since.has_applied && is_rested {
         return Some(Reason::Applied);
     }
     (since.waited >= pause).then_some(Reason::Time)
@@ -125,9 +125,10 @@ mod tests {
         };
         let (pause, hour) = (Duration::from_secs(8), Duration::from_secs(3_600));
         let due = |class, pause, since| due(class, pause, since, &limits());
-        use Refusal::{Dependency, Rejected};
+        use Refusal::{Dependency, Incomplete, Rejected};
         assert_eq!(due(Dependency, pause, since(499, true, false)), None);
         assert_eq!(due(Dependency, pause, since(500, true, false)), Some(Reason::Applied));
+        assert_eq!(due(Incomplete, pause, since(500, true, false)), Some(Reason::Applied));
         assert_eq!(due(Dependency, hour, since(500, true, false)), Some(Reason::Applied));
         assert_eq!(due(Dependency, pause, since(7_999, false, false)), None);
         assert_eq!(due(Dependency, pause, since(8_000, false, false)), Some(Reason::Time));

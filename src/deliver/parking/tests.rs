@@ -57,6 +57,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Taken),
         Just(Answer::Refused(Refusal::Rejected)),
         Just(Answer::Refused(Refusal::Dependency)),
+        Just(Answer::Refused(Refusal::Incomplete)),
         Just(Answer::Unrendered),
     ]
 }
@@ -186,9 +187,8 @@ impl World {
         let waited = self.now - known.refused;
         let full_ms = if known.attempts >= 3 { 60_000 } else { 1_000 << (known.attempts - 1) };
         let full = full_ms * 1_000;
-        let has_applied = known.class == Refusal::Dependency
-            && self.applied > known.refused
-            && waited >= 1_000_000;
+        let has_applied =
+            known.class != Refusal::Rejected && self.applied > known.refused && waited >= 1_000_000;
         if known.has_follower {
             (true, true, Reason::Followed)
         } else if has_applied {
@@ -241,6 +241,11 @@ impl World {
             Answer::Unrendered => Refusal::Rejected,
         };
         let before = self.known.get(place);
+        let is_new = reason == Reason::Followed
+            || before.is_none_or(|before| before.class != Refusal::Incomplete);
+        if class == Refusal::Incomplete && is_new {
+            self.applied = self.now;
+        }
         let known = Known {
             attempts: before.map_or(1, |before| reason.attempts_after(before.attempts)),
             class,
@@ -317,6 +322,7 @@ fn more_keys_than_are_tried_at_once_take_turns() {
         key_cells: vec![],
         cells: Some(vec![]),
         sequences: vec![],
+        soft: vec![],
     };
     let refused = |rows: &[TargetRow]| Applied {
         refused: rows
