@@ -1,6 +1,6 @@
 //! The whole way with a mapping pack: ERP → ledger → mirror → canon → events → PostgreSQL target,
-//! through kills and crashes at every durable step. Rows are compared, and the event ranges that
-//! a trigger in the target wrote down.
+//! through kills and crashes at every durable step. Rows are compared, those of the ERP itself too,
+//! and the event ranges that a trigger in the target wrote down.
 
 mod chain;
 mod mending;
@@ -37,6 +37,7 @@ async fn what_the_erp_does_reaches_the_target_once_through_kills() {
     work.stop().await;
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
     chain.ranges_are_whole();
     assert!(chain.events() > 100, "there must have been events: {}", chain.events());
 }
@@ -70,6 +71,7 @@ async fn a_crash_at_every_step_of_a_batch_and_a_delivery_loses_and_doubles_nothi
         work.stop().await;
         chain.settled();
         chain.target_equals_canon();
+        chain.all_sides_agree().await;
         chain.ranges_are_whole();
     }
 }
@@ -105,6 +107,7 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
     chain.target_sql("ALTER TABLE time_record DROP CONSTRAINT no_sundays");
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
 }
 
 /// An edited mapping comes into force with an entry of its own: everything is evaluated again,
@@ -163,6 +166,7 @@ async fn rows_that_refer_to_each_other_are_written_without_and_patched_through_a
     work.stop().await;
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
     chain.ranges_are_whole();
     assert_eq!(chain.target_sql("SELECT count(*) FROM _trueup.hole").trim(), "0");
 }

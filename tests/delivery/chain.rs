@@ -1,6 +1,7 @@
 //! The demo's ERP, a daemon and the demo's PSA, wired for a test.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trueup::config::TargetEntity;
 use trueup::demo::generator::{Generator, Report};
+use trueup::demo::run::Api;
+use trueup::demo::run::compare::{Line, Sides};
 
 use crate::spine::store_rows;
 use crate::support::process::{Installation, Running};
@@ -220,6 +223,25 @@ impl Chain {
         });
         let parked = store_rows(&self.installation, "SELECT * FROM ops.parked").unwrap();
         assert!(parked.is_empty(), "mappings are parked: {parked:?}");
+    }
+
+    /// Nobody writes any more: the mirror is the ERP's tables, canonical rows are what queries that
+    /// know no mapping find in the ERP itself, and the target has them.
+    pub(crate) async fn all_sides_agree(&self) {
+        let config = |database: &str| {
+            let server = servers::postgres();
+            let mut config: tokio_postgres::Config = server.url(database).parse().unwrap();
+            config.password(server.password());
+            config
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], self.installation.http_port()));
+        let sides =
+            Sides::new(config(&self.erp), None, config(&self.psa), Api::new(address).unwrap());
+        let lines = sides.compare().await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let different: Vec<&Line> = lines.iter().filter(|line| line.differences() > 0).collect();
+        assert!(different.is_empty(), "{different:#?}");
+        let rows: u64 = lines.iter().map(Line::rows).sum();
+        assert!(lines.len() > 10 && rows > 3_000, "{} lines, {rows} rows", lines.len());
     }
 
     /// Every row of every target table is the canonical row, in all columns that are plain

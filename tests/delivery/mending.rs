@@ -87,6 +87,7 @@ async fn dead_letters_are_shown_and_arrive_once_when_the_target_is_mended() {
     assert_eq!(written(&chain), BTreeMap::from([once("S1", 1), once("S2", 1), once("S3", 2)]));
     assert_eq!(chain.target_sql("SELECT count(*) FROM _trueup.hole").trim(), "0");
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
     let (code, said) = chain.judged();
     assert_eq!(code, Some(0), "{said}");
 }
@@ -127,6 +128,7 @@ async fn an_entity_that_is_not_wanted_any_more_is_given_up_and_may_come_back() {
     let _daemon = chain.start(&[]);
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
 }
 
 /// A target with too many parked events pauses, and goes on once some are settled. Refused
@@ -159,4 +161,5 @@ async fn a_full_target_goes_on_by_itself() {
     chain.target_sql("DELETE FROM refused");
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
 }
