@@ -105,6 +105,8 @@ pub struct Limits {
     pub retry_delay_ms: u64,
     /// Longest pause between attempts.
     pub retry_delay_ms_max: u64,
+    /// Longest pause between attempts to apply a dead letter.
+    pub dead_retry_secs: u64,
     /// Memory DuckDB may use for its buffers.
     pub store_memory_bytes: u64,
     /// Threads DuckDB may use.
@@ -134,6 +136,7 @@ impl Default for Limits {
             attempts_max: 8,
             retry_delay_ms: 500,
             retry_delay_ms_max: 60_000,
+            dead_retry_secs: 3_600,
             store_memory_bytes: 256 << 20,
             store_threads: 2,
             sql_timeout_secs: 30,

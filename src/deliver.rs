@@ -13,6 +13,7 @@ mod parking;
 pub mod plan;
 mod render;
 pub mod retry;
+mod soft;
 mod state;
 
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::canon::Entity;
 use crate::config::{Limits, TargetConfig};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::standing::TargetFacts;
 use crate::target::{Apply, Target};
+use baseline::Purpose;
 pub use baseline::{Canon, CanonChunk};
-use parking::{Parking, Settlement};
+use parking::{Parking, Settlement, now_micros};
 use plan::{Decision, Standing};
 use render::Renderer;
 pub use state::{DeliverPhase, DeliverSeen, DeliverState};
@@ -64,9 +66,10 @@ pub struct Deliver {
 /// waits for a person.
 pub async fn run(deliver: Deliver, cancel: CancellationToken) {
     let mut pause = RETRY_PAUSE;
+    let mut was_open = false;
     while !cancel.is_cancelled() {
         let before = deliver.state.seen().cursor;
-        let ended = session(&deliver, &cancel).await;
+        let ended = session(&deliver, &mut was_open, &cancel).await;
         let Err(error) = ended else { break };
         let is_gap = error.kind() == ErrorKind::Gap;
         let phase = if is_gap { DeliverPhase::Gap } else { DeliverPhase::Retrying };
@@ -78,6 +81,7 @@ pub async fn run(deliver: Deliver, cancel: CancellationToken) {
             "delivery failed"
         );
         if is_gap {
+            remember_gap(&deliver, &error);
             cancel.cancelled().await;
             break;
         }
@@ -92,9 +96,24 @@ pub async fn run(deliver: Deliver, cancel: CancellationToken) {
     }
 }
 
-async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
+/// A gap outlives the process: later starts would raise the epoch past the other one's, and new
+/// events would count past the target's cursor, until nothing told any more that rows differ.
+fn remember_gap(deliver: &Deliver, error: &Error) {
+    let name = &deliver.name;
+    let remembered = deliver.ledger.target(name).and_then(|facts| {
+        let gap = facts.gap.clone().unwrap_or_else(|| error.chain());
+        deliver.ledger.set_target(name, &TargetFacts { gap: Some(gap), ..facts })
+    });
+    if let Err(error) = remembered {
+        tracing::error!(target_name = %name, error = %error.chain(), "gap not written down");
+    }
+}
+
+/// `was_open`: this process had the target open before.
+async fn session(deliver: &Deliver, was_open: &mut bool, cancel: &CancellationToken) -> Result<()> {
     deliver.state.entered(DeliverPhase::Opening);
-    let mut session = Session::open(deliver).await?;
+    let mut session = Session::open(deliver, *was_open).await?;
+    *was_open = true;
     let mut events = deliver.events.clone();
     while !cancel.is_cancelled() {
         let newest = *events.borrow_and_update();
@@ -121,30 +140,40 @@ struct Session<'a> {
     standing: Standing,
     renderer: Renderer,
     parking: Parking,
-    chunk: Option<CanonChunk>,
+    /// Read ahead, and what for.
+    chunk: Option<(CanonChunk, Purpose)>,
     epoch: u64,
 }
 
 impl<'a> Session<'a> {
     /// Raises the epoch, in the ledger first, and learns from the target what it has.
-    async fn open(deliver: &'a Deliver) -> Result<Self> {
+    async fn open(deliver: &'a Deliver, was_open: bool) -> Result<Self> {
         let facts = deliver.ledger.target(&deliver.name)?;
+        if let Some(gap) = facts.gap {
+            return Err(Error::new(ErrorKind::Gap, gap).hint(parking::GAP_REMEDY));
+        }
         let epoch = facts.epoch + 1;
         let install = deliver.ledger.install().to_string();
         let mut target = Target::new(&deliver.name, &install, &deliver.config)?;
         deliver.ledger.set_target(&deliver.name, &TargetFacts { epoch, ..facts })?;
         let account = target.open(epoch).await?;
-        let newest = deliver.ledger.last_batch()?.map_or(0, |batch| batch.event_last);
+        let newest = if was_open {
+            deliver.ledger.last_batch()?.map_or(0, |batch| batch.event_last)
+        } else {
+            deliver.ledger.event_at_open()
+        };
         if account.cursor > newest {
             return Err(parking::ahead(&deliver.name, account.cursor, newest));
         }
-        let known = deliver.ledger.parked(&deliver.name, usize::MAX)?;
-        let parking = Parking::new(&account.holes, known);
         let names = deliver.entities.iter().map(|entity| entity.name.clone()).collect();
-        let standing = Standing::new(names, account);
+        let mut standing = Standing::new(names, account);
+        forget(deliver, &mut target, &mut standing).await?;
+        let known = deliver.ledger.parked(&deliver.name, usize::MAX)?;
+        let (parking, settlement) = Parking::new(&standing, known, now_micros());
         let renderer = Renderer::new(&deliver.entities, &deliver.config)?;
-        let mut session = Self { deliver, target, standing, renderer, parking, chunk: None, epoch };
-        session.settle_account()?;
+        let session = Self { deliver, target, standing, renderer, parking, chunk: None, epoch };
+        // The ledger learns what the target said about itself.
+        session.record(&settlement)?;
         deliver.state.entered(DeliverPhase::Delivering);
         Ok(session)
     }
@@ -152,7 +181,7 @@ impl<'a> Session<'a> {
     /// Applies the next run of events; false if there is none.
     async fn deliver(&mut self, newest: u64) -> Result<bool> {
         // A chunk that was read ahead is applied exactly at its event.
-        let upto = self.chunk.as_ref().map_or(newest, |chunk| chunk.read_at);
+        let upto = self.chunk.as_ref().map_or(newest, |(chunk, _)| chunk.read_at);
         let cursor = self.standing.cursor();
         if upto <= cursor {
             return Ok(false);
@@ -161,13 +190,15 @@ impl<'a> Session<'a> {
         let events = on_disk(|| self.deliver.ledger.events(cursor, upto, count_max))?;
         match plan::plan(&self.standing, events, &self.deliver.limits)? {
             Decision::Idle => Ok(false),
+            // Decided again each time, with what `retry` settled meanwhile.
             Decision::Full => {
-                self.deliver.state.full(self.standing.parked_count());
+                self.deliver.state.full(self.standing.parked_event_count());
                 Ok(false)
             }
             Decision::Apply(plan) => {
                 let (apply, drafts) = plan.into_parts();
                 self.apply(apply, drafts).await?;
+                self.deliver.state.has_room();
                 Ok(true)
             }
         }
@@ -180,31 +211,24 @@ impl<'a> Session<'a> {
         let applied = self.target.apply(apply.clone()).await?;
         crate::failpoint::reach("after-apply");
         self.standing.settle(&apply, &applied);
-        let settlement = self.parking.settle(&apply, &applied, unrendered, &self.deliver.limits);
+        let (done, limits) = ((&apply, &applied), &self.deliver.limits);
+        let settlement =
+            self.parking.settle(&self.standing, done, unrendered, limits, now_micros());
         if !settlement.parked.is_empty() {
             crate::failpoint::reach("after-parking");
         }
         crate::failpoint::reach("before-settle");
-        let (name, cursor) = (&self.deliver.name, self.standing.cursor());
-        on_disk(|| {
-            let Settlement { parked, released } = &settlement;
-            self.deliver.ledger.settle(name, cursor, parked, released)
-        })?;
+        on_disk(|| self.record(&settlement))?;
         let refused = applied.refused.len() as u64;
         let rows = (apply.rows.len() as u64).saturating_sub(refused);
         self.deliver.state.applied(rows, refused, began.elapsed());
         Ok(())
     }
 
-    /// The ledger learns what the target said about itself.
-    fn settle_account(&mut self) -> Result<()> {
-        let settlement = self.parking.reconcile();
-        self.deliver.ledger.settle(
-            &self.deliver.name,
-            self.standing.cursor(),
-            &settlement.parked,
-            &settlement.released,
-        )
+    /// Writes down in the ledger what the target has.
+    fn record(&self, settlement: &Settlement) -> Result<()> {
+        let Settlement { keys, parked } = settlement;
+        self.deliver.ledger.settle(&self.deliver.name, self.standing.cursor(), keys, parked)
     }
 
     fn show(&self) {
@@ -212,7 +236,7 @@ impl<'a> Session<'a> {
         self.deliver.state.update(|seen| {
             seen.epoch = self.epoch;
             seen.cursor = cursor;
-            (seen.parked, seen.dead) = self.parking.counts();
+            (seen.parked, seen.dead) = self.parking.counts(&self.standing);
             seen.baseline = self
                 .deliver
                 .entities
@@ -221,6 +245,26 @@ impl<'a> Session<'a> {
                 .collect();
         });
     }
+}
+
+/// What the target does not take any more, it owes to nobody.
+async fn forget(deliver: &Deliver, target: &mut Target, standing: &mut Standing) -> Result<()> {
+    let forsaken = standing.forsaken();
+    if forsaken.is_empty() {
+        return Ok(());
+    }
+    for (entity, parked) in &forsaken {
+        tracing::warn!(
+            target_name = %deliver.name,
+            entity = %entity,
+            parked = parked,
+            "entity is not delivered any more: its parked events are given up"
+        );
+    }
+    let apply = Apply { forgotten: forsaken.into_keys().collect(), ..Apply::default() };
+    let applied = target.apply(apply.clone()).await?;
+    standing.settle(&apply, &applied);
+    Ok(())
 }
 
 /// Runs `work`, which waits for a disk or computes, without holding up other tasks.

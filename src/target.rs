@@ -64,6 +64,24 @@ pub struct TargetRow {
     /// holes, which it then closes. Those of the apply's range become holes if the row is
     /// refused; all others must be holes, and are closed when the row is applied.
     pub sequences: Vec<u64>,
+    /// For each soft reference that is set: the cells to write instead, by place among `cells`,
+    /// while the row it refers to is missing. So written, the row is [`Refusal::Incomplete`].
+    pub soft: Vec<Vec<(usize, Option<String>)>>,
+}
+
+impl TargetRow {
+    /// The row without the soft references at these places of `soft`.
+    #[must_use]
+    pub fn without(&self, references: &[usize]) -> Self {
+        let mut row = self.clone();
+        for (place, instead) in references.iter().filter_map(|n| self.soft.get(*n)).flatten() {
+            let cell = row.cells.as_mut().and_then(|cells| cells.get_mut(*place));
+            if let Some(cell) = cell {
+                cell.clone_from(instead);
+            }
+        }
+        row
+    }
 }
 
 /// One transaction in the target.
@@ -79,6 +97,9 @@ pub struct Apply {
     pub held: Vec<Hole>,
     /// Parked events to be closed without being applied: a person gave them up.
     pub dropped: Vec<Hole>,
+    /// Entities that are not delivered here any more: their holes and baselines are removed, so
+    /// that nothing of them is owed, and a baseline brings their rows should they come back.
+    pub forgotten: Vec<String>,
     /// Baseline progress made by `rows`.
     pub baseline: Option<(String, BaselineState)>,
 }
@@ -99,7 +120,8 @@ impl Apply {
 /// What became of an [`Apply`]. The transaction is committed; the cursor has moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Rows the target refused; holes for their sequences were committed with the rest.
+    /// Rows the target refused, or has only in part; holes for their sequences were committed with
+    /// the rest.
     pub refused: Vec<Refused>,
 }
 
@@ -119,8 +141,30 @@ pub struct Refused {
 pub enum Refusal {
     /// It refers to a row the target does not have yet: wait.
     Dependency,
+    /// It was written, but without soft references to rows the target does not have yet. To the
+    /// account it is refused: its holes stay until it is written as it is.
+    Incomplete,
     /// The row itself: a person must look.
     Rejected,
+}
+
+impl Refusal {
+    /// One word, as stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Refusal::Dependency => "dependency",
+            Refusal::Incomplete => "incomplete",
+            Refusal::Rejected => "rejected",
+        }
+    }
+
+    /// The class of a word; of an unknown one, that which asks for a person.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        let others = [Refusal::Dependency, Refusal::Incomplete];
+        others.into_iter().find(|class| class.word() == word).unwrap_or(Refusal::Rejected)
+    }
 }
 
 /// A configured target. A closed list.

@@ -1,8 +1,10 @@
 //! The whole way with a mapping pack: ERP → ledger → mirror → canon → events → PostgreSQL target,
-//! through kills and crashes at every durable step. Rows are compared, and the event ranges that
-//! a trigger in the target wrote down.
+//! through kills and crashes at every durable step. Rows are compared, those of the ERP itself too,
+//! and the event ranges that a trigger in the target wrote down.
 
 mod chain;
+mod mending;
+mod restored;
 
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ async fn what_the_erp_does_reaches_the_target_once_through_kills() {
     work.stop().await;
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
     chain.ranges_are_whole();
     assert!(chain.events() > 100, "there must have been events: {}", chain.events());
 }
@@ -68,6 +71,7 @@ async fn a_crash_at_every_step_of_a_batch_and_a_delivery_loses_and_doubles_nothi
         work.stop().await;
         chain.settled();
         chain.target_equals_canon();
+        chain.all_sides_agree().await;
         chain.ranges_are_whole();
     }
 }
@@ -103,6 +107,7 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
     chain.target_sql("ALTER TABLE time_record DROP CONSTRAINT no_sundays");
     chain.settled();
     chain.target_equals_canon();
+    chain.all_sides_agree().await;
 }
 
 /// An edited mapping comes into force with an entry of its own: everything is evaluated again,
@@ -180,3 +185,34 @@ async fn a_parked_mapping_that_is_mended_catches_up_once() {
 }
 
 const RENAMED: &str = "SELECT count(*) FROM customer WHERE name LIKE 'Renamed & Sons%'";
+
+/// Units have heads, heads have units, and the target insists on both: rows go without what is
+/// missing and are patched, also if the process dies between the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_refer_to_each_other_are_written_without_and_patched_through_a_crash() {
+    if !require("postgres") {
+        return;
+    }
+    let mut rng = seeded();
+    let chain = Chain::new("");
+    chain.target_sql(
+        "ALTER TABLE org ADD FOREIGN KEY (head) REFERENCES resource (employee_code),
+                         ADD FOREIGN KEY (parent) REFERENCES org (code);
+         ALTER TABLE resource ADD FOREIGN KEY (org_code) REFERENCES org (code),
+                              ADD FOREIGN KEY (manager_code) REFERENCES resource (employee_code);",
+    );
+    let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", "after-parking")]);
+    assert!(!daemon.wait(Duration::from_secs(240)).success(), "after-parking must have crashed");
+    let units = "SELECT count(*) > 9, count(head), count(parent) > 5 FROM org";
+    assert_eq!(chain.target_sql(units).trim(), "t|0|t", "units, no heads, but parents");
+    let work = chain.work(rng.random(), 40.0);
+    let _daemon = chain.start(&[]);
+    chain.ready();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    work.stop().await;
+    chain.settled();
+    chain.target_equals_canon();
+    chain.all_sides_agree().await;
+    chain.ranges_are_whole();
+    assert_eq!(chain.target_sql("SELECT count(*) FROM _trueup.hole").trim(), "0");
+}

@@ -1,8 +1,8 @@
 //! Show 3: OrangeHRM's own database and workload, conformed and delivered while it happens; source,
 //! mirror, canonical rows and target agree row by row, also through kills and restarts.
 //!
-//! `TRUEUP_PACE_MS=200` is the long form, over a minute each. The workload is ours
-//! (`oracle/orangehrm/workload.sql`): it changes keys and deletes parents whose
+//! The test with the kills goes at the pace at which people work, over a minute; the others faster.
+//! The workload is ours (`oracle/orangehrm/workload.sql`): it changes keys and deletes parents whose
 //! children go unseen in the log.
 
 use mysql_async::Conn;
@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use tokio_postgres::Client;
 use trueup::demo::servers::{MariadbServer, Options, PostgresServer};
 
-use crate::agreement::replay::{Progress, Victim, pace, transactions};
+use crate::agreement::replay::{AS_PEOPLE_WORK, FAST, Progress, Victim, transactions};
 use crate::agreement::{self, mariadb, postgres, store, target};
 use crate::support::process::Installation;
 use crate::support::random::seeded;
@@ -100,8 +100,7 @@ async fn replay(source: &mut Conn, transactions: &[String], rng: &mut StdRng, pr
             let done = source.query_drop(statement).await;
             done.unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
-        progress.advance().await;
-        tokio::time::sleep(pace(rng)).await;
+        progress.advance(rng).await;
     }
 }
 
@@ -129,7 +128,7 @@ async fn orangehrm_agrees_after_its_workload() {
     agreement::wait_for_copy(&stage.installation);
     let mut source = mariadb::connect(server, &stage.source).await;
     let target = postgres::connect(target_server, &stage.target).await;
-    replay(&mut source, &workload(), &mut rng, &Progress::default()).await;
+    replay(&mut source, &workload(), &mut rng, &Progress::at(FAST)).await;
     let seen = stage.agrees(&mut source, &target).await;
     assert!(seen.cursor > 300, "the workload makes more events than {}", seen.cursor);
 }
@@ -149,13 +148,14 @@ async fn orangehrm_agrees_after_twenty_kills() {
     victim.kill(3, "during the copy").await;
     agreement::wait_for_copy(&stage.installation);
     let transactions = workload();
-    let progress = Progress::default();
+    let progress = Progress::at(AS_PEOPLE_WORK);
     let cursor = || target::cursor(target_server, &stage.target);
     let ((), ()) = tokio::join!(
         replay(&mut source, &transactions, &mut rng, &progress),
         victim.kill_during(14, TRANSACTIONS, &progress, cursor)
     );
     victim.kill(3, "after the last change").await;
+    // The recorded kills: 14 between the first change and the last, where 12 are asked for.
     assert_eq!(victim.kills(), 20);
     // THEN nothing is lost and nothing is there twice
     stage.agrees(&mut source, &target).await;
@@ -175,7 +175,7 @@ async fn orangehrm_agrees_after_both_servers_restarted() {
     agreement::wait_for_copy(&stage.installation);
     let transactions = workload();
     let (first, second) = (rng.random_range(60..140), rng.random_range(160..260));
-    let progress = Progress::default();
+    let progress = Progress::at(FAST);
     let mut source = mariadb::connect(&source_server, &stage.source).await;
     replay(&mut source, &transactions[..first], &mut rng, &progress).await;
     drop(source);

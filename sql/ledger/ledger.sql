@@ -47,14 +47,14 @@ CREATE TABLE IF NOT EXISTS target (
 -- Events a target does not have yet although its cursor has passed them.
 CREATE TABLE IF NOT EXISTS parked (
     target   TEXT    NOT NULL,
-    sequence INTEGER NOT NULL,
     entity   TEXT    NOT NULL,
     key      TEXT    NOT NULL,
-    state    TEXT    NOT NULL,      -- waiting (dependency), parked (will be retried), dead
+    sequence INTEGER NOT NULL,      -- 0 for a baseline row: every key has one of its own
+    state    TEXT    NOT NULL,      -- retrying, dead
     class    TEXT    NOT NULL,
     words    TEXT    NOT NULL,      -- the target's own, without row values
     attempts INTEGER NOT NULL,
     next_at  INTEGER NOT NULL,      -- microseconds since 1970-01-01 UTC
     since    INTEGER NOT NULL,
-    PRIMARY KEY (target, sequence)
-);
+    PRIMARY KEY (target, entity, key, sequence)
+) WITHOUT ROWID;

@@ -312,7 +312,7 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 14] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 15] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
@@ -325,6 +325,7 @@ fn at_least_one(limits: &Limits) -> [(&'static str, u64); 14] {
         ("parked_events_max", wide(limits.parked_events_max)),
         ("attempts_max", limits.attempts_max.into()),
         ("retry_delay_ms", limits.retry_delay_ms),
+        ("dead_retry_secs", limits.dead_retry_secs),
         ("store_memory_bytes", limits.store_memory_bytes),
         ("store_threads", limits.store_threads.into()),
         ("sql_timeout_secs", limits.sql_timeout_secs),

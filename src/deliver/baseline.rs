@@ -45,21 +45,51 @@ pub struct CanonChunk {
     pub is_last: bool,
 }
 
+/// What a chunk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The next rows of a baseline.
+    Baseline,
+    /// Rows of a baseline that were refused.
+    Retry,
+}
+
 impl Session<'_> {
-    /// Reads or applies the next chunk of a baseline; false if there is nothing to do now.
+    /// Reads or applies the next chunk; false if there is nothing to do now.
     pub(super) async fn baseline(&mut self, newest: u64) -> Result<bool> {
-        let Some(chunk) = self.chunk.take() else { return self.read_chunk(newest) };
+        let Some((chunk, purpose)) = self.chunk.take() else { return self.read_chunk(newest) };
         match self.standing.chunk(chunk.read_at) {
             ChunkStanding::Stale => Ok(true),
             ChunkStanding::Ahead => {
-                self.chunk = Some(chunk);
+                self.chunk = Some((chunk, purpose));
                 Ok(false)
             }
             ChunkStanding::Fits => {
-                self.apply_chunk(chunk).await?;
+                match purpose {
+                    Purpose::Baseline => self.apply_chunk(chunk).await?,
+                    Purpose::Retry => {
+                        let drafts = plan::from_canon(&self.standing, &chunk.entity, chunk.rows);
+                        self.apply(Apply::default(), drafts).await?;
+                    }
+                }
                 Ok(true)
             }
         }
+    }
+
+    /// Reads baseline rows again that were refused: like a chunk, they are applied once the cursor
+    /// is where they were read.
+    pub(super) fn read_refused(&mut self, entity: &str, keys: &[String]) -> Result<bool> {
+        let Some(known) = self.deliver.entities.iter().find(|e| e.name == entity) else {
+            return Ok(false);
+        };
+        let canon = &self.deliver.canon;
+        let Some(chunk) = super::on_disk(|| canon.rows(known, keys))? else { return Ok(false) };
+        if chunk.rows.is_empty() || self.standing.chunk(chunk.read_at) == ChunkStanding::Stale {
+            return Ok(false);
+        }
+        self.chunk = Some((chunk, Purpose::Retry));
+        Ok(true)
     }
 
     fn read_chunk(&mut self, newest: u64) -> Result<bool> {
@@ -82,7 +112,7 @@ impl Session<'_> {
                 return Ok(false);
             };
             self.deliver.state.entered(DeliverPhase::Baseline);
-            self.chunk = Some(chunk);
+            self.chunk = Some((chunk, Purpose::Baseline));
             return Ok(true);
         }
         Ok(false)

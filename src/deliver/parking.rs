@@ -1,19 +1,27 @@
 //! What is parked and why: the ledger's side of a target's holes, and what is tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Session;
-use super::plan;
-use super::render::{ByKey, Unrendered};
+use super::plan::{self, Standing};
+use super::render::Unrendered;
 use super::retry::{self, Reason, Since};
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::parked::{Parked, ParkedState};
-use crate::target::{Applied, Apply, Hole, Refusal};
+use crate::target::{Applied, Apply, Hole, Refusal, Refused};
+
+/// What a person does about a gap. An install of its own has an account of its own in the target.
+pub(super) const GAP_REMEDY: &str = "this state folder was restored or cloned: find out which \
+    daemon is the right one, compare the target, then give the daemon an empty state_dir: it copies \
+    anew and takes the target's rows over by key";
 
 /// Keys that are tried again in one transaction of the target.
 const RETRY_KEYS_MAX: usize = 500;
+
+/// An entity and a key of it.
+type Place = (String, String);
 
 /// Why a key is parked.
 #[derive(Debug, Clone)]
@@ -23,153 +31,107 @@ struct Why {
     attempts: u32,
     since_micros: i64,
     refused_micros: i64,
-    /// Until the next attempt by time; `None`: a dead letter.
-    pause: Option<Duration>,
+    /// Until the next attempt by time.
+    pause: Duration,
+    is_dead: bool,
     has_follower: bool,
     tried_because: Reason,
 }
 
-/// What is parked in a target, by key.
+/// Why keys are parked in a target. Which events are parked is [`Standing`]'s to know, and only
+/// its: a key has a reason here exactly while it has events there.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
-    /// Parked events by key, as the target's holes say.
-    holes: BTreeMap<(String, String), Vec<u64>>,
-    why: ByKey<Why>,
-    /// Rows of the ledger that the target has no holes for any more.
-    stale: Vec<u64>,
+    why: BTreeMap<Place, Why>,
     applied_micros: i64,
 }
 
-/// What the ledger is to write about a delivery.
+/// What the ledger is to write about keys.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Settlement {
-    /// Parked events, new or changed.
+    /// Keys of which something was parked or is.
+    pub(super) keys: Vec<Place>,
+    /// All of their events that are parked now.
     pub(super) parked: Vec<Parked>,
-    /// Events that are not parked any more.
-    pub(super) released: Vec<u64>,
 }
 
 impl Parking {
-    /// From the target's holes, which are the truth, and what the ledger knows about them.
-    pub(super) fn new(holes: &[Hole], known: Vec<Parked>) -> Self {
+    /// From the target's holes, which are the truth, and what the ledger knows about them; with
+    /// what the ledger has to learn. Each start tries everything once more, dead letters too:
+    /// whoever mended the target has restarted it, or us.
+    pub(super) fn new(standing: &Standing, known: Vec<Parked>, now: i64) -> (Self, Settlement) {
         let mut parking = Self::default();
-        for hole in holes {
-            parking.open(hole);
-        }
+        let mut keys = BTreeSet::new();
         for row in known {
-            let place = (row.entity.clone(), row.key.clone());
-            let is_open = parking.holes.get(&place).is_some_and(|s| s.contains(&row.sequence));
-            if !is_open {
-                parking.stale.push(row.sequence);
+            let place = (row.entity, row.key);
+            keys.insert(place.clone());
+            if standing.sequences(&place.0, &place.1).is_none() {
                 continue;
             }
-            let class = if row.class == word(Refusal::Dependency) {
-                Refusal::Dependency
-            } else {
-                Refusal::Rejected
-            };
-            let pause = (row.state == ParkedState::Retrying).then_some(Duration::ZERO);
             parking.why.entry(place).or_insert(Why {
-                class,
+                class: Refusal::of_word(&row.class),
                 words: row.words,
                 attempts: row.attempts,
                 since_micros: row.since_micros,
-                refused_micros: row.next_at_micros,
-                pause,
+                refused_micros: now,
+                pause: Duration::ZERO,
+                is_dead: row.state == ParkedState::Dead,
                 has_follower: false,
                 tried_because: Reason::Time,
             });
         }
-        parking
-    }
-
-    /// What the ledger must learn from the target at the start.
-    pub(super) fn reconcile(&mut self) -> Settlement {
-        let now = now_micros();
-        let unknown: Vec<_> =
-            self.holes.keys().filter(|place| !self.why.contains_key(*place)).cloned().collect();
-        for place in unknown {
-            self.why.insert(
-                place,
-                Why {
-                    class: Refusal::Rejected,
-                    words: "parked before a crash; the target's words were lost".to_owned(),
-                    attempts: 0,
-                    since_micros: now,
-                    refused_micros: now,
-                    pause: Some(Duration::ZERO),
-                    has_follower: false,
-                    tried_because: Reason::Time,
-                },
-            );
+        for (entity, key, _) in standing.parked() {
+            let place = (entity.to_owned(), key.to_owned());
+            keys.insert(place.clone());
+            parking.why.entry(place).or_insert_with(|| Why::lost(now));
         }
-        let places: Vec<_> = self.holes.keys().cloned().collect();
-        let parked = places.iter().flat_map(|place| self.rows_of(place)).collect();
-        Settlement { parked, released: std::mem::take(&mut self.stale) }
+        let settlement = parking.settlement(standing, keys);
+        (parking, settlement)
     }
 
-    /// Takes over what a delivery did.
+    /// Takes over what a delivery did; `standing` has done so before.
     pub(super) fn settle(
         &mut self,
-        apply: &Apply,
-        applied: &Applied,
+        standing: &Standing,
+        (apply, applied): (&Apply, &Applied),
         unrendered: Vec<Unrendered>,
         limits: &Limits,
+        now: i64,
     ) -> Settlement {
-        let now = now_micros();
-        let mut settlement = Settlement::default();
-        let mut changed: Vec<(String, String)> = Vec::new();
-        for row in &apply.rows {
-            let place = (row.entity.clone(), row.key.clone());
-            if applied
-                .refused
-                .iter()
-                .any(|one| one.row.entity == row.entity && one.row.key == row.key)
-            {
-                continue;
-            }
-            if let Some(sequences) = self.holes.remove(&place) {
-                settlement.released.extend(sequences);
-                self.why.remove(&place);
-            }
-            self.applied_micros = now;
-        }
-        for hole in &apply.dropped {
-            self.close(hole, &mut settlement.released);
-        }
-        for hole in &apply.held {
-            self.open(hole);
-            let place = (hole.entity.clone(), hole.key.clone());
+        let mut touched: BTreeSet<Place> =
+            apply.rows.iter().map(|row| (row.entity.clone(), row.key.clone())).collect();
+        touched.extend(apply.dropped.iter().map(place_of));
+        for place in apply.held.iter().map(place_of) {
             if let Some(why) = self.why.get_mut(&place) {
                 why.has_follower = true;
             }
-            changed.push(place);
+            touched.insert(place);
+        }
+        let has_new = applied.refused.iter().any(|one| self.is_newly_there(one));
+        if has_new || apply.rows.len() > applied.refused.len() {
+            self.applied_micros = now;
         }
         for one in unrendered {
             let place = (one.entity, one.key);
-            self.refuse(&place, Refusal::Rejected, one.words, now, limits);
-            changed.push(place);
+            touched.insert(place.clone());
+            self.refuse(place, Refusal::Rejected, one.words, limits, now);
         }
         for one in &applied.refused {
-            for hole in apply.holes_of(&one.row) {
-                self.open(&hole);
-            }
             let place = (one.row.entity.clone(), one.row.key.clone());
-            self.refuse(&place, one.class, one.words.clone(), now, limits);
-            changed.push(place);
+            self.refuse(place, one.class, one.words.clone(), limits, now);
         }
-        changed.sort();
-        changed.dedup();
-        settlement.parked = changed.iter().flat_map(|place| self.rows_of(place)).collect();
-        settlement
+        touched.retain(|place| {
+            let is_parked = standing.sequences(&place.0, &place.1).is_some();
+            is_parked || self.why.remove(place).is_some()
+        });
+        self.settlement(standing, touched)
     }
 
-    /// Keys to be tried again now, at most [`RETRY_KEYS_MAX`], with their sequences.
-    fn due(&mut self, limits: &Limits) -> Vec<((String, String), Vec<u64>)> {
-        let now = now_micros();
-        let mut due = Vec::new();
-        for (place, sequences) in &self.holes {
-            let Some(why) = self.why.get_mut(place) else { continue };
+    /// Keys to be tried again now, those first that wait longest. At most [`RETRY_KEYS_MAX`] of
+    /// those with events, and of baseline rows, which cannot be tried at any time.
+    fn due(&mut self, standing: &Standing, limits: &Limits, now: i64) -> Due {
+        let mut waiting: Vec<(i64, Place, Reason)> = Vec::new();
+        for (place, why) in &self.why {
             let waited = u64::try_from(now - why.refused_micros).unwrap_or(0);
             let since = Since {
                 waited: Duration::from_micros(waited),
@@ -177,114 +139,126 @@ impl Parking {
                 has_follower: why.has_follower,
             };
             if let Some(reason) = retry::due(why.class, why.pause, since, limits) {
+                waiting.push((why.refused_micros, place.clone(), reason));
+            }
+        }
+        waiting.sort_by_key(|(refused, ..)| *refused);
+        let mut due = Due::default();
+        for (_, place, reason) in waiting {
+            let Some(sequences) = standing.sequences(&place.0, &place.1) else { continue };
+            let mut events = sequences.iter().copied().filter(|s| *s != Hole::BASELINE).peekable();
+            let list = if events.peek().is_some() { &mut due.events } else { &mut due.baseline };
+            if list.len() >= RETRY_KEYS_MAX {
+                continue;
+            }
+            if let Some(why) = self.why.get_mut(&place) {
                 why.tried_because = reason;
                 why.has_follower = false;
-                due.push((place.clone(), sequences.clone()));
-                if due.len() >= RETRY_KEYS_MAX {
-                    break;
-                }
             }
+            list.push((place, events.collect()));
         }
         due
     }
 
-    /// Parked keys that are retried, and those that need a person.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        let dead =
-            |place: &&(String, String)| self.why.get(*place).is_some_and(|w| w.pause.is_none());
-        let all: u64 = self.holes.values().map(|sequences| sequences.len() as u64).sum();
-        let dead: u64 = self
-            .holes
-            .iter()
-            .filter(|(place, _)| dead(place))
-            .map(|(_, sequences)| sequences.len() as u64)
-            .sum();
-        (all - dead, dead)
+    /// Parked events that are retried, and those that need a person.
+    pub(super) fn counts(&self, standing: &Standing) -> (u64, u64) {
+        let (mut retrying, mut dead) = (0, 0);
+        for (entity, key, sequences) in standing.parked() {
+            let why = self.why.get(&(entity.to_owned(), key.to_owned()));
+            let count = if why.is_some_and(|why| why.is_dead) { &mut dead } else { &mut retrying };
+            *count += sequences.len() as u64;
+        }
+        (retrying, dead)
     }
 
-    fn refuse(
-        &mut self,
-        place: &(String, String),
-        class: Refusal,
-        words: String,
-        now: i64,
-        limits: &Limits,
-    ) {
-        let before = self.why.get(place);
+    /// True for an incomplete row that others may wait for. One that was so before brings nothing
+    /// new, or rows that miss each other would be tried for ever.
+    fn is_newly_there(&self, one: &Refused) -> bool {
+        let before = self.why.get(&(one.row.entity.clone(), one.row.key.clone()));
+        one.class == Refusal::Incomplete
+            && before.is_none_or(|why| {
+                why.class != Refusal::Incomplete || why.tried_because == Reason::Followed
+            })
+    }
+
+    fn refuse(&mut self, place: Place, class: Refusal, words: String, limits: &Limits, now: i64) {
+        let before = self.why.get(&place);
         let attempts = before.map_or(1, |why| why.tried_because.attempts_after(why.attempts));
-        let since_micros = before.map_or(now, |why| why.since_micros);
         let why = Why {
             class,
             words,
             attempts,
-            since_micros,
+            since_micros: before.map_or(now, |why| why.since_micros),
             refused_micros: now,
-            pause: retry::next_attempt(attempts, limits, rand::random()),
+            pause: retry::pause(attempts, limits, rand::random()),
+            is_dead: retry::is_dead(attempts, limits),
             has_follower: false,
             tried_because: Reason::Time,
         };
-        self.why.insert(place.clone(), why);
+        self.why.insert(place, why);
     }
 
-    fn rows_of(&self, place: &(String, String)) -> Vec<Parked> {
-        let (Some(sequences), Some(why)) = (self.holes.get(place), self.why.get(place)) else {
+    fn settlement(&self, standing: &Standing, keys: BTreeSet<Place>) -> Settlement {
+        let parked = keys.iter().flat_map(|place| self.rows_of(standing, place)).collect();
+        Settlement { keys: keys.into_iter().collect(), parked }
+    }
+
+    fn rows_of(&self, standing: &Standing, place: &Place) -> Vec<Parked> {
+        let sequences = standing.sequences(&place.0, &place.1);
+        let (Some(sequences), Some(why)) = (sequences, self.why.get(place)) else {
             return Vec::new();
         };
-        let pause = why.pause.and_then(|pause| i64::try_from(pause.as_micros()).ok());
+        let pause_micros = i64::try_from(why.pause.as_micros()).unwrap_or(i64::MAX);
         let row = |sequence: &u64| Parked {
             sequence: *sequence,
             entity: place.0.clone(),
             key: place.1.clone(),
-            state: if why.pause.is_some() { ParkedState::Retrying } else { ParkedState::Dead },
-            class: word(why.class).to_owned(),
+            state: if why.is_dead { ParkedState::Dead } else { ParkedState::Retrying },
+            class: why.class.word().to_owned(),
             words: why.words.clone(),
             attempts: why.attempts,
-            next_at_micros: why.refused_micros + pause.unwrap_or(0),
+            next_at_micros: why.refused_micros.saturating_add(pause_micros),
             since_micros: why.since_micros,
         };
         sequences.iter().map(row).collect()
     }
+}
 
-    fn open(&mut self, hole: &Hole) {
-        let place = (hole.entity.clone(), hole.key.clone());
-        let sequences = self.holes.entry(place).or_default();
-        if !sequences.contains(&hole.sequence) {
-            sequences.push(hole.sequence);
-            sequences.sort_unstable();
+impl Why {
+    /// Of a hole that the ledger knows nothing of.
+    fn lost(now: i64) -> Self {
+        Self {
+            class: Refusal::Rejected,
+            words: "parked before a crash; the target's words were lost".to_owned(),
+            attempts: 0,
+            since_micros: now,
+            refused_micros: now,
+            pause: Duration::ZERO,
+            is_dead: false,
+            has_follower: false,
+            tried_because: Reason::Time,
         }
     }
+}
 
-    fn close(&mut self, hole: &Hole, released: &mut Vec<u64>) {
-        let place = (hole.entity.clone(), hole.key.clone());
-        if let Some(sequences) = self.holes.get_mut(&place) {
-            sequences.retain(|sequence| *sequence != hole.sequence);
-            released.push(hole.sequence);
-            if sequences.is_empty() {
-                self.holes.remove(&place);
-                self.why.remove(&place);
-            }
-        }
-    }
+/// What is to be tried again: keys, and their events.
+#[derive(Debug, Default)]
+struct Due {
+    events: Vec<(Place, Vec<u64>)>,
+    /// Keys of which only the baseline row is parked.
+    baseline: Vec<(Place, Vec<u64>)>,
+}
+
+fn place_of(hole: &Hole) -> Place {
+    (hole.entity.clone(), hole.key.clone())
 }
 
 impl Session<'_> {
     /// Tries parked keys again whose time or whose chance has come; false if there are none.
     pub(super) async fn retry(&mut self) -> Result<bool> {
-        // A chunk in hand is applied first: it may bring these keys anyway.
-        if self.chunk.is_some() {
-            return Ok(false);
-        }
-        let due = self.parking.due(&self.deliver.limits);
-        if due.is_empty() {
-            return Ok(false);
-        }
-        let (from_baseline, with_events): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|(_, sequences)| sequences == &[Hole::BASELINE]);
-        let mut sequences: Vec<u64> = with_events
-            .into_iter()
-            .flat_map(|(_, sequences)| sequences)
-            .filter(|sequence| *sequence != Hole::BASELINE)
-            .collect();
+        let due = self.parking.due(&self.standing, &self.deliver.limits, now_micros());
+        let mut sequences: Vec<u64> =
+            due.events.into_iter().flat_map(|(_, sequences)| sequences).collect();
         sequences.sort_unstable();
         let events = self.deliver.ledger.events_by_sequence(&sequences)?;
         let drafts = plan::retry(&self.standing, events);
@@ -293,33 +267,14 @@ impl Session<'_> {
             self.apply(Apply::default(), drafts).await?;
             worked = true;
         }
-        let mut by_entity: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for ((entity, key), _) in from_baseline {
-            by_entity.entry(entity).or_default().push(key);
-        }
-        for (entity, keys) in by_entity {
-            worked |= self.retry_baseline(&entity, &keys).await?;
+        // One entity at a time; whoever waits longest is first.
+        let Some(((entity, _), _)) = due.baseline.first() else { return Ok(worked) };
+        if self.chunk.is_none() {
+            let of_entity = due.baseline.iter().filter(|((other, _), _)| other == entity);
+            let keys: Vec<String> = of_entity.map(|((_, key), _)| key.clone()).collect();
+            worked |= self.read_refused(entity, &keys)?;
         }
         Ok(worked)
-    }
-
-    /// A baseline row has no event: its newest state comes from canon, if that is exactly at the
-    /// cursor.
-    async fn retry_baseline(&mut self, entity: &str, keys: &[String]) -> Result<bool> {
-        let Some(known) = self.deliver.entities.iter().find(|e| e.name == entity) else {
-            return Ok(false);
-        };
-        let canon = &self.deliver.canon;
-        let Some(chunk) = super::on_disk(|| canon.rows(known, keys))? else { return Ok(false) };
-        if chunk.read_at != self.standing.cursor() {
-            return Ok(false);
-        }
-        let drafts = plan::from_canon(&self.standing, entity, chunk.rows);
-        if drafts.is_empty() {
-            return Ok(false);
-        }
-        self.apply(Apply::default(), drafts).await?;
-        Ok(true)
     }
 }
 
@@ -329,16 +284,12 @@ pub(super) fn ahead(target: &str, cursor: u64, newest: u64) -> Error {
         ErrorKind::Gap,
         format!("target {target} has events up to {cursor}, the ledger only up to {newest}"),
     )
-    .hint("this ledger was restored from a backup: compare the target before writing to it again")
+    .hint(GAP_REMEDY)
 }
 
-fn word(class: Refusal) -> &'static str {
-    match class {
-        Refusal::Dependency => "dependency",
-        Refusal::Rejected => "rejected",
-    }
-}
-
-fn now_micros() -> i64 {
+pub(super) fn now_micros() -> i64 {
     jiff::Timestamp::now().as_microsecond()
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,9 @@ pub struct Draft {
 /// [`ErrorKind::Bug`] if the run is not ascending.
 pub fn plan(standing: &Standing, events: Vec<Event>, limits: &Limits) -> Result<Decision> {
     // Any row can be refused, so every event that is not skipped needs a place among the parked.
-    let mut room = limits.parked_events_max.saturating_sub(standing.parked_count());
+    // Baseline rows take none: they can only be tried again once the cursor is where canon is, and
+    // if they stopped it they would never be.
+    let mut room = limits.parked_events_max.saturating_sub(standing.parked_event_count());
     let (mut last, mut skipped, mut held) = (standing.cursor, 0, Vec::new());
     let mut rows = Collapse::default();
     let fresh = events.into_iter().skip_while(|event| event.sequence <= standing.cursor);
@@ -146,7 +148,7 @@ impl Plan {
 }
 
 impl Draft {
-    /// The row with its cells; those of a removal are ignored.
+    /// The row with its cells; those of a removal are ignored. No reference is soft yet.
     #[must_use]
     pub fn rendered(self, key_cells: Vec<Option<String>>, cells: Vec<Option<String>>) -> TargetRow {
         TargetRow {
@@ -155,6 +157,7 @@ impl Draft {
             key_cells,
             cells: self.row.is_some().then_some(cells),
             sequences: self.sequences,
+            soft: Vec::new(),
         }
     }
 
@@ -224,10 +227,17 @@ impl Standing {
         parked.map(|((entity, key), sequences)| (entity.as_str(), key.as_str(), sequences))
     }
 
-    /// How many events are parked.
+    /// How many events and baseline rows are parked.
     #[must_use]
     pub fn parked_count(&self) -> usize {
         self.parked.values().map(BTreeSet::len).sum()
+    }
+
+    /// How many events are parked.
+    #[must_use]
+    pub fn parked_event_count(&self) -> usize {
+        let baseline = self.parked.values().filter(|s| s.contains(&Hole::BASELINE)).count();
+        self.parked_count() - baseline
     }
 
     /// How far the baseline of an entity has come; `None`: it has not begun.
@@ -260,10 +270,30 @@ impl Standing {
         for hole in &apply.dropped {
             self.close(hole.sequence, &hole.entity, &hole.key);
         }
+        for entity in &apply.forgotten {
+            self.parked.retain(|(other, _), _| other != entity);
+            self.baselines.remove(entity);
+        }
         apply.held.iter().cloned().for_each(|hole| self.open(hole));
         for refused in &applied.refused {
             apply.holes_of(&refused.row).into_iter().for_each(|hole| self.open(hole));
         }
+    }
+
+    /// Entities of the account that the target does not take any more, with their parked events.
+    /// The events after the cursor are passed over for them, so neither their holes nor a baseline
+    /// that is done may stay: see [`Apply::forgotten`].
+    pub(super) fn forsaken(&self) -> BTreeMap<String, usize> {
+        let mut forsaken = BTreeMap::new();
+        for entity in self.baselines.keys().filter(|entity| !self.entities.contains(entity)) {
+            forsaken.insert(entity.clone(), 0);
+        }
+        for ((entity, _), sequences) in &self.parked {
+            if !self.entities.contains(entity) {
+                *forsaken.entry(entity.clone()).or_default() += sequences.len();
+            }
+        }
+        forsaken
     }
 
     /// True for an event after which the target needs no other row than before it.
@@ -285,7 +315,8 @@ impl Standing {
         self.sequences(entity, key).is_some()
     }
 
-    fn sequences(&self, entity: &str, key: &str) -> Option<&BTreeSet<u64>> {
+    /// What is parked of a key, if anything is.
+    pub(super) fn sequences(&self, entity: &str, key: &str) -> Option<&BTreeSet<u64>> {
         self.parked.get(&(entity.to_owned(), key.to_owned()))
     }
 

@@ -1,8 +1,9 @@
 //! From canonical rows to the target's cells: the operator's SQL, set-wise.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::plan::Draft;
+use super::soft::{self, Instead, Soft};
 use crate::canon::Entity;
 use crate::canon::event::Row;
 use crate::config::TargetConfig;
@@ -20,6 +21,7 @@ struct Columns {
     all: Expr,
     key: Expr,
     key_count: usize,
+    soft: Vec<Soft>,
 }
 
 /// A row whose cells could not be rendered: parked like one the target refused.
@@ -48,6 +50,7 @@ impl Renderer {
                 all: Expr::compile(entity, &all)?,
                 key: Expr::compile(entity, &key)?,
                 key_count: key.len(),
+                soft: soft::of(entity, table)?,
             };
             columns.insert(entity.name.clone(), compiled);
         }
@@ -86,8 +89,10 @@ impl Renderer {
         let rows: Vec<&Row> = drafts.iter().map(|draft| columns.source(draft, &nothing)).collect();
         match columns.expr(first).render(&rows) {
             Ok(cells) => {
-                let rendered = drafts.into_iter().zip(cells);
-                apply.rows.extend(rendered.map(|(draft, cells)| columns.row(draft, cells)));
+                let soft: Vec<Vec<Instead>> = columns.soft(&drafts);
+                let rendered = drafts.into_iter().zip(cells).zip(soft);
+                let row = |((draft, cells), soft)| columns.row(draft, cells, soft);
+                apply.rows.extend(rendered.map(row));
             }
             Err(error) if drafts.len() == 1 => {
                 let words = error.chain();
@@ -119,9 +124,21 @@ impl Columns {
         draft.row.as_ref().or(draft.old.as_ref()).unwrap_or(nothing)
     }
 
-    fn row(&self, draft: Draft, mut cells: Vec<Option<String>>) -> TargetRow {
+    /// Per row, how it looks without each of its soft references.
+    fn soft(&self, drafts: &[Draft]) -> Vec<Vec<Instead>> {
+        let rows: Vec<Option<&Row>> = drafts.iter().map(|draft| draft.row.as_ref()).collect();
+        let mut all = vec![Vec::new(); rows.len()];
+        for soft in &self.soft {
+            for (all, instead) in all.iter_mut().zip(soft.instead(&rows)) {
+                all.extend(instead);
+            }
+        }
+        all
+    }
+
+    fn row(&self, draft: Draft, mut cells: Vec<Option<String>>, soft: Vec<Instead>) -> TargetRow {
         let others = cells.split_off(self.key_count.min(cells.len()));
-        draft.rendered(cells, others)
+        TargetRow { soft, ..draft.rendered(cells, others) }
     }
 }
 
@@ -129,6 +146,3 @@ impl Columns {
 fn kind_of(draft: &Draft) -> (&str, bool) {
     (draft.entity.as_str(), draft.row.is_some())
 }
-
-/// Attempts by key, for whoever counts them.
-pub(super) type ByKey<T> = HashMap<(String, String), T>;

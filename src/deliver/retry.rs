@@ -7,17 +7,26 @@ use std::time::Duration;
 use crate::config::Limits;
 use crate::target::Refusal;
 
-/// The pause before the next attempt, after `attempts` (1 or more) that were refused; `None`: no
-/// more by itself, the key is a dead letter. `jitter`, from 0 to 1, spreads keys that were parked
-/// together over the second half of the pause.
+/// Whether a key that was refused `attempts` times is a dead letter: a person must look.
 #[must_use]
-pub fn next_attempt(attempts: u32, limits: &Limits, jitter: f64) -> Option<Duration> {
-    if attempts >= limits.attempts_max {
-        return None;
-    }
-    let doubled = 2_u64.saturating_pow(attempts.saturating_sub(1));
-    let full = limits.retry_delay_ms.saturating_mul(doubled).min(limits.retry_delay_ms_max);
-    Some(Duration::from_millis(full).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0))
+pub fn is_dead(attempts: u32, limits: &Limits) -> bool {
+    attempts >= limits.attempts_max
+}
+
+/// The pause before the next attempt by time, after `attempts` (1 or more) that were refused.
+/// Dead letters are tried too, slowly, so that mending the target is all there is to do.
+/// `jitter`, from 0 to 1, spreads keys that were parked together over the second half of the
+/// pause.
+#[must_use]
+pub fn pause(attempts: u32, limits: &Limits, jitter: f64) -> Duration {
+    let full = if is_dead(attempts, limits) {
+        Duration::from_secs(limits.dead_retry_secs)
+    } else {
+        let doubled = 2_u64.saturating_pow(attempts.saturating_sub(1));
+        let full_ms = limits.retry_delay_ms.saturating_mul(doubled).min(limits.retry_delay_ms_max);
+        Duration::from_millis(full_ms)
+    };
+    full.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 /// What happened since a key was last refused.
@@ -56,24 +65,18 @@ impl Reason {
     }
 }
 
-/// Whether to try a key again now. `pause` is what [`next_attempt`] gave; dead letters (`None`)
-/// are still tried when something happened that can help.
+/// Whether to try a key again now. `pause` is what [`pause`] gave.
 #[must_use]
-pub fn due(
-    class: Refusal,
-    pause: Option<Duration>,
-    since: Since,
-    limits: &Limits,
-) -> Option<Reason> {
+pub fn due(class: Refusal, pause: Duration, since: Since, limits: &Limits) -> Option<Reason> {
     if since.has_follower {
         return Some(Reason::Followed);
     }
     // On a busy target something is always applied: not more often than the first pause.
     let is_rested = since.waited >= Duration::from_millis(limits.retry_delay_ms);
-    if class == Refusal::Dependency && since.has_applied && is_rested {
+    if class != Refusal::Rejected && since.has_applied && is_rested {
         return Some(Reason::Applied);
     }
-    pause.is_some_and(|pause| since.waited >= pause).then_some(Reason::Time)
+    (since.waited >= pause).then_some(Reason::Time)
 }
 
 #[cfg(test)]
@@ -91,31 +94,24 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_end() {
-        let pauses: Vec<Option<u128>> =
-            (1..=9).map(|n| next_attempt(n, &limits(), 1.0).map(|d| d.as_millis())).collect();
-        let seconds = |s: f64| Some(Duration::from_secs_f64(s).as_millis());
-        assert_eq!(
-            pauses,
-            [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
-                .map(seconds)
-                .into_iter()
-                .chain([None, None])
-                .collect::<Vec<_>>()
-        );
+    fn pauses_double_up_to_the_longest_and_then_dead_letters_wait_their_hour() {
+        let pauses: Vec<Duration> = (1..=9).map(|n| pause(n, &limits(), 1.0)).collect();
+        let seconds = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 3_600.0, 3_600.0];
+        assert_eq!(pauses, seconds.map(Duration::from_secs_f64));
+        assert!(!is_dead(7, &limits()) && is_dead(8, &limits()));
     }
 
     proptest! {
         #[test]
         fn any_pause_lies_within_its_bounds(attempts in 0_u32.., jitter in -1.0..2.0, max in 0_u32..) {
             let limits = Limits { attempts_max: max, ..limits() };
-            match next_attempt(attempts, &limits, jitter) {
-                None => prop_assert!(attempts >= max),
-                Some(pause) => {
-                    prop_assert!(attempts < max);
-                    prop_assert!(pause >= Duration::from_millis(250));
-                    prop_assert!(pause <= Duration::from_secs(60));
-                }
+            let found = pause(attempts, &limits, jitter);
+            if is_dead(attempts, &limits) {
+                prop_assert!(found >= Duration::from_secs(1_800));
+                prop_assert!(found <= Duration::from_secs(3_600));
+            } else {
+                prop_assert!(found >= Duration::from_millis(250));
+                prop_assert!(found <= Duration::from_secs(60));
             }
         }
     }
@@ -127,18 +123,20 @@ mod tests {
             has_applied,
             has_follower,
         };
-        let pause = Some(Duration::from_secs(8));
+        let (pause, hour) = (Duration::from_secs(8), Duration::from_secs(3_600));
         let due = |class, pause, since| due(class, pause, since, &limits());
-        use Refusal::{Dependency, Rejected};
+        use Refusal::{Dependency, Incomplete, Rejected};
         assert_eq!(due(Dependency, pause, since(499, true, false)), None);
         assert_eq!(due(Dependency, pause, since(500, true, false)), Some(Reason::Applied));
-        assert_eq!(due(Dependency, None, since(500, true, false)), Some(Reason::Applied));
+        assert_eq!(due(Incomplete, pause, since(500, true, false)), Some(Reason::Applied));
+        assert_eq!(due(Dependency, hour, since(500, true, false)), Some(Reason::Applied));
         assert_eq!(due(Dependency, pause, since(7_999, false, false)), None);
         assert_eq!(due(Dependency, pause, since(8_000, false, false)), Some(Reason::Time));
         assert_eq!(due(Rejected, pause, since(7_999, true, false)), None);
         assert_eq!(due(Rejected, pause, since(8_000, true, false)), Some(Reason::Time));
-        assert_eq!(due(Rejected, None, since(u64::MAX, true, false)), None);
-        assert_eq!(due(Rejected, None, since(0, false, true)), Some(Reason::Followed));
+        assert_eq!(due(Rejected, hour, since(3_599_999, true, false)), None);
+        assert_eq!(due(Rejected, hour, since(3_600_000, true, false)), Some(Reason::Time));
+        assert_eq!(due(Rejected, hour, since(0, false, true)), Some(Reason::Followed));
         assert_eq!(Reason::Applied.attempts_after(3), 3);
         assert_eq!(Reason::Time.attempts_after(3), 4);
         assert_eq!(Reason::Followed.attempts_after(7), 1);

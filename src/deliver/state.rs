@@ -16,7 +16,7 @@ pub enum DeliverPhase {
     Baseline,
     /// Applying events, or waiting for them.
     Delivering,
-    /// Too many events are parked.
+    /// Too many events are parked; it goes on by itself once some are settled.
     Paused,
     /// It failed and is tried again.
     Retrying,
@@ -82,7 +82,17 @@ impl DeliverState {
         let mut seen = self.lock();
         seen.phase = DeliverPhase::Paused;
         seen.message = Some(format!("{parked} events are parked, no more may be"));
-        seen.hint = Some("mend or drop the dead letters, or raise parked_events_max".to_owned());
+        seen.hint = Some(
+            "mend what the dead letters name in the target, or raise parked_events_max".to_owned(),
+        );
+    }
+
+    /// Events are delivered again: whatever filled the target up is settled.
+    pub(super) fn has_room(&self) {
+        let is_paused = self.lock().phase == DeliverPhase::Paused;
+        if is_paused {
+            self.entered(DeliverPhase::Delivering);
+        }
     }
 
     pub(super) fn applied(&self, rows: u64, refused: u64, took: Duration) {

@@ -10,7 +10,7 @@ use crate::error::{Context, ErrorKind, Result};
 /// An event a target does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// The event.
+    /// The event; 0 for a baseline row, which has none.
     pub sequence: u64,
     /// Its entity.
     pub entity: String,
@@ -35,7 +35,8 @@ pub struct Parked {
 pub enum ParkedState {
     /// It is tried again by itself.
     Retrying,
-    /// Attempts are used up: a person must look. Followers of its key wait behind it.
+    /// Attempts are used up: a person must look. It is still tried, slowly. Followers of its key
+    /// wait behind it.
     Dead,
 }
 
@@ -51,7 +52,7 @@ impl ParkedState {
 }
 
 impl Ledger {
-    /// What `target` has parked, by sequence, at most `count_max`.
+    /// What `target` has parked, dead letters first, then the oldest, at most `count_max`.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
@@ -61,7 +62,8 @@ impl Ledger {
             connection
                 .prepare_cached(
                     "SELECT sequence, entity, key, state, class, words, attempts, next_at, since
-                     FROM parked WHERE target = ?1 ORDER BY sequence LIMIT ?2",
+                     FROM parked WHERE target = ?1
+                     ORDER BY state = 'dead' DESC, since, sequence, entity, key LIMIT ?2",
                 )?
                 .query_map(params![target, i64::try_from(count_max).unwrap_or(i64::MAX)], |row| {
                     let state: String = row.get(3)?;
@@ -86,8 +88,8 @@ impl Ledger {
         read().context(ErrorKind::Ledger, || format!("could not read what {target} has parked"))
     }
 
-    /// Settles a target transaction: its cursor, what it parked and what it no longer has
-    /// parked, together.
+    /// Settles a target transaction: its cursor, and of the keys (entity, key) it touched all that
+    /// is parked now, together.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`]; the target's account is the truth and is read on the next start.
@@ -95,8 +97,8 @@ impl Ledger {
         &self,
         target: &str,
         cursor: u64,
+        keys: &[(String, String)],
         parked: &[Parked],
-        released: &[u64],
     ) -> Result<()> {
         let connection = self.lock()?;
         let run = || {
@@ -104,10 +106,12 @@ impl Ledger {
             transaction
                 .prepare_cached("UPDATE target SET cursor = ?2 WHERE name = ?1")?
                 .execute(params![target, cursor])?;
-            for sequence in released {
+            for (entity, key) in keys {
                 transaction
-                    .prepare_cached("DELETE FROM parked WHERE target = ?1 AND sequence = ?2")?
-                    .execute(params![target, sequence])?;
+                    .prepare_cached(
+                        "DELETE FROM parked WHERE target = ?1 AND entity = ?2 AND key = ?3",
+                    )?
+                    .execute(params![target, entity, key])?;
             }
             for event in parked {
                 write_parked(&transaction, target, event)?;
@@ -121,7 +125,7 @@ impl Ledger {
 fn write_parked(connection: &Connection, target: &str, event: &Parked) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO parked
+            "INSERT INTO parked
              (target, sequence, entity, key, state, class, words, attempts, next_at, since)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?

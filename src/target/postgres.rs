@@ -185,6 +185,7 @@ impl Session {
         book.take(self.epoch, apply.range).await?;
         let writer = Writer { client: &self.client, address, tables: &self.tables };
         let failed = writer.write(&apply.rows).await?;
+        book.forget(&apply.forgotten).await?;
         let (opened, closed) = settled(&apply, &failed);
         book.close_holes(&closed).await?;
         book.open_holes(&opened).await?;

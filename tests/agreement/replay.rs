@@ -1,6 +1,7 @@
 //! A recorded workload, replayed at a pace, and kills of the daemon at seeded moments.
 
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +12,14 @@ use rand::rngs::StdRng;
 use crate::support::process::{Installation, Running};
 use crate::support::require::data_file;
 
-/// Milliseconds between two transactions, about; see [`pace`].
-const PACE_MS: u64 = 25;
+/// Milliseconds between two transactions when people work: the workload takes over a minute.
+pub(crate) const AS_PEOPLE_WORK: Pace = 150..=250;
+/// Likewise for tests that are about something else.
+pub(crate) const FAST: Pace = 18..=32;
+
+/// The shortest and the longest pause between two transactions, in milliseconds.
+pub(crate) type Pace = RangeInclusive<u64>;
+
 /// How often a condition is looked at.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -50,34 +57,24 @@ pub(crate) fn transactions(workload: &str) -> (String, Vec<String>) {
     (preamble, transactions)
 }
 
-/// The pause before the next transaction: `TRUEUP_PACE_MS` (200 for the long form), give or take
-/// a quarter.
-pub(crate) fn pace(rng: &mut StdRng) -> Duration {
-    let about = match std::env::var("TRUEUP_PACE_MS") {
-        Ok(text) => text.parse().expect("TRUEUP_PACE_MS is not a whole number"),
-        Err(_) => PACE_MS,
-    };
-    Duration::from_millis(rng.random_range(about - about / 4..=about + about / 4))
-}
-
-/// How many transactions were replayed so far, and how many may be.
+/// How many transactions were replayed so far, how many may be, and how fast.
 #[derive(Clone)]
 pub(crate) struct Progress {
+    pace: Pace,
     done: Arc<AtomicUsize>,
     limit: Arc<AtomicUsize>,
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        let (done, limit) = (Arc::default(), Arc::new(AtomicUsize::new(usize::MAX)));
-        Self { done, limit }
-    }
-}
-
 impl Progress {
-    /// One more transaction was replayed; waits while no further one may be.
-    pub(crate) async fn advance(&self) {
+    pub(crate) fn at(pace: Pace) -> Self {
+        let (done, limit) = (Arc::default(), Arc::new(AtomicUsize::new(usize::MAX)));
+        Self { pace, done, limit }
+    }
+
+    /// One more transaction was replayed; waits for the next, and while no further one may be.
+    pub(crate) async fn advance(&self, rng: &mut StdRng) {
         self.done.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(rng.random_range(self.pace.clone()))).await;
         while self.count() >= self.limit.load(Ordering::SeqCst) {
             tokio::time::sleep(TICK).await;
         }
@@ -117,7 +114,8 @@ impl<'a> Victim<'a> {
         }
     }
 
-    /// Kills it `count` times while `total` transactions are replayed, spread over all of them.
+    /// Kills it `count` times while `total` transactions are replayed, spread over all of them: each
+    /// time after the first and before the last.
     /// Every other time it has delivered something since it was started (`cursor` tells how far
     /// it is), so that a fast replay does not only kill daemons that have not begun; the replay
     /// waits for that.

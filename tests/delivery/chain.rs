@@ -1,6 +1,7 @@
 //! The demo's ERP, a daemon and the demo's PSA, wired for a test.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trueup::config::TargetEntity;
 use trueup::demo::generator::{Generator, Report};
+use trueup::demo::run::Api;
+use trueup::demo::run::compare::{Line, Sides};
 
 use crate::spine::store_rows;
 use crate::support::process::{Installation, Running};
@@ -111,6 +114,61 @@ impl Chain {
         servers::postgres().sql(&self.psa, sql).unwrap_or_else(|e| panic!("{sql}: {}", e.chain()))
     }
 
+    pub(crate) fn erp_sql(&self, sql: &str) -> String {
+        servers::postgres().sql(&self.erp, sql).unwrap_or_else(|e| panic!("{sql}: {}", e.chain()))
+    }
+
+    /// From the next start on, the configuration is another one.
+    pub(crate) fn configure(&self, change: impl FnOnce(&str) -> String) {
+        let text = change(&self.text);
+        assert!(text != self.text, "the configuration is the same");
+        self.installation.write("trueup.toml", &text);
+    }
+
+    /// From the next start on, the configuration is the first one again.
+    pub(crate) fn configure_back(&self) {
+        self.installation.write("trueup.toml", &self.text);
+    }
+
+    /// An installation of its own with a copy of the state folder, and otherwise the same.
+    pub(crate) fn clone_installation(&self) -> Installation {
+        let (own, clone) = (&self.installation, Installation::new(""));
+        copy_folder(&own.state_folder(), &clone.state_folder());
+        let text = self
+            .text
+            .replace(&format!("{:?}", own.state_folder()), &format!("{:?}", clone.state_folder()))
+            .replace(&own.http_port().to_string(), &clone.http_port().to_string());
+        clone.write("trueup.toml", &text);
+        clone
+    }
+
+    /// Puts a copy in the place of the state folder.
+    pub(crate) fn restore(&self, backup: &Path) {
+        std::fs::remove_dir_all(self.installation.state_folder()).unwrap();
+        copy_folder(backup, &self.installation.state_folder());
+    }
+
+    /// Makes a copy of the state folder, as a backup program would.
+    pub(crate) fn back_up(&self) -> tempfile::TempDir {
+        let backup = tempfile::tempdir().unwrap();
+        copy_folder(&self.installation.state_folder(), backup.path());
+        backup
+    }
+
+    /// The exit code of `trueup status`, and what it says.
+    pub(crate) fn judged(&self) -> (Option<i32>, String) {
+        let output = self.installation.output(&["status"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Waits until the status of the target is as wanted.
+    pub(crate) fn until(&self, what: &str, content: impl Fn(&serde_json::Value) -> bool) {
+        wait_until(what, PATIENCE, || {
+            let status = self.status();
+            if content(&status["targets"][0]) { Ok(()) } else { Err(status.to_string()) }
+        });
+    }
+
     pub(crate) fn status(&self) -> serde_json::Value {
         let output = self.installation.output(&["status", "--json"]);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
@@ -184,6 +242,25 @@ impl Chain {
                     .is_some_and(|b| !b.is_empty() && b.values().all(|s| s == "done"));
             if done && content(target) { Ok(()) } else { Err(status.to_string()) }
         });
+    }
+
+    /// Nobody writes any more: the mirror is the ERP's tables, canonical rows are what queries that
+    /// know no mapping find in the ERP itself, and the target has them.
+    pub(crate) async fn all_sides_agree(&self) {
+        let config = |database: &str| {
+            let server = servers::postgres();
+            let mut config: tokio_postgres::Config = server.url(database).parse().unwrap();
+            config.password(server.password());
+            config
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], self.installation.http_port()));
+        let sides =
+            Sides::new(config(&self.erp), None, config(&self.psa), Api::new(address).unwrap());
+        let lines = sides.compare().await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let different: Vec<&Line> = lines.iter().filter(|line| line.differences() > 0).collect();
+        assert!(different.is_empty(), "{different:#?}");
+        let rows: u64 = lines.iter().map(Line::rows).sum();
+        assert!(lines.len() > 10 && rows > 3_000, "{} lines, {rows} rows", lines.len());
     }
 
     /// Every row of every target table is the canonical row, in all columns that are plain
@@ -272,6 +349,20 @@ impl Chain {
     fn watch_ranges(&self) {
         let server = servers::postgres();
         server.sql(&self.psa, include_str!("watch.sql")).unwrap();
+    }
+}
+
+/// Everything that lies in `from`, into `to`, which need not exist.
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for item in std::fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let place = to.join(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            copy_folder(&item.path(), &place);
+        } else {
+            std::fs::copy(item.path(), place).unwrap();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ END $$;
 CREATE FUNCTION watch_cursor() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF to_regclass('_trueup.cursor') IS NOT NULL AND NOT EXISTS (
-        SELECT FROM pg_trigger WHERE tgrelid = '_trueup.cursor'::regclass AND tgname = 'watch') THEN
+        SELECT FROM pg_trigger WHERE tgrelid = to_regclass('_trueup.cursor') AND tgname = 'watch') THEN
         CREATE TRIGGER watch AFTER UPDATE ON _trueup.cursor
             FOR EACH ROW WHEN (OLD.seq IS DISTINCT FROM NEW.seq)
             EXECUTE FUNCTION public.write_down();

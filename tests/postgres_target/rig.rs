@@ -131,6 +131,7 @@ fn row(entity: &str, key: &str, cells: Option<&[Option<&str>]>, sequences: &[u64
         key_cells: vec![Some(key.to_owned())],
         cells: cells.map(|cells| cells.iter().map(owned).collect()),
         sequences: sequences.to_vec(),
+        soft: vec![],
     }
 }
 

@@ -275,3 +275,49 @@ async fn rows_that_are_there_already_are_left_alone_and_the_operators_columns_al
     target.apply(range(3, 3, vec![person("{ }", 3)])).await.unwrap();
     assert_eq!(psa.sql("SELECT note, profile FROM resource"), "mine|{ }");
 }
+
+/// A manager who is a worker, and a time entry of a worker who is its approver, too: rows that miss
+/// each other. What is soft is left out and patched; what is not waits.
+#[tokio::test]
+async fn a_row_whose_soft_reference_is_missing_is_written_without_it_and_patched() {
+    let psa = Psa::new();
+    let mut target = psa.target();
+    target.open(1).await.unwrap();
+    let soft = |mut row: TargetRow, places: &[usize]| {
+        row.soft = places.iter().map(|place| vec![(*place, None)]).collect();
+        row
+    };
+    let names = "SELECT concat_ws(' ', employee_code, manager) FROM resource ORDER BY 1";
+    // GIVEN rows that come in a circle, WHEN all are there, THEN nothing is left out.
+    let circle = vec![soft(managed("W1", "W2", &[1]), &[4]), soft(managed("W2", "W1", &[2]), &[4])];
+    assert_eq!(target.apply(range(1, 2, circle)).await.unwrap().refused, []);
+    assert_eq!(psa.sql(names), "W1 W2\nW2 W1");
+    // WHEN one is missing, THEN the row is there without it, and its hole is, too.
+    let row = soft(managed("W3", "W9", &[3]), &[4]);
+    let applied = target.apply(range(3, 3, vec![row.clone()])).await.unwrap();
+    assert_eq!(applied.refused[0].class, Refusal::Incomplete);
+    assert!(applied.refused[0].words.starts_with("written without"), "{:?}", applied.refused);
+    assert_eq!(psa.sql(names), "W1 W2\nW2 W1\nW3");
+    assert_eq!(psa.account(), "cursor 3\nhole 3 worker W3");
+    // Again, and it is the same; with what was missing, it is whole.
+    assert_eq!(target.apply(retry(vec![row.clone()])).await.unwrap().refused.len(), 1);
+    assert_eq!(psa.account(), "cursor 3\nhole 3 worker W3");
+    target.apply(range(4, 4, vec![worker("W9", "nine", &[4])])).await.unwrap();
+    assert_eq!(target.apply(retry(vec![row])).await.unwrap().refused, []);
+    assert_eq!(psa.sql(names), "W1 W2\nW2 W1\nW3 W9\nW9");
+    assert_eq!(psa.account(), "cursor 4");
+
+    // Of two references only the missing one is left out, also if it is checked at the commit.
+    let mut row = soft(entry("1", "W1", "8", &[5]), &[0, 1]);
+    row.cells.as_mut().unwrap()[0] = Some("W8".to_owned());
+    let applied = target.apply(range(5, 5, vec![row])).await.unwrap();
+    assert_eq!(applied.refused[0].class, Refusal::Incomplete);
+    let entries = "SELECT concat_ws(' ', entry_no, employee_code, approver) FROM time.\"Sheet\"";
+    assert_eq!(psa.sql(entries), "1 W1");
+    // A column that must have a value cannot be left out.
+    let row = soft(entry("2", "W8", "8", &[6]), &[1]);
+    let applied = target.apply(range(6, 6, vec![row])).await.unwrap();
+    assert_eq!(applied.refused[0].class, Refusal::Dependency);
+    assert_eq!(psa.sql(entries), "1 W1");
+    assert_eq!(psa.account(), "cursor 6\nhole 5 time_entry 1\nhole 6 time_entry 2");
+}

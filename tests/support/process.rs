@@ -108,6 +108,12 @@ impl Running {
         kill_process(process, Signal::TERM).unwrap();
     }
 
+    /// `SIGSTOP` and `SIGCONT`: it stands still, so that its files can be copied.
+    pub(crate) fn halt(&self, is_halted: bool) {
+        let signal = if is_halted { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// How it ended, or `None` while it runs.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()

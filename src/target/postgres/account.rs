@@ -108,6 +108,17 @@ impl Book<'_> {
         Ok(())
     }
 
+    /// Removes all that is kept of these entities.
+    pub(super) async fn forget(&self, entities: &[String]) -> Result<()> {
+        if entities.is_empty() {
+            return Ok(());
+        }
+        let Owner { install, target } = self.owner;
+        let sql = include_str!("../../../sql/target/postgres/forget.sql");
+        let forgotten = self.client.execute(sql, &[install, target, &entities]).await;
+        forgotten.map(drop).map_err(|error| self.failed("could not forget an entity", &error))
+    }
+
     async fn change_holes(&self, sql: &str, holes: &[Hole]) -> Result<u64> {
         if holes.is_empty() {
             return Ok(0);

@@ -28,6 +28,12 @@ impl Verdict {
         Self { class: Refusal::Rejected, may_pass_later: false, constraint: None, words }
     }
 
+    /// The row is written without what it refers to.
+    pub(super) fn make_incomplete(&mut self) {
+        self.class = Refusal::Incomplete;
+        self.words = format!("written without what it refers to: {}", self.words);
+    }
+
     /// True for a unique violation, the only one that [untangling](super::write) can help.
     pub(super) fn is_unique(&self) -> bool {
         self.may_pass_later && self.class == Refusal::Rejected

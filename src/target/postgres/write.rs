@@ -7,7 +7,9 @@
 //! pass: upserts by entity, then deletes by entity backwards ──► refused rows
 //!   ▲        (a refused batch is halved until the row is alone)      │
 //!   ├── something was written: what was in the way may be gone ──────┤
-//!   └── nothing was written: rows that swap unique values let go ────┘ until nothing helps
+//!   ├── nothing was written: rows that swap unique values let go ────┤
+//!   └── nothing helps: rows go without soft references to what is ───┘ until nothing is left to try
+//!       missing, and so let others in that refer to them
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +21,7 @@ use super::connect::Address;
 use super::refusal::{Verdict, verdict};
 use super::table::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::target::TargetRow;
+use crate::target::{Refusal, TargetRow};
 
 /// Bytes of cells in one statement at most, unless one row alone has more: far below the
 /// protocol's 1 GiB, and above what makes a statement's own cost matter.
@@ -77,6 +79,7 @@ impl Writer<'_> {
     /// Passes and untangles until nothing helps any more.
     async fn exhaust<'r>(&self, rows: Vec<&'r TargetRow>) -> Result<Vec<Failed<'r>>> {
         let count = rows.len();
+        let mut incomplete = BTreeSet::new();
         let mut failed = self.pass(&rows).await?;
         let mut has_progressed = failed.len() < count;
         loop {
@@ -96,9 +99,54 @@ impl Writer<'_> {
             rest.extend(left);
             failed = rest;
             if is_stuck {
-                return Ok(failed);
+                if !self.soften(&failed, &mut incomplete).await? {
+                    break;
+                }
+                has_progressed = true;
             }
         }
+        for Failed { row, verdict } in &mut failed {
+            if incomplete.contains(&key_of(row)) {
+                verdict.make_incomplete();
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Writes rows that refer to missing ones without these references, as few of them as possible:
+    /// one, or all that are soft. True if any was written. They stay refused, and are tried again
+    /// as they are.
+    async fn soften<'r>(
+        &self,
+        failed: &[Failed<'r>],
+        incomplete: &mut BTreeSet<(&'r str, &'r str)>,
+    ) -> Result<bool> {
+        let is_soft = |failed: &&Failed<'r>| {
+            failed.verdict.class == Refusal::Dependency
+                && failed.row.cells.is_some()
+                && !incomplete.contains(&key_of(failed.row))
+        };
+        let mut open: Vec<&'r TargetRow> =
+            failed.iter().filter(is_soft).map(|failed| failed.row).collect();
+        let before = incomplete.len();
+        let most = open.iter().map(|row| row.soft.len()).max().unwrap_or_default();
+        for attempt in 0..=most {
+            let tried = |row: &TargetRow| match attempt < most {
+                true => attempt < row.soft.len(),
+                false => row.soft.len() > 1,
+            };
+            let all: Vec<usize> = (0..most).collect();
+            let references = all.get(attempt..=attempt).unwrap_or(&all);
+            let (now, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|row| tried(row));
+            let rows: Vec<TargetRow> = now.iter().map(|row| row.without(references)).collect();
+            let refused = self.pass(&rows.iter().collect::<Vec<_>>()).await?;
+            let refused: BTreeSet<_> = refused.iter().map(|failed| key_of(failed.row)).collect();
+            let (still, written): (Vec<_>, Vec<_>) =
+                now.into_iter().partition(|row| refused.contains(&key_of(row)));
+            incomplete.extend(written.into_iter().map(key_of));
+            open = later.into_iter().chain(still).collect();
+        }
+        Ok(incomplete.len() > before)
     }
 
     /// Upserts by entity in the order of their first rows, then deletes the other way round.
@@ -308,6 +356,10 @@ struct Group<'a, 'r> {
     deletes: Vec<&'r TargetRow>,
 }
 
+fn key_of(row: &TargetRow) -> (&str, &str) {
+    (&row.entity, &row.key)
+}
+
 fn rows_of<'r>(failed: &[Failed<'r>]) -> Vec<&'r TargetRow> {
     failed.iter().map(|failed| failed.row).collect()
 }
@@ -356,6 +408,7 @@ mod tests {
             key_cells: vec![Some("x".repeat(bytes)), None],
             cells: Some(vec![None]),
             sequences: vec![],
+            soft: vec![],
         }
     }
 
