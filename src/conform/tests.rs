@@ -412,7 +412,8 @@ fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
         next_at_micros: 0,
         since_micros: 0,
     };
-    rig.conform.ledger.settle("psa", newest, std::slice::from_ref(&parked), &[]).unwrap();
+    let keys = [("worker".to_owned(), "A".to_owned())];
+    rig.conform.ledger.settle("psa", newest, &keys, &[parked]).unwrap();
     for round in 0..3 {
         rig.update(["2", "B", &format!("Bob {round}"), "2999-01-01"]);
         let mut session = rig.session().unwrap();
@@ -420,7 +421,7 @@ fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
         session.keep_house(Duration::ZERO).unwrap();
     }
     assert_eq!(rig.conform.ledger.events_by_sequence(&[newest]).unwrap()[0].key, "A");
-    rig.conform.ledger.settle("psa", newest + 3, &[], &[newest]).unwrap();
+    rig.conform.ledger.settle("psa", newest + 3, &keys, &[]).unwrap();
     // A crash after housekeeping: the batch is replayed with what is left.
     rig.update(["1", "A", "Anna", "2999-01-01"]);
     let mut session = rig.session().unwrap();
