@@ -271,7 +271,6 @@ impl<'a> Session<'a> {
 
     /// The ledger has the batch and its events: from here on it happens, whatever else does.
     fn land(&self, decided: &Decided) -> Result<()> {
-        crate::failpoint::reach("before-outbox-commit");
         self.conform.ledger.commit_batch(
             &decided.batch,
             &decided.events,

@@ -15,13 +15,10 @@ const VARIABLE: &str = "TRUEUP_FAILPOINT";
 /// Every failpoint: its name and where it lies.
 pub const NAMES: &[(&str, &str)] = &[
     ("after-read", "capture read from the source; nothing of it is in the journal"),
-    ("before-journal-commit", "a journal entry is made; nothing of it is in the journal"),
+    ("before-journal-commit", "a journal entry is written; its transaction is still open"),
     ("after-journal-commit", "a journal entry is durable; the position is not yet recorded"),
     ("before-confirm", "the position is in the ledger; the source was not told"),
-    (
-        "before-outbox-commit",
-        "a batch and its events are decided; nothing of them is in the ledger",
-    ),
+    ("before-outbox-commit", "batch and events are written; the ledger's transaction is open"),
     ("after-outbox-commit", "the ledger has the batch and its events, the store does not"),
     ("before-store-commit", "the store's transaction is complete but for its commit"),
     ("after-store-commit", "ledger and store have the batch; nobody was told"),

@@ -74,6 +74,7 @@ impl Ledger {
                     .prepare_cached("INSERT INTO outbox_block VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![block.first, block.last, batch.id, block.bytes])?;
             }
+            crate::failpoint::reach("before-outbox-commit");
             transaction.commit()
         };
         run().map_err(|error| {

@@ -80,7 +80,6 @@ impl Journal {
             self.roll(&mut open)?;
         }
         let seq = open.last_seq + 1;
-        crate::failpoint::reach("before-journal-commit");
         open.segment.append(seq, now_micros(), entry)?;
         crate::failpoint::reach("after-journal-commit");
         open.last_seq = seq;

@@ -219,10 +219,11 @@ impl Segment {
                     copy.row_count
                 ])?;
             }
-            match entry.position {
-                Some(position) if entry.ends => set_position(c, entry.source, position),
-                _ => Ok(()),
+            if let Some(position) = entry.position.filter(|_| entry.ends) {
+                set_position(c, entry.source, position)?;
             }
+            crate::failpoint::reach("before-journal-commit");
+            Ok(())
         })
     }
 

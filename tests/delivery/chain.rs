@@ -219,10 +219,6 @@ impl Chain {
             .collect()
     }
 
-    pub(crate) fn erp_sql(&self, sql: &str) -> String {
-        servers::postgres().sql(&self.erp, sql).unwrap_or_else(|e| panic!("{sql}: {}", e.chain()))
-    }
-
     fn wait_for(&self, what: &str, content: impl Fn(&serde_json::Value) -> bool) {
         let server = servers::postgres();
         // A row that everything before it must have passed.
