@@ -124,6 +124,33 @@ fn a_kill_leaves_nothing() {
     demo.leaves_nothing();
 }
 
+#[test]
+fn a_second_signal_ends_it_at_once_and_leaves_nothing() {
+    if !require("postgres") {
+        return;
+    }
+    let mut demo = Demo::start(&["--erp-only"]);
+    wait_for(&mut demo, "psa ");
+    demo.running.terminate();
+    // Both at once would be one.
+    wait_for(&mut demo, "draining");
+    demo.running.terminate();
+    let ended = demo.running.wait(PATIENCE);
+    assert!(!demo.running.output().lines().any(|line| line.starts_with("agree")), "{ended:?}");
+    demo.leaves_nothing();
+}
+
+#[test]
+fn two_demos_at_once_do_not_meet() {
+    if !require("postgres") {
+        return;
+    }
+    let demos = [(); 2].map(|()| Demo::start(&["--erp-only", "--seconds", "5"]));
+    for demo in demos {
+        demo.agrees();
+    }
+}
+
 fn wait_for(demo: &mut Demo, words: &str) {
     wait_until(words, PATIENCE, || {
         let output = demo.running.output();

@@ -45,6 +45,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> Result<bool> {
     let folder = DemoFolder::new()?;
     let servers = if options.erp_only { "PostgreSQL" } else { "PostgreSQL and MariaDB" };
+    say(screen::INTRODUCTION);
     say(&format!("starting a private {servers} and filling them …"));
     let building = tokio::task::spawn_blocking(move || Stage::build(!options.erp_only));
     let stage = joined(building.await)??;
@@ -68,7 +69,10 @@ async fn play(
     let mut doors = stage.doors(folder.path());
     doors.push(("HTTP", format!("{} (and /api/status)", daemon.api.url("/metrics"))));
     let sql = "SELECT * FROM canon.worker LIMIT 5";
-    doors.push(("store", format!("trueup sql -c {} \"{sql}\"", path.display())));
+    // Not `trueup`: before it is installed it is on nobody's path.
+    let program = std::env::current_exe()
+        .context(ErrorKind::Bug, || "could not find this program's file".to_owned())?;
+    doors.push(("store", format!("{} sql -c {} \"{sql}\"", program.display(), path.display())));
     let proved = prove(options, shutdown, stage, &mut daemon, doors).await;
     let stopped = daemon.stop().await;
     proved.and_then(|agree| stopped.map(|()| agree))

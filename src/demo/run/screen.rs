@@ -20,6 +20,11 @@ pub(super) fn say(line: &str) {
     writeln!(out, "{line}").and_then(|()| out.flush()).ok();
 }
 
+/// What happens here, for someone who sees it for the first time.
+pub(super) const INTRODUCTION: &str = "\
+Invented people work in legacy systems (an ERP, an HR). Trueup reads the logs of their databases,
+makes business rows of the changes, and delivers them to the tables of another system (a PSA).";
+
 /// The live part.
 pub(super) struct Screen {
     is_terminal: bool,
@@ -32,7 +37,9 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new(doors: Vec<(&'static str, String)>) -> Self {
         let is_terminal = std::io::stdout().is_terminal();
-        if !is_terminal {
+        if is_terminal {
+            say("\x1b[2J");
+        } else {
             say(doors_text(&doors).trim_end());
         }
         Self { is_terminal, doors, began: Instant::now(), last_line: None }
@@ -42,9 +49,9 @@ impl Screen {
     pub(super) fn show(&mut self, moment: &Moment) {
         let seconds = self.began.elapsed().as_secs();
         if self.is_terminal {
-            // Home, the picture, and nothing below it.
-            let picture = picture(moment, seconds).replace('\n', "\x1b[K\n");
-            say(&format!("\x1b[H\x1b[2J{picture}\n{}", doors_text(&self.doors)));
+            // Home, each line to its end, and nothing below: clearing all first would flicker.
+            let text = format!("{}\n{}", picture(moment, seconds), doors_text(&self.doors));
+            say(&format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")));
         } else if self.last_line.is_none_or(|last| last.elapsed() >= LINE_PAUSE) {
             self.last_line = Some(Instant::now());
             say(&line(moment, seconds));
@@ -116,7 +123,8 @@ fn picture(moment: &Moment, seconds: u64) -> String {
     }
     let behind = moment.status.conform.journal_behind_entries;
     format!(
-        "Trueup demo, {seconds} s (Ctrl-C ends it)\n\n{}\ncapture log: {behind} entries behind\n\n\
+        "Trueup demo, {seconds} s (Ctrl-C ends it and compares all sides)\n{INTRODUCTION}\n\n\
+         {}\ncapture log: {behind} entries behind\n\n\
          {}\n{}",
         sources.render(),
         entities.render(),
