@@ -76,6 +76,8 @@ enum MappingCommand {
 
 /// Test a mapping pack on its fixtures, without a server
 ///
+/// A pack of your own is found in `sql_dir` of the configuration, if there is one.
+///
 /// Invented source rows go in, canonical rows come out and are compared with what is expected;
 /// then random changes are made, and evaluating only what they touch must give the same rows as
 /// evaluating everything.
@@ -116,7 +118,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Demo(args) => run::demo(demo_options(args), program),
         Command::Status(args) => status::status(args, &load(path, program)?, program),
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
-        Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, program),
+        Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
         Command::Uninstall(args) => uninstall::uninstall(args, &load(path, program)?, program),
     }
 }
@@ -126,12 +128,22 @@ fn demo_options(args: &DemoArgs) -> DemoOptions {
 }
 
 fn load(path: Option<&Path>, program: &dyn Program) -> Result<Config> {
-    config::load(&locate::locate(path)?, |config| program.entities(config))
+    read(&locate::locate(path)?, program)
 }
 
-fn mapping_test(args: &MappingTestArgs, program: &dyn Program) -> Result<u8> {
-    let options =
-        MappingTestOptions { pack: args.pack.clone(), batches: args.batches, seed: args.seed };
+fn read(path: &Path, program: &dyn Program) -> Result<Config> {
+    config::load(path, |config| program.entities(config))
+}
+
+/// Packs of the operator's own are where the configuration says; the built-in ones need none.
+fn mapping_test(args: &MappingTestArgs, path: Option<&Path>, program: &dyn Program) -> Result<u8> {
+    let config = locate::locate_if_any(path)?.map(|path| read(&path, program)).transpose()?;
+    let options = MappingTestOptions {
+        pack: args.pack.clone(),
+        sql_dir: config.and_then(|config| config.daemon.sql_dir),
+        batches: args.batches,
+        seed: args.seed,
+    };
     let findings = program.mapping_test(&options)?;
     let mut failed = false;
     for finding in &findings {

@@ -350,3 +350,32 @@ fn another_program_on_the_port_is_not_taken_for_a_daemon() {
     assert_eq!(answer.code, 69, "{}", answer.review());
     assert!(answer.err.contains("is not a trueup of this version"), "{}", answer.err);
 }
+
+#[test]
+fn mapping_test_finds_the_operators_own_packs() {
+    // GIVEN a pack that is not built in, in the folder that the configuration names
+    let folder = tempfile::tempdir().unwrap();
+    let pack = folder.path().join("sql/mappings/ours");
+    std::fs::create_dir_all(pack.join("fixture")).unwrap();
+    let mapping = "-- entity: client\n-- version: 1\n-- unit: id\n-- driver: c\n\
+        -- watch: c = customer.id\n\
+        SELECT c.no AS client_no, c.id AS id, c.id AS _from_c FROM customer c\n";
+    std::fs::write(pack.join("client.sql"), mapping).unwrap();
+    let tables = "-- as_of: 2026-03-31 12:00:00\n\
+        CREATE TABLE customer (id INTEGER PRIMARY KEY, no VARCHAR);\n\
+        INSERT INTO customer VALUES (1, 'C1');\n";
+    std::fs::write(pack.join("fixture/tables.sql"), tables).unwrap();
+    let expected = r#"[{"client_no": "C1"}]"#;
+    std::fs::write(pack.join("fixture/client.json"), expected).unwrap();
+    let test = ["mapping", "test", "ours", "--batches", "3"];
+    // WHEN no configuration names the folder, THEN only the built-in packs are known
+    let answer = trueup(folder.path(), &test);
+    assert_eq!(answer.code, 78, "{}", answer.review());
+    assert!(answer.err.contains("unknown mapping pack `ours`"), "{}", answer.err);
+    // WHEN one does, THEN the pack is tested
+    let text = format!("[daemon]\nsql_dir = {:?}\n{SOURCE}", folder.path().join("sql"));
+    std::fs::write(folder.path().join("trueup.toml"), text).unwrap();
+    let answer = trueup(folder.path(), &test);
+    assert_eq!(answer.code, 0, "{}", answer.review());
+    assert!(answer.out.contains("client: 1 rows of the fixture"), "{}", answer.out);
+}

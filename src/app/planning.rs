@@ -51,7 +51,7 @@ pub(super) fn plan(config: &Config) -> Vec<Finding> {
 pub(super) fn test(options: &MappingTestOptions) -> Result<Vec<Finding>> {
     let seed = options.seed.unwrap_or_else(rand::random);
     let asked = mapping_test::Options { batches: options.batches, seed };
-    let report = mapping_test::run(None, &options.pack, asked)?;
+    let report = mapping_test::run(options.sql_dir.as_deref(), &options.pack, asked)?;
     let mut findings: Vec<Finding> = Vec::new();
     for (entity, rows) in &report.rows {
         findings.push(Finding::ok(format!("{entity}: {rows} rows of the fixture evaluated")));

@@ -15,6 +15,15 @@ pub(super) fn locate(named: Option<&Path>) -> Result<PathBuf> {
     locate_among(named, &PLACES)
 }
 
+/// As [`locate`], for what works without a configuration: `None` if none is named and none exists.
+///
+/// # Errors
+/// As [`locate`], if the named file does not exist.
+pub(super) fn locate_if_any(named: Option<&Path>) -> Result<Option<PathBuf>> {
+    let exists = || PLACES.iter().any(|path| Path::new(path).is_file());
+    if named.is_some() || exists() { locate(named).map(Some) } else { Ok(None) }
+}
+
 fn locate_among(named: Option<&Path>, places: &[&str]) -> Result<PathBuf> {
     if let Some(path) = named {
         if path.is_file() {

@@ -1,6 +1,7 @@
 //! What the commands need from the rest of the program; `app` provides it.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -107,6 +108,8 @@ pub struct DemoOptions {
 pub struct MappingTestOptions {
     /// The pack's name.
     pub pack: String,
+    /// Where the operator's own packs and entities are.
+    pub sql_dir: Option<PathBuf>,
     /// Batches of random changes.
     pub batches: u32,
     /// Seed of the random changes; `None`: a new one, which is then told.

@@ -14,6 +14,7 @@
 pub mod canonical;
 mod compile;
 mod contribute;
+mod exact;
 mod merge;
 mod park;
 mod read;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use trueup::error::ErrorKind;
 use trueup::store::evaluate::Evaluator;
 
-use super::bench::set;
-use super::packs::{BADGE, COST_RATE, LOCKER, MEMBER, TOTAL, WORKER, entities, write};
+use super::bench::{open, set};
+use super::packs::{BADGE, COST_RATE, LOCKER, MEMBER, TABLES, TOTAL, WORKER, entities, write};
 
 /// `Ok` or the error with its remedy.
 fn judge(mapping: &str) -> Result<(), String> {
@@ -214,4 +214,33 @@ fn columns_and_routes_with_mistakes() {
     // The line is that of the construct.
     let error = judge(&LOCKER.replace("WHERE b.id IS NULL", "WHERE b.id IS NULL AND now() > e.id"));
     assert!(error.unwrap_err().contains("mapping.sql:9: "), "line");
+}
+
+/// Types are known only where the tables are: judged over the mirror, as `mapping test` and a
+/// start do.
+#[test]
+fn sums_of_floating_point_values() {
+    let tables = TABLES.replace("hours DECIMAL(6,2)", "hours DOUBLE");
+    assert_ne!(tables, TABLES);
+    let parked = |mapping: &str| {
+        let folder = entities();
+        write(folder.path(), "mappings/own/total.sql", mapping);
+        open(folder.path(), &[("erp", "own", &tables)], &[]).evaluator.parked()
+    };
+    assert!(TOTAL.contains("sum(i.hours)"));
+    for (to, name) in [
+        ("sum(i.hours)", "sum"),
+        ("CAST(avg(i.hours) AS DECIMAL(9,2))", "avg"),
+        ("stddev_samp(i.id)", "stddev_samp"),
+    ] {
+        let found = parked(&TOTAL.replacen("sum(i.hours)", to, 1));
+        let cause = found.first().map(|parked| parked.cause.as_str()).unwrap_or_default();
+        for words in ["erp__total", &format!("with {name}(…)"), "CAST(… AS DECIMAL"] {
+            assert!(cause.contains(words), "`{to}`: no `{words}` in: {cause}");
+        }
+    }
+    for to in ["sum(CAST(i.hours AS DECIMAL(9,2)))", "max(i.hours)", "avg(i.id)", "count(i.hours)"]
+    {
+        assert_eq!(parked(&TOTAL.replacen("sum(i.hours)", to, 1)), [], "{to}");
+    }
 }

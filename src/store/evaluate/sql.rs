@@ -55,10 +55,12 @@ pub(in crate::store) fn without_values(error: &duckdb::Error) -> String {
 /// (no memory, no disk, a broken file) is no fault of a mapping and may be over the next time.
 pub(super) fn is_own_fault(error: &Error) -> bool {
     let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
-    refusal.is_some_and(|refusal| {
+    let is_fault = |refusal: &Refusal| {
         ABOUT_NAMES.contains(&refusal.class.as_str())
             || ABOUT_VALUES.contains(&refusal.class.as_str())
-    })
+    };
+    // What we refuse ourselves is the operator's to mend.
+    error.kind() == ErrorKind::Config || refusal.is_some_and(is_fault)
 }
 
 /// Classes of DuckDB's errors that tell what is wrong with a statement, before it sees a row.

@@ -45,6 +45,7 @@ pub(super) fn columns(connection: &Connection, schema: &str, table: &str) -> Res
 pub(super) fn create_contrib(connection: &Connection, mapping: &Compiled) -> Result<bool> {
     let name = mapping.contrib_name();
     let wanted = describe(connection, mapping)?;
+    super::exact::judge(connection, mapping)?;
     let what = format!("could not create the table of contributions {name}");
     let rebuilt = columns(connection, "contrib", &name)? != wanted;
     if rebuilt {
