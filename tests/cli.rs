@@ -1,6 +1,9 @@
 //! The command line as an operator meets it: the binary itself, without servers.
 //!
-//! Help, errors and the status text are reviewed snapshots.
+//! Help, errors and the status text are reviewed snapshots. What needs servers is in the modules
+//! below.
+
+mod live;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -14,19 +14,17 @@ use tokio_util::sync::CancellationToken;
 use super::canon::StoreCanon;
 use super::operator::Daemon;
 use super::planning;
-use crate::canon::Entity;
 use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
 use crate::config::{Config, TargetConfig};
 use crate::conform::{self, Conform, ConformState};
 use crate::deliver::{self, Canon, Deliver, DeliverState};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Context, ErrorKind, Result};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::serve::http;
-use crate::source::Source;
 use crate::source::entry::Lacking;
 
 /// Runs until `start.shutdown`, then drains.
@@ -89,7 +87,7 @@ fn captures(
     let one = |(name, source): (&String, &crate::config::SourceConfig)| {
         Ok(Capture {
             name: name.clone(),
-            source: Source::new(name, &install, source)?,
+            source: planning::source(name, &install, config)?,
             default_schema: planning::default_schema(source),
             journal: Arc::clone(journal),
             ledger: Arc::clone(ledger),
@@ -109,20 +107,10 @@ fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
 fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
     let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
     let one = |(name, target): (&String, &TargetConfig)| {
-        for entity in target.entity.keys() {
-            if !conform.mappings.contributed().any(|known| known.name == *entity) {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    format!("[target.{name}.entity.{entity}] has no source: no mapping gives it"),
-                )
-                .hint("take it out, or name a mapping pack with it in a [source]"));
-            }
-        }
-        let takes = |entity: &&Entity| target.entity.contains_key(&entity.name);
         Ok(Deliver {
             name: name.clone(),
             config: target.clone(),
-            entities: conform.mappings.contributed().filter(takes).cloned().collect(),
+            entities: planning::taken(name, target, &conform.mappings)?,
             ledger: Arc::clone(&conform.ledger),
             canon: Arc::clone(&canon) as Arc<dyn Canon>,
             events: conform.events.subscribe(),

@@ -10,6 +10,21 @@ pub(super) fn install(config: &Config) -> String {
     open(config).map(|ledger| ledger.install().simple().to_string()).unwrap_or_default()
 }
 
+/// The same, where nothing can be done without it.
+///
+/// # Errors
+/// [`ErrorKind::Unreachable`] if no daemon ever ran with this state folder.
+pub(super) fn known_install(config: &Config) -> Result<String> {
+    let install = open(config).map(|ledger| ledger.install().simple().to_string());
+    install.map_err(|error| {
+        error.hint(
+            "only the state folder knows which slot and publication are ours; if it is lost, find \
+             them with: SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE \
+             'trueup%'; and drop both: SELECT pg_drop_replication_slot('…'); DROP PUBLICATION …;",
+        )
+    })
+}
+
 /// The status of a stopped daemon.
 pub(super) fn status(config: &Config) -> Result<Status> {
     let ledger = open(config)?;

@@ -14,6 +14,7 @@
 pub mod canonical;
 mod compile;
 mod contribute;
+mod fit;
 mod merge;
 mod park;
 mod read;
@@ -34,6 +35,7 @@ use crate::canon::event::{EventOp, Row};
 use crate::canon::mapping::MappingSet;
 use crate::error::{Error, ErrorKind, Result};
 
+pub use self::fit::Misfit;
 pub use self::verify::Mismatch;
 
 pub(in crate::store) use self::compile::{Functions, parse_select, unparse};
