@@ -80,7 +80,9 @@ impl Store {
         connection
             .execute_batch(include_str!("../sql/store/schema.sql"))
             .context(ErrorKind::Store, what)?;
-        connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
+        connection
+            .execute_batch(include_str!("../sql/store/seal.sql"))
+            .context(ErrorKind::Store, what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
         Ok(Self { connection, path, mirrors })
     }
@@ -91,7 +93,7 @@ impl Store {
         &self.connection
     }
 
-    /// A connection for reading, in the same process (no other process can open the file).
+    /// Reading, in the same process (no other process can open the file).
     ///
     /// # Errors
     /// [`ErrorKind::Store`].

@@ -267,12 +267,12 @@ impl Operator for Daemon {
         })
     }
 
-    fn ready(&self) -> std::result::Result<(), Vec<String>> {
-        Ok(())
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>> {
+        Box::pin(async { Ok(()) })
     }
 
-    fn metrics(&self) -> String {
-        String::new()
+    fn metrics(&self) -> BoxFuture<'_, String> {
+        Box::pin(async { String::new() })
     }
 
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::canon::StoreCanon;
-use super::operator::Daemon;
+use super::operator::{Daemon, STATEMENTS_MAX};
 use super::planning;
 use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
@@ -63,6 +63,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         conform: Arc::clone(&conform.state),
         deliveries: deliveries.iter().map(delivered).collect(),
         mappings: conform.mappings.clone(),
+        statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
     };
     let listening = CancellationToken::new();
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));

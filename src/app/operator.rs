@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::daemon::{Captures, Deliveries};
 use crate::canon::{Entity, MappingSet};
@@ -24,10 +25,12 @@ use crate::status::{
     SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
-use crate::store::{Reader, reader};
+use crate::store::reader::{self, Statement};
 
 /// Parked mappings that a status lists.
 const PARKED_SHOWN_MAX: usize = 20;
+/// Statements of operators that run at once: each may use as much memory as the store has.
+pub(super) const STATEMENTS_MAX: usize = 4;
 /// Parked events that are looked through for dead letters.
 const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
@@ -43,6 +46,8 @@ pub(super) struct Daemon {
     pub(super) conform: Arc<ConformState>,
     pub(super) deliveries: Deliveries,
     pub(super) mappings: MappingSet,
+    /// A permit per statement of an operator.
+    pub(super) statements: Arc<Semaphore>,
 }
 
 impl Operator for Daemon {
@@ -51,7 +56,24 @@ impl Operator for Daemon {
         Box::pin(async { tokio::task::block_in_place(|| self.gather()) })
     }
 
-    fn ready(&self) -> std::result::Result<(), Vec<String>> {
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>> {
+        Box::pin(async { tokio::task::block_in_place(|| self.judge()) })
+    }
+
+    fn metrics(&self) -> BoxFuture<'_, String> {
+        Box::pin(async {
+            tokio::task::block_in_place(|| self.measure());
+            self.metrics.render()
+        })
+    }
+
+    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
+        Box::pin(self.query(request))
+    }
+}
+
+impl Daemon {
+    fn judge(&self) -> std::result::Result<(), Vec<String>> {
         let status = self.gather();
         let mut reasons = Vec::new();
         for source in &status.sources {
@@ -66,17 +88,6 @@ impl Operator for Daemon {
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 
-    fn metrics(&self) -> String {
-        self.measure();
-        self.metrics.render()
-    }
-
-    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
-        Box::pin(self.query(request))
-    }
-}
-
-impl Daemon {
     fn gather(&self) -> Status {
         let seen = self.conform.seen();
         let last = *self.journal.news().borrow();
@@ -241,25 +252,30 @@ impl Daemon {
         let rows_max = self.config.limits.sql_rows_max;
         let rows_max = request.rows_max.map_or(rows_max, |asked| asked.min(rows_max));
         let limit = Duration::from_secs(self.config.limits.sql_timeout_secs);
-        let interrupt = reader.interrupt_handle()?;
-        let asked = tokio::task::spawn_blocking(move || run(&reader, &request.query, rows_max));
-        let result = tokio::select! {
-            result = asked => result,
-            () = tokio::time::sleep(limit) => {
-                interrupt.interrupt();
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("the statement took longer than {} s", limit.as_secs()),
-                )
-                .hint("ask for less, or raise sql_timeout_secs in [limits]"));
-            }
-        };
+        let running = Arc::clone(&self.statements).try_acquire_owned().map_err(|_| {
+            let what = format!("{STATEMENTS_MAX} statements run already");
+            Error::new(ErrorKind::Unreachable, what).hint("try again when one of them has ended")
+        })?;
+        let statement = reader.statement()?;
+        drop(reader);
+        // Stops the statement when this future ends or is dropped, whatever the reason.
+        let _stop = statement.stop();
+        let asked = tokio::task::spawn_blocking(move || {
+            let result = run(statement, &request.query, rows_max);
+            drop(running);
+            result
+        });
+        let result = tokio::time::timeout(limit, asked).await.map_err(|_| {
+            let what = format!("the statement took longer than {} s", limit.as_secs());
+            Error::new(ErrorKind::Usage, what)
+                .hint("ask for less, or raise sql_timeout_secs in [limits]")
+        })?;
         result.context(ErrorKind::Bug, || "the statement's thread ended badly".to_owned())?
     }
 }
 
-fn run(reader: &Reader, query: &str, rows_max: usize) -> Result<SqlResult> {
-    let found = reader.query(query, rows_max)?;
+fn run(statement: Statement, query: &str, rows_max: usize) -> Result<SqlResult> {
+    let found = statement.query(query, rows_max)?;
     let column = |name: String| SqlColumn { name, r#type: "VARCHAR".to_owned() };
     let cells = |row: Vec<Option<String>>| {
         row.into_iter().map(|cell| cell.map_or(Value::Null, Value::String)).collect()
