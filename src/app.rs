@@ -2,9 +2,13 @@
 
 mod canon;
 mod daemon;
+mod lag;
+mod loops;
+mod measure;
 mod operator;
 mod planning;
 mod standing;
+mod startup;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;

@@ -230,6 +230,17 @@ impl Source {
         }
     }
 
+    /// Opens a session that looks at the end of the log; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn log_end(&self) -> Result<LogEnd> {
+        Ok(match self {
+            Source::Postgres(source) => LogEnd::Postgres(source.session().await?),
+            Source::Mysql(source) => LogEnd::Mysql(Box::new(source.log_end().await?)),
+        })
+    }
+
     /// Removes what we made on the server, or with `dry_run` only says what: one line of SQL per
     /// thing. Nothing of ours lies in MariaDB.
     ///
@@ -257,6 +268,33 @@ fn one_anew(table: &TableName) -> String {
         "add \"!{table}\" to `tables` and start the daemon, then take it out and start it again: \
          the table is copied anew"
     )
+}
+
+/// A session that looks at the end of a source's log.
+pub enum LogEnd {
+    /// PostgreSQL.
+    Postgres(tokio_postgres::Client),
+    /// MariaDB.
+    Mysql(Box<mysql::LogEnd>),
+}
+
+impl std::fmt::Debug for LogEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogEnd").finish_non_exhaustive()
+    }
+}
+
+impl LogEnd {
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    /// The connection broke: open another.
+    pub async fn look(&mut self) -> Result<Position> {
+        match self {
+            LogEnd::Postgres(client) => postgres::log_end(client).await,
+            LogEnd::Mysql(session) => session.look().await,
+        }
+    }
 }
 
 /// Refuses a source that lacks tables which its mapping reads.

@@ -4,6 +4,7 @@
 //! below.
 
 mod live;
+mod startup;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -3,6 +3,7 @@
 //! a trigger in the target wrote down.
 
 mod chain;
+mod metrics;
 
 use std::time::Duration;
 

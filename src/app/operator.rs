@@ -7,9 +7,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::daemon::{Captures, Deliveries};
+use super::daemon::{Captures, Deliveries, Lags};
+use super::standing;
 use crate::canon::{Entity, MappingSet};
-use crate::capture::{CaptureState, Phase};
+use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
 use crate::conform::ConformState;
 use crate::deliver::DeliverPhase;
@@ -17,12 +18,11 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
-use crate::ledger::parked::ParkedState;
 use crate::metrics::Metrics;
 use crate::serve::http::{Operator, SqlColumn, SqlRequest, SqlResult};
 use crate::status::{
-    ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter, EntityStatus,
-    SourceState, SourceStatus, Status, TargetState, TargetStatus,
+    ConformStatus, CopyStatus, DaemonState, EntityStatus, SourceState, SourceStatus, Status,
+    TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
 use crate::store::reader::{self, Statement};
@@ -31,8 +31,6 @@ use crate::store::reader::{self, Statement};
 const PARKED_SHOWN_MAX: usize = 20;
 /// Statements of operators that run at once: each may use as much memory as the store has.
 pub(super) const STATEMENTS_MAX: usize = 4;
-/// Parked events that are looked through for dead letters.
-const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
 /// The running daemon, as its operator sees it.
 #[derive(Debug)]
@@ -45,6 +43,7 @@ pub(super) struct Daemon {
     pub(super) captures: Captures,
     pub(super) conform: Arc<ConformState>,
     pub(super) deliveries: Deliveries,
+    pub(super) lags: Lags,
     pub(super) mappings: MappingSet,
     /// A permit per statement of an operator.
     pub(super) statements: Arc<Semaphore>,
@@ -88,7 +87,7 @@ impl Daemon {
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 
-    fn gather(&self) -> Status {
+    pub(super) fn gather(&self) -> Status {
         let seen = self.conform.seen();
         let last = *self.journal.news().borrow();
         Status {
@@ -108,7 +107,7 @@ impl Daemon {
             },
             entities: self.entities(),
             targets: self.config.target.keys().map(|name| self.target(name)).collect(),
-            dead_letters: self.dead_letters(),
+            dead_letters: standing::dead_letters(&self.ledger, &self.config),
             findings: self.parked_mappings(),
         }
     }
@@ -141,20 +140,21 @@ impl Daemon {
                     Ok((canonical::count(c, entity)?, reader::is_ready(c, &entity.name)?))
                 })
                 .unwrap_or_default();
-            EntityStatus { name: entity.name.clone(), rows, ready, parked: 0 }
+            EntityStatus { name: entity.name.clone(), rows, ready }
         };
         self.mappings.contributed().map(one).collect()
     }
 
     fn target(&self, name: &str) -> TargetStatus {
         let seen = self.deliveries.get(name).map(|state| state.seen()).unwrap_or_default();
+        let newest = self.conform.seen().event_sequence;
         TargetStatus {
             name: name.to_owned(),
             state: target_state_of(seen.phase),
             epoch: seen.epoch,
             cursor: seen.cursor,
-            queue_events: self.conform.seen().event_sequence.saturating_sub(seen.cursor),
-            oldest_seconds: None,
+            queue_events: newest.saturating_sub(seen.cursor),
+            oldest_seconds: standing::oldest_seconds(&self.ledger, seen.cursor, newest),
             parked: seen.parked,
             dead: seen.dead,
             baseline: seen.baseline,
@@ -163,29 +163,10 @@ impl Daemon {
         }
     }
 
-    fn dead_letters(&self) -> Vec<DeadLetter> {
-        let mut letters = Vec::new();
-        for target in self.config.target.keys() {
-            let parked = self.ledger.parked(target, DEAD_LETTERS_READ_MAX).unwrap_or_default();
-            letters.extend(parked.into_iter().filter(|p| p.state == ParkedState::Dead).map(|p| {
-                DeadLetter {
-                    target: target.clone(),
-                    entity: p.entity,
-                    key: p.key,
-                    sequence: p.sequence,
-                    class: p.class,
-                    words: p.words,
-                    since: jiff::Timestamp::from_microsecond(p.since_micros).unwrap_or_default(),
-                    attempts: p.attempts,
-                }
-            }));
-        }
-        letters.truncate(DEAD_LETTERS_SHOWN);
-        letters
-    }
-
     fn source(&self, name: &str, kind: SourceKind) -> SourceStatus {
         let seen = self.captures.get(name).map(|state| state.seen()).unwrap_or_default();
+        let lag = self.lags.get(name).map(|lag| lag.now(seen.read.as_ref()));
+        let (lag_seconds, lag_bytes) = lag.unwrap_or_default();
         let position = seen.position.map(|position| position.to_string());
         let copy = (seen.tables_done < seen.tables).then(|| CopyStatus {
             tables_done: seen.tables_done as u64,
@@ -197,52 +178,16 @@ impl Daemon {
         });
         SourceStatus {
             name: name.to_owned(),
-            kind: match kind {
-                SourceKind::Postgres => "postgres".to_owned(),
-                SourceKind::Mariadb => "mariadb".to_owned(),
-            },
+            kind: standing::kind_word(kind).to_owned(),
             state: state_of(seen.phase),
             confirmed: position.clone(),
             position,
-            lag_seconds: None,
-            lag_bytes: None,
+            lag_seconds,
+            lag_bytes,
             message: seen.message,
             hint: seen.hint,
             copy,
         }
-    }
-
-    fn measure(&self) {
-        for (name, state) in &self.captures {
-            self.measure_capture(name, state);
-        }
-        let seen = self.conform.seen();
-        let last = *self.journal.news().borrow();
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.journal_backlog_entries.set(signed(last.saturating_sub(seen.journal_seq)));
-        self.metrics.journal_size_bytes.set(signed(self.journal.bytes()));
-        let batches = self.metrics.conform_batches.get();
-        self.metrics.conform_batches.inc_by(seen.batches.saturating_sub(batches));
-    }
-
-    fn measure_capture(&self, name: &str, state: &CaptureState) {
-        let (entries, bytes, transactions) = state.counts();
-        for (counter, value) in [
-            (&self.metrics.journaled_entries, entries),
-            (&self.metrics.journaled_bytes, bytes),
-            (&self.metrics.journaled_transactions, transactions),
-        ] {
-            let counter = counter.with_label_values(&[name]);
-            counter.inc_by(value.saturating_sub(counter.get()));
-        }
-        let seen = state.seen();
-        for one in SourceState::ALL {
-            let is = i64::from(one == state_of(seen.phase));
-            self.metrics.source_state.with_label_values(&[name, one.word()]).set(is);
-        }
-        let pending = i64::try_from(seen.tables.saturating_sub(seen.tables_done));
-        let gauge = self.metrics.copy_tables_pending.with_label_values(&[name]);
-        gauge.set(pending.unwrap_or(i64::MAX));
     }
 
     async fn query(&self, request: SqlRequest) -> Result<SqlResult> {

@@ -103,6 +103,14 @@ impl Ledger {
         })
     }
 
+    /// The batch that made the event `sequence`; `None` if it is not known any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn batch_of_event(&self, sequence: u64) -> Result<Option<Batch>> {
+        self.read_batch("WHERE event_last >= ?1 ORDER BY id LIMIT 1", sequence)
+    }
+
     /// Forgets batches below `id`, whose events nobody needs and the store has.
     ///
     /// # Errors

@@ -215,6 +215,11 @@ impl Mysql {
         Ok(forbidden)
     }
 
+    /// See [`super::Source::log_end`].
+    pub(super) async fn log_end(&self) -> Result<LogEnd> {
+        Ok(LogEnd { address: self.address.clone(), session: self.address.connect().await? })
+    }
+
     /// See [`super::Source::stream`].
     ///
     /// # Errors
@@ -248,5 +253,26 @@ impl Mysql {
             Ok(findings)
         };
         examined.await.unwrap_or_else(|error: Error| vec![examine::finding(&error)])
+    }
+}
+
+/// A session that looks at the end of the log.
+#[derive(Debug)]
+pub struct LogEnd {
+    address: Address,
+    session: Conn,
+}
+
+impl LogEnd {
+    /// See [`super::LogEnd::look`].
+    pub(super) async fn look(&mut self) -> Result<Position> {
+        let what = "could not look at the end of the binlog";
+        let text: Option<String> = self
+            .session
+            .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
+            .await
+            .map_err(|error| self.address.explain(error, what))?;
+        let gtids = text.as_deref().and_then(parse_gtids);
+        gtids.map(Position::Gtid).ok_or_else(|| Error::new(ErrorKind::Decode, what))
     }
 }

@@ -163,6 +163,11 @@ impl Postgres {
         examine::examine(self).await
     }
 
+    /// A session of its own.
+    pub(super) async fn session(&self) -> Result<Client> {
+        self.place.connect().await
+    }
+
     /// The tables the patterns choose.
     fn choose<'a>(&self, listed: &'a [Listed]) -> Result<Vec<&'a Listed>> {
         let names: Vec<TableName> = listed.iter().map(|table| table.name.clone()).collect();
@@ -229,6 +234,11 @@ impl Postgres {
             _ => Publication::ensure(client, &self.object, chosen).await,
         }
     }
+}
+
+/// Where the log ends.
+pub(super) async fn log_end(client: &Client) -> Result<Position> {
+    Ok(Position::Lsn(Server::read(client).await?.log_end))
 }
 
 /// Refuses, all at once, the chosen tables that cannot be mirrored.

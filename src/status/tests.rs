@@ -55,8 +55,8 @@ fn fine() -> Status {
             error: None,
         },
         entities: vec![
-            EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true, parked: 0 },
-            EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false, parked: 4 },
+            EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true },
+            EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false },
         ],
         targets: vec![target("psa")],
         dead_letters: Vec::new(),

@@ -115,7 +115,7 @@ async fn a_slot_in_use_names_its_holder() {
     let prepared = source.prepare(None).await.unwrap();
     let reader = Reader::open(&source, &prepared.start).await;
     let error = source.standing(Some(&prepared.start), None).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Setup);
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
     let pid = bench.sql(&format!(
         "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '{}'",
         bench.slot()
