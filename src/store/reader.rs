@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use duckdb::{Connection, InterruptHandle, OptionalExt};
 
-use super::Mark;
+use super::{Lease, Mark};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Where reading connections come from. Shared.
@@ -16,6 +16,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 pub struct Reader {
     /// Only ever cloned: no statement runs on it, so nobody waits for it.
     origin: Mutex<Connection>,
+    lease: Arc<Lease>,
 }
 
 /// A connection for one statement.
@@ -23,6 +24,8 @@ pub struct Reader {
 pub struct Statement {
     connection: Connection,
     is_stopped: Arc<AtomicBool>,
+    /// After the connection: fields are dropped in this order.
+    _lease: Arc<Lease>,
 }
 
 /// Stops its statement when it is dropped: whoever asked is gone then, or has waited enough.
@@ -57,8 +60,8 @@ pub struct Rows {
 }
 
 impl Reader {
-    pub(super) fn new(writer: &Connection) -> Result<Self> {
-        Ok(Self { origin: Mutex::new(opened(writer)?) })
+    pub(super) fn new(writer: &Connection, lease: &Arc<Lease>) -> Result<Self> {
+        Ok(Self { origin: Mutex::new(opened(writer)?), lease: Arc::clone(lease) })
     }
 
     /// A connection for one statement.
@@ -69,7 +72,9 @@ impl Reader {
         let origin = self.origin.lock().map_err(|_| {
             Error::new(ErrorKind::Bug, "the reading side was left by a thread that panicked")
         })?;
-        Ok(Statement { connection: opened(&origin)?, is_stopped: Arc::default() })
+        let connection = opened(&origin)?;
+        let lease = Arc::clone(&self.lease);
+        Ok(Statement { connection, is_stopped: Arc::default(), _lease: lease })
     }
 
     /// How far the store is.

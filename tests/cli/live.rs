@@ -144,6 +144,35 @@ fn uninstall_removes_slot_and_publication_and_then_finds_nothing() {
 }
 
 #[test]
+fn the_lag_of_a_mariadb_source_is_known_and_ends_at_0() {
+    if !require("mariadb") {
+        return;
+    }
+    let database = mariadb_database("lag");
+    mariadb().sql(&database, "CREATE TABLE t (id int PRIMARY KEY)").unwrap();
+    let installation = Installation::new("");
+    let password = installation.write("password", mariadb().password());
+    configure(
+        &installation,
+        &format!(
+            "[limits]\nidle_confirm_secs = 1\n[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\n\
+             password = \"${{file:{}}}\"\ntables = [\"{database}.*\"]\n",
+            mariadb().url(&database),
+            password.display()
+        ),
+    );
+    let _daemon = installation.start(&["run"], &[]);
+    mariadb().sql(&database, "INSERT INTO t VALUES (1), (2)").unwrap();
+    wait_until("the lag to be 0", PATIENCE, || {
+        let status = out(&installation.output(&["status", "--json"]));
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
+        let source = &status["sources"][0];
+        let caught_up = source["state"] == "streaming" && source["lag_seconds"] == 0.0;
+        if caught_up { Ok(()) } else { Err(status.to_string()) }
+    });
+}
+
+#[test]
 fn uninstall_of_a_mariadb_source_says_that_nothing_of_ours_is_there() {
     let installation = Installation::new("");
     configure(

@@ -138,3 +138,21 @@ fn a_stopped_statement_ends_and_nobody_waits_for_a_long_one() {
     drop(late.stop());
     assert_eq!(late.query(sql, 1).unwrap_err().to_string(), "the statement was stopped");
 }
+
+#[test]
+fn a_file_has_one_instance_however_long_its_readers_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let reader = store.reader().unwrap();
+    let statement = reader.statement().unwrap();
+    let again = || Store::open(folder.path(), StoreLimits { memory_bytes: 64 << 20, threads: 1 });
+    // WHEN the writer is gone, and then the reader, but a statement is still there
+    drop(store);
+    assert!(again().is_err());
+    drop(reader);
+    let error = again().unwrap_err();
+    assert!(error.chain().contains("statements still run"), "{}", error.chain());
+    // THEN the file is free once the last has ended
+    assert!(statement.query("SELECT 1", 1).is_ok());
+    assert!(again().is_ok());
+}
