@@ -2,18 +2,22 @@
 
 mod canon;
 mod daemon;
+mod lag;
+mod loops;
+mod measure;
 mod operator;
 mod planning;
 mod standing;
+mod startup;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{DemoOptions, FoundTable, MappingTestOptions, Program, Start};
-use crate::config::{Config, SourceConfig};
-use crate::error::{Error, ErrorKind, Result};
+use crate::cli::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start};
+use crate::config::{Config, SourceConfig, SourceKind};
+use crate::error::{Error, Result};
 use crate::finding::Finding;
-use crate::source::Source;
+use crate::source::{Offered, Source};
 use crate::status::Status;
 use crate::target::Target;
 
@@ -36,11 +40,18 @@ impl Program for App {
         config: &'a Config,
     ) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
-            let Some(source) = config.source.get(name) else { return Vec::new() };
-            match Source::new(name, &standing::install(config), source) {
-                Ok(source) => source.examine().await,
-                Err(error) => vec![unusable(&error)],
+            let source = match planning::source(name, &standing::install(config), config) {
+                Ok(source) => source,
+                Err(error) => return vec![unusable(&error)],
+            };
+            let mut findings = source.examine().await;
+            // What kept the catalog from being read is among the findings already, and so are
+            // mappings that cannot be planned.
+            let catalog = source.catalog().await;
+            if let Ok(fit) = catalog.and_then(|catalog| planning::fit(name, config, &catalog)) {
+                findings.extend(fit);
             }
+            findings
         })
     }
 
@@ -60,19 +71,34 @@ impl Program for App {
 
     fn tables<'a>(
         &'a self,
-        _: &'a str,
-        _: &'a SourceConfig,
-    ) -> BoxFuture<'a, Result<Vec<FoundTable>>> {
-        Box::pin(async { absent("listing tables") })
+        name: &'a str,
+        config: &'a SourceConfig,
+    ) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            let offered = Source::new(name, "", config)?.offered().await?;
+            let schema = planning::default_schema(config);
+            let usable = offered.iter().filter(|one| one.unusable.is_none());
+            let names = usable.map(|one| one.name.mirror_name(&schema)).collect();
+            let packs = planning::fitting_packs(name, &names);
+            Ok(Found { tables: offered.into_iter().map(found).collect(), packs })
+        })
     }
 
     fn uninstall<'a>(
         &'a self,
-        _: &'a str,
-        _: &'a Config,
-        _: bool,
+        name: &'a str,
+        config: &'a Config,
+        dry_run: bool,
     ) -> BoxFuture<'a, Result<Vec<String>>> {
-        Box::pin(async { absent("uninstalling") })
+        Box::pin(async move {
+            let Some(source) = config.source.get(name) else { return Ok(Vec::new()) };
+            let install = match source.kind {
+                SourceKind::Postgres => standing::known_install(config)?,
+                // Nothing there carries our name.
+                SourceKind::Mariadb => String::new(),
+            };
+            Source::new(name, &install, source)?.uninstall(dry_run).await
+        })
     }
 
     fn status_from_state(&self, config: &Config) -> Result<Status> {
@@ -96,8 +122,9 @@ impl Program for App {
     }
 }
 
-fn absent<T>(what: &str) -> Result<T> {
-    Err(Error::new(ErrorKind::Bug, format!("{what} is not part of this build")))
+fn found(offered: Offered) -> FoundTable {
+    let Offered { name, rows_estimated, unusable } = offered;
+    FoundTable { schema: name.schema, name: name.name, rows_estimated, unusable }
 }
 
 fn unusable(error: &Error) -> Finding {

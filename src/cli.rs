@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::status::text;
-pub use program::{DemoOptions, FoundTable, MappingTestOptions, Program, Start};
+pub use program::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start};
 
 /// Keep ERP, HR and project-accounting systems true to each other
 #[derive(Debug, Parser)]

@@ -46,8 +46,6 @@ pub use state::{ConformSeen, ConformState};
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause between attempts.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
-/// How often it is looked whether the readers of a closed store have ended.
-const READERS_PAUSE: Duration = Duration::from_millis(50);
 /// How long the loop waits for news before it looks at the clock again.
 const NEWS_PAUSE: Duration = Duration::from_millis(500);
 /// The store's write-ahead log is moved into its file while there is nothing else to do.
@@ -106,10 +104,6 @@ pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runti
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = cancel.cancelled() => {}
-            }
-            // Whoever reads still ends by himself: statements have a time limit.
-            while !conform.state.is_closed() && !cancel.is_cancelled() {
-                tokio::time::sleep(READERS_PAUSE).await;
             }
         });
         pause = (pause * 2).min(RETRY_PAUSE_MAX);

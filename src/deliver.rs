@@ -62,6 +62,14 @@ pub struct Deliver {
     pub state: Arc<DeliverState>,
 }
 
+/// Compiles the columns of a target as its delivery would.
+///
+/// # Errors
+/// [`ErrorKind::Config`] naming the column and what is wrong with its SQL.
+pub fn compile(entities: &[Entity], config: &TargetConfig) -> Result<()> {
+    Renderer::new(entities, config).map(drop)
+}
+
 /// Delivers until cancelled. Failures are retried with backoff and shown; a gap stops here and
 /// waits for a person.
 pub async fn run(deliver: Deliver, cancel: CancellationToken) {

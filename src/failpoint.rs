@@ -1,6 +1,7 @@
 //! Places where a test can make the process die, to prove that nothing is lost there.
 //!
-//! `TRUEUP_FAILPOINT=name` or `name:N` aborts at the first or the N-th pass through that place.
+//! `TRUEUP_FAILPOINT=name` or `name:N` aborts at the first or the N-th pass through that place;
+//! `name:N:unwind` ends only the loop that passes, as a panic there would.
 //! Only in builds with debug assertions; in others a failpoint is nothing, and it is never a
 //! way to handle an error.
 
@@ -43,6 +44,9 @@ pub fn reach(name: &str) {
     let armed = ARMED.get_or_init(|| from_environment().ok().flatten());
     let Some(armed) = armed.as_ref().filter(|armed| armed.name == name) else { return };
     if PASSES.fetch_add(1, Ordering::Relaxed) + 1 == armed.pass {
+        if armed.unwinds {
+            std::panic::resume_unwind(Box::new(format!("failpoint {name}")));
+        }
         // No unwinding, no destructors: as close to a power failure as a process gets.
         std::process::abort();
     }
@@ -58,7 +62,7 @@ pub fn reach(_name: &str) {}
 /// `Usage`, with the known names; also when this build has no failpoints.
 pub fn check() -> Result<()> {
     match from_environment()? {
-        Some(Armed { name, pass }) if !cfg!(debug_assertions) => {
+        Some(Armed { name, pass, .. }) if !cfg!(debug_assertions) => {
             let what = format!("{VARIABLE}={name}:{pass} is set, and this build has no failpoints");
             Err(Error::new(ErrorKind::Usage, what)
                 .hint(format!("unset {VARIABLE}, or use a build with debug assertions")))
@@ -72,6 +76,8 @@ struct Armed {
     name: &'static str,
     /// Dies at this pass, counted from 1.
     pass: u64,
+    /// As a panic would, instead of an end of the process.
+    unwinds: bool,
 }
 
 fn from_environment() -> Result<Option<Armed>> {
@@ -82,15 +88,21 @@ fn from_environment() -> Result<Option<Armed>> {
 }
 
 fn parse(text: &str) -> Result<Armed> {
-    let (name, pass) = text.split_once(':').unwrap_or((text, "1"));
+    let (text_without, unwinds) =
+        text.strip_suffix(":unwind").map_or((text, false), |rest| (rest, true));
+    let (name, pass) = text_without.split_once(':').unwrap_or((text_without, "1"));
     let known = NAMES.iter().find(|(known, _)| *known == name).map(|(known, _)| *known);
     let pass = pass.parse().ok().filter(|pass| *pass > 0);
     let (Some(name), Some(pass)) = (known, pass) else {
         let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-        return Err(Error::new(ErrorKind::Usage, format!("unknown failpoint \"{text}\""))
-            .hint(format!("set {VARIABLE} to NAME or NAME:PASS; names: {}", names.join(", "))));
+        return Err(Error::new(ErrorKind::Usage, format!("unknown failpoint \"{text}\"")).hint(
+            format!(
+                "set {VARIABLE} to NAME, NAME:PASS or NAME:PASS:unwind; names: {}",
+                names.join(", ")
+            ),
+        ));
     };
-    Ok(Armed { name, pass })
+    Ok(Armed { name, pass, unwinds })
 }
 
 #[cfg(test)]
@@ -99,8 +111,10 @@ mod tests {
 
     #[test]
     fn a_name_dies_at_its_first_pass_and_a_number_says_which() {
-        assert_eq!(parse("after-read").unwrap(), Armed { name: "after-read", pass: 1 });
-        assert_eq!(parse("before-confirm:12").unwrap(), Armed { name: "before-confirm", pass: 12 });
+        let armed = |name, pass, unwinds| Armed { name, pass, unwinds };
+        assert_eq!(parse("after-read").unwrap(), armed("after-read", 1, false));
+        assert_eq!(parse("before-confirm:12").unwrap(), armed("before-confirm", 12, false));
+        assert_eq!(parse("before-confirm:3:unwind").unwrap(), armed("before-confirm", 3, true));
     }
 
     #[test]

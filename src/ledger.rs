@@ -5,6 +5,7 @@
 //! went from 5 to 545 ms). A source is acknowledged when the journal has it.
 
 pub mod batch;
+pub mod glance;
 pub mod journal;
 pub mod outbox;
 pub mod parked;

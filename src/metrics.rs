@@ -32,32 +32,25 @@ families! {
     journaled_transactions: IntCounterVec = "trueup_journaled_transactions_total" ["source"];
     /// Entries written to the capture log; a large transaction spans several.
     journaled_entries: IntCounterVec = "trueup_journaled_entries_total" ["source"];
-    /// Position in the source's log that the source was told is durable: bytes for PostgreSQL,
-    /// the sum of the sequence numbers of all domains for MariaDB.
+    /// Position in the source's log up to which everything is durable here, which PostgreSQL is
+    /// told: bytes for PostgreSQL, the sum of the sequence numbers of all domains for MariaDB.
     source_confirmed_position: IntGaugeVec = "trueup_source_confirmed_position" ["source"];
-    /// When the last captured transaction was committed on the source, in seconds since
-    /// 1970-01-01 UTC.
-    source_last_commit_timestamp_seconds: IntGaugeVec =
-        "trueup_source_last_commit_timestamp_seconds" ["source"];
-    /// Time between the newest commit seen and now; 0 when nothing waits.
+    /// Time since the end of the source's log was where capture is now, looked at every two
+    /// seconds; 0 when everything is read. While the source does not answer, it grows.
     source_lag_seconds: GaugeVec = "trueup_source_lag_seconds" ["source"];
-    /// Bytes of the source's log that are not captured yet.
+    /// Bytes of the source's log that are not read yet; PostgreSQL only.
     source_lag_bytes: IntGaugeVec = "trueup_source_lag_bytes" ["source"];
     /// 1 for the state the source is in, 0 for the others.
     source_state: IntGaugeVec = "trueup_source_state" ["source", "state"];
     /// Attempts to reach a source again after it went away.
     source_retries: IntCounterVec = "trueup_source_retries_total" ["source"];
-    /// Rows read by the copy.
+    /// Rows of the initial copies in the capture log, those of earlier processes too.
     copy_rows: IntCounterVec = "trueup_copy_rows_total" ["source"];
-    /// Chunks read by the copy.
-    copy_chunks: IntCounterVec = "trueup_copy_chunks_total" ["source"];
     /// Tables that the copy has still to do.
     copy_tables_pending: IntGaugeVec = "trueup_copy_tables_pending" ["source"];
 
     /// Batches committed to the store.
     conform_batches: IntCounter = "trueup_conform_batches_total" [];
-    /// Row changes applied to the mirror.
-    conform_changes: IntCounterVec = "trueup_conform_changes_total" ["source"];
     /// Business events produced, by entity and what happened (created, updated, deleted).
     events: IntCounterVec = "trueup_events_total" ["entity", "op"];
     /// Duration of a batch, from its first entry read to its commit.
@@ -70,14 +63,12 @@ families! {
     store_wal_bytes: IntGauge = "trueup_store_wal_bytes" [];
     /// Canonical rows by entity.
     canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
-    /// Canonical keys that wait for a missing value, by entity.
-    canonical_parked: IntGaugeVec = "trueup_canonical_parked" ["entity"];
 
-    /// Rows that a target took, or did not: applied, parked, dead.
+    /// Rows that a target took (applied), or did not (refused: they are parked and tried again).
     delivered_rows: IntCounterVec = "trueup_delivered_rows_total" ["target", "outcome"];
-    /// Events handed to the queue of a target.
+    /// Events handed to the queue of a target since the install began.
     queue_pushed_events: IntCounterVec = "trueup_queue_pushed_events_total" ["target"];
-    /// Events settled by a target.
+    /// Events settled by a target since the install began; those parked there included.
     queue_settled_events: IntCounterVec = "trueup_queue_settled_events_total" ["target"];
     /// Age of the oldest event that a target has not settled; 0 when nothing waits.
     queue_oldest_seconds: GaugeVec = "trueup_queue_oldest_seconds" ["target"];
@@ -87,14 +78,14 @@ families! {
     dead_letters: IntGaugeVec = "trueup_dead_letters" ["target"];
     /// Duration of one transaction in a target.
     apply_seconds: HistogramVec = "trueup_apply_seconds" ["target"];
-    /// Attempts to reach a target again after it went away, and to apply a parked row again.
+    /// Attempts to reach a target again after it went away.
     target_retries: IntCounterVec = "trueup_target_retries_total" ["target"];
     /// 1 for the state the target is in, 0 for the others.
     target_state: IntGaugeVec = "trueup_target_state" ["target", "state"];
 }
 
 /// What becomes of a row on its way to a target: the values of the label `outcome`.
-pub const OUTCOMES: [&str; 3] = ["applied", "parked", "dead"];
+pub const OUTCOMES: [&str; 2] = ["applied", "refused"];
 
 /// The metrics of one process, or of one daemon in a test. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -129,13 +120,9 @@ impl Metrics {
         self.journaled_bytes.with_label_values(labels);
         self.journaled_transactions.with_label_values(labels);
         self.journaled_entries.with_label_values(labels);
-        self.source_lag_bytes.with_label_values(labels);
-        self.source_lag_seconds.with_label_values(labels);
         self.source_retries.with_label_values(labels);
         self.copy_rows.with_label_values(labels);
-        self.copy_chunks.with_label_values(labels);
         self.copy_tables_pending.with_label_values(labels);
-        self.conform_changes.with_label_values(labels);
     }
 
     /// Makes the series of a target, so that they read 0 before anything happens.

@@ -12,13 +12,14 @@ pub mod mysql;
 pub mod postgres;
 pub mod tls;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::change::{Position, Table, TableName, Visibility};
 use crate::config::SourceConfig;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
 
 /// What a stream hands to capture, in log order.
@@ -92,6 +93,26 @@ pub struct Chunk {
     pub next_after: Option<Vec<crate::change::Cell>>,
 }
 
+/// A table that could be mirrored, for whoever chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Its name.
+    pub name: TableName,
+    /// What the server's statistics guess; `None` if they have not counted it.
+    pub rows_estimated: Option<u64>,
+    /// Why it cannot be mirrored as it is, and the remedy.
+    pub unusable: Option<String>,
+}
+
+/// A table of the catalog.
+#[derive(Debug, Clone)]
+pub struct Cataloged {
+    /// As the catalog shows it now.
+    pub table: Arc<Table>,
+    /// Whether the configuration chooses it.
+    pub is_mirrored: bool,
+}
+
 /// A configured source. A closed list: the compiler names what a new kind must answer.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -115,6 +136,16 @@ impl Source {
                 Source::Mysql(mysql::Mysql::new(name, install, config)?)
             }
         })
+    }
+
+    /// Tells what its mapping reads (names as in the mirror): mirrored if the configuration names
+    /// no tables itself.
+    #[must_use]
+    pub fn reading(self, tables: &BTreeSet<String>) -> Self {
+        match self {
+            Source::Postgres(source) => Source::Postgres(source.reading(tables)),
+            Source::Mysql(source) => Source::Mysql(source.reading(tables)),
+        }
     }
 
     /// Compares slot or binlog with what the ledger knows; changes nothing.
@@ -176,6 +207,115 @@ impl Source {
             Source::Mysql(source) => source.examine().await,
         }
     }
+
+    /// Every table that could be mirrored, by name; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn offered(&self) -> Result<Vec<Offered>> {
+        match self {
+            Source::Postgres(source) => source.offered().await,
+            Source::Mysql(source) => source.offered().await,
+        }
+    }
+
+    /// Every table with its columns, and whether it is chosen; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn catalog(&self) -> Result<Vec<Cataloged>> {
+        match self {
+            Source::Postgres(source) => source.catalog().await,
+            Source::Mysql(source) => source.catalog().await,
+        }
+    }
+
+    /// Opens a session that looks at the end of the log; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn log_end(&self) -> Result<LogEnd> {
+        Ok(match self {
+            Source::Postgres(source) => LogEnd::Postgres(source.session().await?),
+            Source::Mysql(source) => LogEnd::Mysql(Box::new(source.log_end().await?)),
+        })
+    }
+
+    /// Removes what we made on the server, or with `dry_run` only says what: one line of SQL per
+    /// thing. Nothing of ours lies in MariaDB.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`]; somebody uses the slot, or the role may not drop what it made.
+    pub async fn uninstall(&self, dry_run: bool) -> Result<Vec<String>> {
+        match self {
+            Source::Postgres(source) => source.uninstall(dry_run).await,
+            Source::Mysql(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What mends a gap.
+fn all_anew(source: &str) -> String {
+    format!(
+        "stop the daemon, run `trueup uninstall --source {source}`, move the state folder aside \
+         and start again: everything is copied anew"
+    )
+}
+
+/// What brings back a table whose mirror is not right any more.
+fn one_anew(table: &TableName) -> String {
+    format!(
+        "add \"!{table}\" to `tables` and start the daemon, then take it out and start it again: \
+         the table is copied anew"
+    )
+}
+
+/// A session that looks at the end of a source's log.
+pub enum LogEnd {
+    /// PostgreSQL.
+    Postgres(tokio_postgres::Client),
+    /// MariaDB.
+    Mysql(Box<mysql::LogEnd>),
+}
+
+impl std::fmt::Debug for LogEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogEnd").finish_non_exhaustive()
+    }
+}
+
+impl LogEnd {
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    /// The connection broke: open another.
+    pub async fn look(&mut self) -> Result<Position> {
+        match self {
+            LogEnd::Postgres(client) => postgres::log_end(client).await,
+            LogEnd::Mysql(session) => session.look().await,
+        }
+    }
+}
+
+/// Refuses a source that lacks tables which its mapping reads.
+fn refuse_lacking(
+    source: &str,
+    default_schema: &str,
+    needed: &BTreeSet<String>,
+    known: &[TableName],
+) -> Result<()> {
+    let is_missing =
+        |needed: &&String| !known.iter().any(|name| name.mirror_name(default_schema) == **needed);
+    let lacking: Vec<&str> = needed.iter().filter(is_missing).map(String::as_str).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "source `{source}` lacks tables that its mapping reads, or they may not be seen: {}",
+        lacking.join(", ")
+    );
+    Err(Error::new(ErrorKind::Config, what)
+        .hint("name the right database in its url, or the mapping pack that was made for it"))
 }
 
 /// An open log. Feedback to the server runs on its own, whatever the consumer does.

@@ -5,7 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -126,11 +126,33 @@ fn lock_path(path: &Path) -> PathBuf {
 
 fn make_private(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| {
-        Error::new(ErrorKind::Ledger, format!("could not make the folder {}", path.display()))
-            .caused_by(cause)
-            .hint("set state_dir in [daemon] to a folder this user may write")
+    made.and_then(|()| close_to_others(path)).map_err(|cause| {
+        Error::new(
+            ErrorKind::Ledger,
+            format!("could not make the private folder {}", path.display()),
+        )
+        .caused_by(cause)
+        .hint("set state_dir in [daemon] to a folder of its own that this user owns")
     })
+}
+
+/// A folder that was there before may be open to others. One that holds things of others is not
+/// ours to close: somebody named the wrong one.
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    let mut permissions = std::fs::metadata(path)?.permissions();
+    if permissions.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let is_ours = |name: &str| path.join(name).exists();
+    let is_inside = path.parent().is_some_and(|above| lock_path(above).exists());
+    let is_empty = std::fs::read_dir(path)?.next().is_none();
+    if !(is_empty || is_inside || is_ours("trueup.lock") || is_ours("ledger.sqlite")) {
+        return Err(std::io::Error::other(
+            "it is open to others and holds things that are not ours",
+        ));
+    }
+    permissions.set_mode(0o700);
+    std::fs::set_permissions(path, permissions)
 }
 
 fn write_holder(lock: &mut File) -> std::io::Result<()> {
@@ -177,7 +199,6 @@ fn held(path: &Path, holder: Option<Holder>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_second_to_open_is_refused_with_the_name_of_the_first() {
@@ -204,6 +225,31 @@ mod tests {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn a_folder_that_was_open_to_others_is_closed_unless_it_is_somebody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = std::fs::Permissions::from_mode(0o755);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        // GIVEN an empty folder, and then one with our state, both open
+        let path = folder.path().join("state");
+        std::fs::create_dir(&path).unwrap();
+        for _ in 0..2 {
+            std::fs::set_permissions(&path, open.clone()).unwrap();
+            let state = StateDir::open(&path).unwrap();
+            assert_eq!(mode(&path), 0o700);
+            std::fs::set_permissions(state.journal(), open.clone()).unwrap();
+        }
+        assert_eq!(mode(&StateDir::open(&path).unwrap().journal()), 0o700);
+        // GIVEN a folder of somebody else
+        let other = folder.path().join("home");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(other.join("letter"), "").unwrap();
+        std::fs::set_permissions(&other, open).unwrap();
+        let error = StateDir::open(&other).unwrap_err();
+        assert!(error.chain().contains("not ours"), "{}", error.chain());
+        assert_eq!(mode(&other), 0o755);
     }
 
     #[test]

@@ -107,9 +107,10 @@ pub struct SourceStatus {
     pub position: Option<String>,
     /// What the source was told is durable.
     pub confirmed: Option<String>,
-    /// Seconds between the newest commit seen and now; 0 when nothing waits.
+    /// Seconds since the end of the source's log was where capture is now; 0 when everything is
+    /// read; `None` before the first look.
     pub lag_seconds: Option<f64>,
-    /// Bytes of the source's log that are not captured yet, where the source can say.
+    /// Bytes of the source's log that are not read yet, where the source can say.
     pub lag_bytes: Option<u64>,
     /// What is wrong, in words.
     pub message: Option<String>,
@@ -160,8 +161,6 @@ pub struct EntityStatus {
     pub rows: u64,
     /// Whether every table it needs is copied.
     pub ready: bool,
-    /// Keys that cannot be evaluated until a missing value arrives.
-    pub parked: u64,
 }
 
 /// What a target is doing. Set by deliver; only `Gap` and `Paused` survive a restart.

@@ -11,6 +11,7 @@ pub mod collapse;
 pub mod evaluate;
 mod events;
 pub mod expr;
+mod lease;
 pub mod mapping_test;
 pub mod mirror;
 pub mod overlay;
@@ -21,10 +22,12 @@ mod track;
 pub mod types;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use duckdb::{Config, Connection, OptionalExt, params};
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use lease::Lease;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
 
@@ -54,6 +57,8 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     mirrors: mirror::Mirrors,
+    /// After the connection: fields are dropped in this order.
+    lease: Arc<Lease>,
 }
 
 impl Store {
@@ -64,6 +69,7 @@ impl Store {
     pub fn open(state_dir: &Path, limits: StoreLimits) -> Result<Self> {
         let path = state_dir.join("store.duckdb");
         let what = || format!("could not open the store {}", path.display());
+        let lease = Lease::take(&path)?;
         let temp = state_dir.join("store.tmp");
         let config = Config::default()
             .enable_autoload_extension(false)
@@ -82,9 +88,11 @@ impl Store {
         connection
             .execute_batch(include_str!("../sql/store/schema.sql"))
             .context(ErrorKind::Store, what)?;
-        connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
+        connection
+            .execute_batch(include_str!("../sql/store/seal.sql"))
+            .context(ErrorKind::Store, what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
-        Ok(Self { connection, path, mirrors })
+        Ok(Self { connection, path, mirrors, lease })
     }
 
     /// The connection, for what evaluates on it within the batch's transaction.
@@ -93,12 +101,12 @@ impl Store {
         &self.connection
     }
 
-    /// A connection for reading, in the same process (no other process can open the file).
+    /// Reading, in the same process (no other process can open the file).
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn reader(&self) -> Result<Reader> {
-        Reader::new(&self.connection)
+        Reader::new(&self.connection, &self.lease)
     }
 
     /// How far the store is.

@@ -1,6 +1,10 @@
 //! The command line as an operator meets it: the binary itself, without servers.
 //!
-//! Help, errors and the status text are reviewed snapshots.
+//! Help, errors and the status text are reviewed snapshots. What needs servers is in the modules
+//! below.
+
+mod live;
+mod startup;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -264,12 +268,12 @@ impl Operator for Daemon {
         })
     }
 
-    fn ready(&self) -> std::result::Result<(), Vec<String>> {
-        Ok(())
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>> {
+        Box::pin(async { Ok(()) })
     }
 
-    fn metrics(&self) -> String {
-        String::new()
+    fn metrics(&self) -> BoxFuture<'_, String> {
+        Box::pin(async { String::new() })
     }
 
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {

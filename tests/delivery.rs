@@ -4,6 +4,7 @@
 
 mod chain;
 mod mending;
+mod metrics;
 mod restored;
 
 use std::time::Duration;

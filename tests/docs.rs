@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use trueup::app::App;
 use trueup::cli::Program;
 use trueup::config::{self, Config};
 use trueup::error::ErrorKind;
+use trueup::finding::Severity;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -113,8 +115,12 @@ fn every_example_is_a_valid_configuration() {
     let mut examples = 0;
     for entry in std::fs::read_dir(root().join("config")).unwrap() {
         let path = entry.unwrap().path();
-        config::load(&path, |config| Program::entities(&trueup::app::App, config))
+        let config = config::load(&path, |config| Program::entities(&App, config))
             .unwrap_or_else(|error| panic!("{}", error.chain()));
+        // What `check` says without reaching a server: mappings, owners, target columns.
+        for finding in App.plan_mappings(&config) {
+            assert_eq!(finding.severity, Severity::Ok, "{}: {finding:?}", path.display());
+        }
         examples += 1;
     }
     assert!(examples >= 2, "{examples} examples");

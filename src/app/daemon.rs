@@ -7,26 +7,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::canon::StoreCanon;
-use super::operator::Daemon;
-use super::planning;
-use crate::canon::Entity;
-use crate::capture::{self, Capture, CaptureState};
+use super::lag::{self, Lag};
+use super::loops::Loops;
+use super::operator::{Daemon, STATEMENTS_MAX};
+use super::{planning, startup};
+use crate::capture::{Capture, CaptureState};
 use crate::cli::Start;
 use crate::config::{Config, TargetConfig};
-use crate::conform::{self, Conform, ConformState};
-use crate::deliver::{self, Canon, Deliver, DeliverState};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::conform::{Conform, ConformState};
+use crate::deliver::{Canon, Deliver, DeliverState};
+use crate::error::{Context, ErrorKind, Result};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::serve::http;
-use crate::source::Source;
 use crate::source::entry::Lacking;
 
 /// Runs until `start.shutdown`, then drains.
@@ -56,28 +56,48 @@ pub(super) async fn run(start: Start) -> Result<()> {
         state: Arc::new(ConformState::default()),
     };
     let deliveries = deliveries(&config, &conform)?;
+    startup::plan(&config, &conform.mappings, &deliveries)?;
+    let shown_captures: Captures = captures.iter().map(shown).collect();
+    let shown_deliveries: Deliveries = deliveries.iter().map(delivered).collect();
     let operator = Daemon {
         config,
         started: jiff::Timestamp::try_from(started).unwrap_or_default(),
         metrics,
         ledger,
         journal,
-        captures: captures.iter().map(shown).collect(),
+        captures: shown_captures.clone(),
         conform: Arc::clone(&conform.state),
-        deliveries: deliveries.iter().map(delivered).collect(),
+        deliveries: shown_deliveries.clone(),
+        lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
         mappings: conform.mappings.clone(),
+        statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
     };
+    operator.declare();
     let listening = CancellationToken::new();
+    let mut watching = JoinSet::new();
+    for capture in &captures {
+        let Some(lag) = operator.lags.get(&capture.name) else { continue };
+        let (source, state) = (capture.source.clone(), Arc::clone(&capture.state));
+        watching.spawn(lag::run(source, state, Arc::clone(lag), listening.clone()));
+    }
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
-    let loops = Loops::start(captures, conform, deliveries);
-    shutdown.cancelled().await;
+    let mut loops = Loops::start(captures, conform, deliveries);
+    let ended = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(()),
+        error = loops.failed() => Err(error),
+        error = startup::refused(&shown_captures, &shown_deliveries) => Err(error),
+    };
+    if let Err(error) = &ended {
+        tracing::error!(error = %error.chain(), "the daemon ends");
+    }
     listening.cancel();
     if let Ok(Err(error)) = http.await {
         tracing::error!(error = %error.chain(), "the http listener ended with an error");
     }
     loops.drain().await;
     drop(state);
-    Ok(())
+    ended
 }
 
 fn captures(
@@ -90,7 +110,7 @@ fn captures(
     let one = |(name, source): (&String, &crate::config::SourceConfig)| {
         Ok(Capture {
             name: name.clone(),
-            source: Source::new(name, &install, source)?,
+            source: planning::source(name, &install, config)?,
             default_schema: planning::default_schema(source),
             journal: Arc::clone(journal),
             ledger: Arc::clone(ledger),
@@ -110,20 +130,10 @@ fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
 fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
     let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
     let one = |(name, target): (&String, &TargetConfig)| {
-        for entity in target.entity.keys() {
-            if !conform.mappings.contributed().any(|known| known.name == *entity) {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    format!("[target.{name}.entity.{entity}] has no source: no mapping gives it"),
-                )
-                .hint("take it out, or name a mapping pack with it in a [source]"));
-            }
-        }
-        let takes = |entity: &&Entity| target.entity.contains_key(&entity.name);
         Ok(Deliver {
             name: name.clone(),
             config: target.clone(),
-            entities: conform.mappings.contributed().filter(takes).cloned().collect(),
+            entities: planning::taken(name, target, &conform.mappings)?,
             ledger: Arc::clone(&conform.ledger),
             canon: Arc::clone(&canon) as Arc<dyn Canon>,
             events: conform.events.subscribe(),
@@ -138,56 +148,9 @@ fn delivered(deliver: &Deliver) -> (String, Arc<DeliverState>) {
     (deliver.name.clone(), Arc::clone(&deliver.state))
 }
 
-/// The running loops, in the order in which they are stopped.
-struct Loops {
-    capture: JoinSet<()>,
-    stop_capture: CancellationToken,
-    conform: tokio::task::JoinHandle<()>,
-    stop_conform: CancellationToken,
-    deliver: JoinSet<()>,
-    stop_deliver: CancellationToken,
-}
-
-impl Loops {
-    fn start(captures: Vec<Capture>, conform: Conform, deliveries: Vec<Deliver>) -> Self {
-        let (stop_capture, stop_conform) = (CancellationToken::new(), CancellationToken::new());
-        let stop_deliver = CancellationToken::new();
-        let mut deliver = JoinSet::new();
-        for one in deliveries {
-            deliver.spawn(deliver::run(one, stop_deliver.clone()));
-        }
-        let mut capture = JoinSet::new();
-        for one in captures {
-            capture.spawn(capture::run(one, stop_capture.clone()));
-        }
-        let cancel = stop_conform.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let conform =
-            tokio::task::spawn_blocking(move || conform::run(&conform, &cancel, &runtime));
-        Self { capture, stop_capture, conform, stop_conform, deliver, stop_deliver }
-    }
-
-    async fn drain(mut self) {
-        self.stop_capture.cancel();
-        while let Some(ended) = self.capture.join_next().await {
-            report(ended);
-        }
-        self.stop_conform.cancel();
-        report(self.conform.await);
-        self.stop_deliver.cancel();
-        while let Some(ended) = self.deliver.join_next().await {
-            report(ended);
-        }
-    }
-}
-
-fn report(ended: std::result::Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a loop ended badly");
-    }
-}
-
 /// Captures by name, for whoever shows them.
 pub(super) type Captures = HashMap<String, Arc<CaptureState>>;
+/// How far each capture is behind, likewise.
+pub(super) type Lags = HashMap<String, Arc<Lag>>;
 /// Deliveries by name, likewise.
 pub(super) type Deliveries = HashMap<String, Arc<DeliverState>>;

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
-use super::daemon::{Captures, Deliveries};
+use super::daemon::{Captures, Deliveries, Lags};
+use super::standing;
 use crate::canon::{Entity, MappingSet};
-use crate::capture::{CaptureState, Phase};
+use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
 use crate::conform::ConformState;
 use crate::deliver::DeliverPhase;
@@ -16,20 +18,19 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
-use crate::ledger::parked::ParkedState;
 use crate::metrics::Metrics;
 use crate::serve::http::{Operator, SqlColumn, SqlRequest, SqlResult};
 use crate::status::{
-    ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter, EntityStatus,
-    SourceState, SourceStatus, Status, TargetState, TargetStatus,
+    ConformStatus, CopyStatus, DaemonState, EntityStatus, SourceState, SourceStatus, Status,
+    TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
-use crate::store::{Reader, reader};
+use crate::store::reader::{self, Statement};
 
 /// Parked mappings that a status lists.
 const PARKED_SHOWN_MAX: usize = 20;
-/// Parked events that are looked through for dead letters.
-const DEAD_LETTERS_READ_MAX: usize = 1_000;
+/// Statements of operators that run at once: each may use as much memory as the store has.
+pub(super) const STATEMENTS_MAX: usize = 4;
 
 /// The running daemon, as its operator sees it.
 #[derive(Debug)]
@@ -42,7 +43,10 @@ pub(super) struct Daemon {
     pub(super) captures: Captures,
     pub(super) conform: Arc<ConformState>,
     pub(super) deliveries: Deliveries,
+    pub(super) lags: Lags,
     pub(super) mappings: MappingSet,
+    /// A permit per statement of an operator.
+    pub(super) statements: Arc<Semaphore>,
 }
 
 impl Operator for Daemon {
@@ -51,7 +55,24 @@ impl Operator for Daemon {
         Box::pin(async { tokio::task::block_in_place(|| self.gather()) })
     }
 
-    fn ready(&self) -> std::result::Result<(), Vec<String>> {
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>> {
+        Box::pin(async { tokio::task::block_in_place(|| self.judge()) })
+    }
+
+    fn metrics(&self) -> BoxFuture<'_, String> {
+        Box::pin(async {
+            tokio::task::block_in_place(|| self.measure());
+            self.metrics.render()
+        })
+    }
+
+    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
+        Box::pin(self.query(request))
+    }
+}
+
+impl Daemon {
+    fn judge(&self) -> std::result::Result<(), Vec<String>> {
         let status = self.gather();
         let mut reasons = Vec::new();
         for source in &status.sources {
@@ -66,18 +87,7 @@ impl Operator for Daemon {
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
 
-    fn metrics(&self) -> String {
-        self.measure();
-        self.metrics.render()
-    }
-
-    fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
-        Box::pin(self.query(request))
-    }
-}
-
-impl Daemon {
-    fn gather(&self) -> Status {
+    pub(super) fn gather(&self) -> Status {
         let seen = self.conform.seen();
         let last = *self.journal.news().borrow();
         Status {
@@ -97,7 +107,7 @@ impl Daemon {
             },
             entities: self.entities(),
             targets: self.config.target.keys().map(|name| self.target(name)).collect(),
-            dead_letters: self.dead_letters(),
+            dead_letters: standing::dead_letters(&self.ledger, &self.config),
             findings: self.parked_mappings(),
         }
     }
@@ -130,20 +140,21 @@ impl Daemon {
                     Ok((canonical::count(c, entity)?, reader::is_ready(c, &entity.name)?))
                 })
                 .unwrap_or_default();
-            EntityStatus { name: entity.name.clone(), rows, ready, parked: 0 }
+            EntityStatus { name: entity.name.clone(), rows, ready }
         };
         self.mappings.contributed().map(one).collect()
     }
 
     fn target(&self, name: &str) -> TargetStatus {
         let seen = self.deliveries.get(name).map(|state| state.seen()).unwrap_or_default();
+        let newest = self.conform.seen().event_sequence;
         TargetStatus {
             name: name.to_owned(),
             state: target_state_of(seen.phase),
             epoch: seen.epoch,
             cursor: seen.cursor,
-            queue_events: self.conform.seen().event_sequence.saturating_sub(seen.cursor),
-            oldest_seconds: None,
+            queue_events: newest.saturating_sub(seen.cursor),
+            oldest_seconds: standing::oldest_seconds(&self.ledger, seen.cursor, newest),
             parked: seen.parked,
             dead: seen.dead,
             baseline: seen.baseline,
@@ -152,29 +163,10 @@ impl Daemon {
         }
     }
 
-    fn dead_letters(&self) -> Vec<DeadLetter> {
-        let mut letters = Vec::new();
-        for target in self.config.target.keys() {
-            let parked = self.ledger.parked(target, DEAD_LETTERS_READ_MAX).unwrap_or_default();
-            letters.extend(parked.into_iter().filter(|p| p.state == ParkedState::Dead).map(|p| {
-                DeadLetter {
-                    target: target.clone(),
-                    entity: p.entity,
-                    key: p.key,
-                    sequence: p.sequence,
-                    class: p.class,
-                    words: p.words,
-                    since: jiff::Timestamp::from_microsecond(p.since_micros).unwrap_or_default(),
-                    attempts: p.attempts,
-                }
-            }));
-        }
-        letters.truncate(DEAD_LETTERS_SHOWN);
-        letters
-    }
-
     fn source(&self, name: &str, kind: SourceKind) -> SourceStatus {
         let seen = self.captures.get(name).map(|state| state.seen()).unwrap_or_default();
+        let lag = self.lags.get(name).map(|lag| lag.now(seen.read.as_ref()));
+        let (lag_seconds, lag_bytes) = lag.unwrap_or_default();
         let position = seen.position.map(|position| position.to_string());
         let copy = (seen.tables_done < seen.tables).then(|| CopyStatus {
             tables_done: seen.tables_done as u64,
@@ -186,52 +178,16 @@ impl Daemon {
         });
         SourceStatus {
             name: name.to_owned(),
-            kind: match kind {
-                SourceKind::Postgres => "postgres".to_owned(),
-                SourceKind::Mariadb => "mariadb".to_owned(),
-            },
+            kind: standing::kind_word(kind).to_owned(),
             state: state_of(seen.phase),
             confirmed: position.clone(),
             position,
-            lag_seconds: None,
-            lag_bytes: None,
+            lag_seconds,
+            lag_bytes,
             message: seen.message,
             hint: seen.hint,
             copy,
         }
-    }
-
-    fn measure(&self) {
-        for (name, state) in &self.captures {
-            self.measure_capture(name, state);
-        }
-        let seen = self.conform.seen();
-        let last = *self.journal.news().borrow();
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.journal_backlog_entries.set(signed(last.saturating_sub(seen.journal_seq)));
-        self.metrics.journal_size_bytes.set(signed(self.journal.bytes()));
-        let batches = self.metrics.conform_batches.get();
-        self.metrics.conform_batches.inc_by(seen.batches.saturating_sub(batches));
-    }
-
-    fn measure_capture(&self, name: &str, state: &CaptureState) {
-        let (entries, bytes, transactions) = state.counts();
-        for (counter, value) in [
-            (&self.metrics.journaled_entries, entries),
-            (&self.metrics.journaled_bytes, bytes),
-            (&self.metrics.journaled_transactions, transactions),
-        ] {
-            let counter = counter.with_label_values(&[name]);
-            counter.inc_by(value.saturating_sub(counter.get()));
-        }
-        let seen = state.seen();
-        for one in SourceState::ALL {
-            let is = i64::from(one == state_of(seen.phase));
-            self.metrics.source_state.with_label_values(&[name, one.word()]).set(is);
-        }
-        let pending = i64::try_from(seen.tables.saturating_sub(seen.tables_done));
-        let gauge = self.metrics.copy_tables_pending.with_label_values(&[name]);
-        gauge.set(pending.unwrap_or(i64::MAX));
     }
 
     async fn query(&self, request: SqlRequest) -> Result<SqlResult> {
@@ -241,25 +197,30 @@ impl Daemon {
         let rows_max = self.config.limits.sql_rows_max;
         let rows_max = request.rows_max.map_or(rows_max, |asked| asked.min(rows_max));
         let limit = Duration::from_secs(self.config.limits.sql_timeout_secs);
-        let interrupt = reader.interrupt_handle()?;
-        let asked = tokio::task::spawn_blocking(move || run(&reader, &request.query, rows_max));
-        let result = tokio::select! {
-            result = asked => result,
-            () = tokio::time::sleep(limit) => {
-                interrupt.interrupt();
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("the statement took longer than {} s", limit.as_secs()),
-                )
-                .hint("ask for less, or raise sql_timeout_secs in [limits]"));
-            }
-        };
+        let running = Arc::clone(&self.statements).try_acquire_owned().map_err(|_| {
+            let what = format!("{STATEMENTS_MAX} statements run already");
+            Error::new(ErrorKind::Unreachable, what).hint("try again when one of them has ended")
+        })?;
+        let statement = reader.statement()?;
+        drop(reader);
+        // Stops the statement when this future ends or is dropped, whatever the reason.
+        let _stop = statement.stop();
+        let asked = tokio::task::spawn_blocking(move || {
+            let result = run(statement, &request.query, rows_max);
+            drop(running);
+            result
+        });
+        let result = tokio::time::timeout(limit, asked).await.map_err(|_| {
+            let what = format!("the statement took longer than {} s", limit.as_secs());
+            Error::new(ErrorKind::Usage, what)
+                .hint("ask for less, or raise sql_timeout_secs in [limits]")
+        })?;
         result.context(ErrorKind::Bug, || "the statement's thread ended badly".to_owned())?
     }
 }
 
-fn run(reader: &Reader, query: &str, rows_max: usize) -> Result<SqlResult> {
-    let found = reader.query(query, rows_max)?;
+fn run(statement: Statement, query: &str, rows_max: usize) -> Result<SqlResult> {
+    let found = statement.query(query, rows_max)?;
     let column = |name: String| SqlColumn { name, r#type: "VARCHAR".to_owned() };
     let cells = |row: Vec<Option<String>>| {
         row.into_iter().map(|cell| cell.map_or(Value::Null, Value::String)).collect()

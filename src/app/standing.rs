@@ -1,57 +1,155 @@
 //! What the state folder of a stopped daemon tells. Takes hold of nothing.
 
+use std::time::Duration;
+
 use crate::config::{Config, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
-use crate::status::{ConformStatus, DaemonState, SourceState, SourceStatus, Status};
+use crate::ledger::glance::Glance;
+use crate::ledger::parked::ParkedState;
+use crate::ledger::segment::CopyState;
+use crate::status::{
+    ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter, SourceState,
+    SourceStatus, Status, TargetState, TargetStatus,
+};
+
+/// Parked events that are looked through for dead letters.
+const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
 /// The install's id as it is part of names, empty before the first run.
 pub(super) fn install(config: &Config) -> String {
     open(config).map(|ledger| ledger.install().simple().to_string()).unwrap_or_default()
 }
 
+/// The same, where nothing can be done without it.
+///
+/// # Errors
+/// [`ErrorKind::Unreachable`] if no daemon ever ran with this state folder.
+pub(super) fn known_install(config: &Config) -> Result<String> {
+    let install = open(config).map(|ledger| ledger.install().simple().to_string());
+    install.map_err(|error| {
+        error.hint(
+            "only the state folder knows which slot and publication are ours; if it is lost, find \
+             them with: SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE \
+             'trueup%'; and drop both: SELECT pg_drop_replication_slot('…'); DROP PUBLICATION …;",
+        )
+    })
+}
+
 /// The status of a stopped daemon.
 pub(super) fn status(config: &Config) -> Result<Status> {
     let ledger = open(config)?;
+    let journal = Glance::at(&config.daemon.state_dir.join("journal"))?;
     let last = ledger.last_batch()?;
-    let mut sources = Vec::new();
-    for (name, source) in &config.source {
-        let facts = ledger.source(name)?;
-        sources.push(SourceStatus {
-            name: name.clone(),
-            kind: match source.kind {
-                SourceKind::Postgres => "postgres".to_owned(),
-                SourceKind::Mariadb => "mariadb".to_owned(),
-            },
-            state: if facts.gap.is_some() { SourceState::Gap } else { SourceState::Paused },
-            position: None,
-            confirmed: None,
-            lag_seconds: None,
-            lag_bytes: None,
-            message: facts.gap.or_else(|| Some("the daemon does not run".to_owned())),
-            hint: Some("start the daemon: trueup run".to_owned()),
-            copy: None,
-        });
-    }
+    let conformed = last.as_ref().map_or(0, |batch| batch.seq_upto);
+    let newest = last.as_ref().map_or(0, |batch| batch.event_last);
+    let sources = config.source.iter().map(|(name, one)| source(name, one.kind, &ledger, &journal));
+    let targets = config.target.keys().map(|name| target(name, &ledger, newest));
     Ok(Status {
         install: ledger.install().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         daemon: DaemonState::Stopped,
         since: None,
-        sources,
+        sources: sources.collect::<Result<_>>()?,
         conform: ConformStatus {
-            journal_seq: last.as_ref().map_or(0, |batch| batch.seq_upto),
-            journal_behind_entries: 0,
+            journal_seq: conformed,
+            journal_behind_entries: journal.last_seq.saturating_sub(conformed),
             batch: last.as_ref().map_or(0, |batch| batch.id),
             last_batch_at: last
                 .and_then(|batch| jiff::Timestamp::from_microsecond(batch.as_of_micros).ok()),
             error: None,
         },
+        // Only the store knows them, and nothing but the daemon opens it.
         entities: Vec::new(),
-        targets: Vec::new(),
-        dead_letters: Vec::new(),
+        targets: targets.collect::<Result<_>>()?,
+        dead_letters: dead_letters(&ledger, config),
         findings: Vec::new(),
     })
+}
+
+fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Result<SourceStatus> {
+    let facts = ledger.source(name)?;
+    let position = journal.position(name)?.map(|position| position.to_string());
+    let copies = journal.copies(name)?;
+    let done = copies.iter().filter(|copy| copy.state == CopyState::Done).count();
+    let copy = (done < copies.len()).then(|| CopyStatus {
+        tables_done: done as u64,
+        tables_total: copies.len() as u64,
+        rows_copied: copies.iter().map(|copy| copy.row_count).sum(),
+        ..CopyStatus::default()
+    });
+    Ok(SourceStatus {
+        name: name.to_owned(),
+        kind: kind_word(kind).to_owned(),
+        state: if facts.gap.is_some() { SourceState::Gap } else { SourceState::Paused },
+        confirmed: position.clone(),
+        position,
+        lag_seconds: None,
+        lag_bytes: None,
+        message: facts.gap.or_else(|| Some("the daemon does not run".to_owned())),
+        hint: Some("start the daemon: trueup run".to_owned()),
+        copy,
+    })
+}
+
+fn target(name: &str, ledger: &Ledger, newest: u64) -> Result<TargetStatus> {
+    let facts = ledger.target(name)?;
+    let parked = ledger.parked(name, usize::MAX)?;
+    let dead = parked.iter().filter(|event| event.state == ParkedState::Dead).count();
+    Ok(TargetStatus {
+        name: name.to_owned(),
+        state: if facts.gap.is_some() { TargetState::Gap } else { TargetState::Paused },
+        epoch: facts.epoch,
+        cursor: facts.cursor,
+        queue_events: newest.saturating_sub(facts.cursor),
+        oldest_seconds: oldest_seconds(ledger, facts.cursor, newest),
+        parked: (parked.len() - dead) as u64,
+        dead: dead as u64,
+        // The target's own account knows it.
+        baseline: std::collections::BTreeMap::new(),
+        message: facts.gap,
+        hint: None,
+    })
+}
+
+/// The dead letters of all targets, as many as a status lists.
+pub(super) fn dead_letters(ledger: &Ledger, config: &Config) -> Vec<DeadLetter> {
+    let mut letters = Vec::new();
+    for target in config.target.keys() {
+        let parked = ledger.parked(target, DEAD_LETTERS_READ_MAX).unwrap_or_default();
+        letters.extend(parked.into_iter().filter(|p| p.state == ParkedState::Dead).map(|p| {
+            DeadLetter {
+                target: target.clone(),
+                entity: p.entity,
+                key: p.key,
+                sequence: p.sequence,
+                class: p.class,
+                words: p.words,
+                since: jiff::Timestamp::from_microsecond(p.since_micros).unwrap_or_default(),
+                attempts: p.attempts,
+            }
+        }));
+    }
+    letters.truncate(DEAD_LETTERS_SHOWN);
+    letters
+}
+
+/// Age of the first event after `cursor`, as its batch says; 0 when nothing waits.
+pub(super) fn oldest_seconds(ledger: &Ledger, cursor: u64, newest: u64) -> Option<f64> {
+    if newest <= cursor {
+        return Some(0.0);
+    }
+    let batch = ledger.batch_of_event(cursor + 1).ok().flatten()?;
+    let age = jiff::Timestamp::now().as_microsecond().saturating_sub(batch.as_of_micros);
+    Some(Duration::from_micros(u64::try_from(age).unwrap_or(0)).as_secs_f64())
+}
+
+/// As in the configuration.
+pub(super) fn kind_word(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Postgres => "postgres",
+        SourceKind::Mariadb => "mariadb",
+    }
 }
 
 fn open(config: &Config) -> Result<Ledger> {

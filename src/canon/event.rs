@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub type Row = Map<String, Value>;
 
 /// What happened to a canonical row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventOp {
     /// The key is new.

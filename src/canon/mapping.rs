@@ -22,6 +22,7 @@ use crate::error::Result;
 pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, analyse};
 pub use expression::{expression, expressions};
 pub(crate) use load::fixture;
+pub use load::packs;
 pub use set::{Contribution, MappingSet};
 pub use syntax::Syntax;
 

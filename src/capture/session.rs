@@ -166,6 +166,7 @@ impl Session<'_> {
             Captured::End(position) => self.assembler.end(position),
             Captured::Idle(position) => {
                 self.flush()?;
+                self.capture.state.update(|seen| seen.read = Some(position.clone()));
                 let since = self.idle.take().map_or_else(Instant::now, |(_, since)| since);
                 self.idle = Some((position, since));
                 self.admit()?;
@@ -221,6 +222,7 @@ impl Session<'_> {
     fn moved_to(&mut self, position: Position) {
         self.capture.state.update(|seen| {
             seen.position = Some(position.clone());
+            seen.read = Some(position.clone());
             seen.heard_micros = jiff::Timestamp::now().as_microsecond();
         });
         self.journaled = position;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::change::Position;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What a capture is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +46,7 @@ pub struct CaptureState {
     entries: AtomicU64,
     bytes: AtomicU64,
     transactions: AtomicU64,
+    retries: AtomicU64,
 }
 
 /// A moment of it.
@@ -55,10 +56,16 @@ pub struct Seen {
     pub phase: Phase,
     /// Up to where the log is journaled.
     pub position: Option<Position>,
+    /// Up to where the log is read: beyond `position` there is nothing of ours.
+    pub read: Option<Position>,
     /// Why it is not streaming, for people.
     pub message: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// It has worked once in this process.
+    pub has_worked: bool,
+    /// Before it ever worked: a failure that only a person can mend, and the remedy.
+    pub refusal: Option<(ErrorKind, String, Option<String>)>,
     /// The table whose chunk is being read.
     pub copying: Option<String>,
     /// Who the copy waits for.
@@ -73,7 +80,31 @@ pub struct Seen {
     pub heard_micros: i64,
 }
 
+impl Seen {
+    fn refused(&mut self, error: &Error) {
+        let needs_person = matches!(error.kind(), ErrorKind::Setup | ErrorKind::Config);
+        if needs_person && !self.has_worked {
+            let hint = error.remedy().map(ToOwned::to_owned);
+            self.refusal = Some((error.kind(), error.chain(), hint));
+        }
+    }
+}
+
 impl CaptureState {
+    /// Before it ever worked: a failure that only a person can mend.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
+        let (kind, what, hint) = self.lock().refusal.clone()?;
+        let error = Error::new(kind, what);
+        Some(hint.into_iter().fold(error, Error::hint))
+    }
+
+    /// True once it has worked in this process.
+    #[must_use]
+    pub fn has_worked(&self) -> bool {
+        self.lock().has_worked
+    }
+
     /// The current moment.
     #[must_use]
     pub fn seen(&self) -> Seen {
@@ -97,8 +128,18 @@ impl CaptureState {
         self.transactions.fetch_add(transactions, Ordering::Relaxed);
     }
 
+    /// Failures after which this process tried again.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
     pub(super) fn failed(&self, phase: Phase, error: &Error) {
+        if phase == Phase::Retrying {
+            self.retries.fetch_add(1, Ordering::Relaxed);
+        }
         let mut seen = self.lock();
+        seen.refused(error);
         seen.phase = phase;
         seen.message = Some(error.chain());
         seen.hint = error.remedy().map(ToOwned::to_owned);
@@ -106,6 +147,7 @@ impl CaptureState {
 
     pub(super) fn entered(&self, phase: Phase) {
         let mut seen = self.lock();
+        seen.has_worked |= matches!(phase, Phase::Copying | Phase::Streaming);
         seen.phase = phase;
         seen.message = None;
         seen.hint = None;

@@ -69,8 +69,9 @@ pub(super) fn init(args: &InitArgs, program: &dyn Program) -> Result<u8> {
     for source in &args.sources {
         let head = source_head(source);
         let config = parse_source(source, &head)?;
-        let tables = super::runtime()?.block_on(program.tables(&source.name, &config))?;
-        text.push_str(&format!("\n{head}{}{SOURCE_TAIL}", table_list(&tables)));
+        let found = super::runtime()?.block_on(program.tables(&source.name, &config))?;
+        let list = table_list(&found.tables);
+        text.push_str(&format!("\n{head}{list}{}", source_tail(&found.packs)));
     }
     for target in &args.targets {
         text.push_str(&target_section(target));
@@ -95,10 +96,24 @@ state_dir   = \"/var/lib/trueup\"     # ledger and store; made with mode 0700
 http_listen = \"127.0.0.1:9847\"      # metrics, health, status, sql
 ";
 
-const SOURCE_TAIL: &str = "\
-# mapping  = \"tryton\"               # the pack that turns its rows into canonical ones
-# timezone = \"Europe/Berlin\"        # what its zoneless timestamps mean; UTC if not said
-";
+/// Which mapping fits, and the zone; both are for a person to decide.
+fn source_tail(packs: &[String]) -> String {
+    const WIDTH: usize = 35;
+    let mapping = |pack: &str, words: &str| {
+        let line = format!("# mapping  = {}", quoted(pack));
+        format!("{line:WIDTH$} # {words}\n")
+    };
+    let mut text = String::new();
+    for pack in packs {
+        text.push_str(&mapping(pack, "every table that this pack needs is here"));
+    }
+    if packs.is_empty() {
+        text.push_str(&mapping("…", "the pack that turns its rows into canonical ones"));
+    }
+    let zone = "# timezone = \"Europe/Berlin\"";
+    text.push_str(&format!("{zone:WIDTH$} # what its zoneless timestamps mean; UTC if not said\n"));
+    text
+}
 
 /// The table header and how to connect.
 fn source_head(source: &Named) -> String {
@@ -153,7 +168,9 @@ fn table_list(tables: &[FoundTable]) -> String {
 
 fn table_line(table: &FoundTable) -> String {
     let pattern = quoted(&format!("{}.{}", table.schema, table.name));
-    match (&table.unusable, table.rows_estimated) {
+    let is_plain = !table.schema.contains('.') && !table.name.contains('.');
+    let dotted = (!is_plain).then(|| "a pattern cannot name it: there is a dot in it".to_owned());
+    match (table.unusable.as_ref().or(dotted.as_ref()), table.rows_estimated) {
         (Some(reason), _) => {
             let reason = reason.lines().collect::<Vec<_>>().join("\n    #     ");
             format!("    # {pattern},\n    #     left out: {reason}\n")
@@ -217,7 +234,8 @@ mod tests {
         ];
         let head = source_head(&source);
         let target = target_section(&"psa=postgres://t@h/psa".parse().unwrap());
-        let text = format!("{HEAD}\n{head}{}{SOURCE_TAIL}{target}", table_list(&found));
+        let tail = source_tail(&["tryton".to_owned()]);
+        let text = format!("{HEAD}\n{head}{}{tail}{target}", table_list(&found));
         let config = config::judge_text(&text).unwrap();
         assert_eq!(config.source["erp"].tables, ["public.party", "sales.order \"x\""]);
         assert!(config.target.is_empty());

@@ -40,7 +40,7 @@ pub trait Program: Sync {
         &'a self,
         name: &'a str,
         source: &'a SourceConfig,
-    ) -> BoxFuture<'a, Result<Vec<FoundTable>>>;
+    ) -> BoxFuture<'a, Result<Found>>;
 
     /// Removes what we made in a source (slot, publication); with `dry_run` only says what.
     /// One line per thing removed, as SQL where it is SQL.
@@ -79,6 +79,15 @@ pub struct Start {
     pub listener: TcpListener,
     /// Cancelled by the first signal.
     pub shutdown: CancellationToken,
+}
+
+/// What `init` finds in a live database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Its tables.
+    pub tables: Vec<FoundTable>,
+    /// Mapping packs whose tables are all there.
+    pub packs: Vec<String>,
 }
 
 /// A table of a live database, for `init`.

@@ -14,7 +14,7 @@ use crate::state;
 ///
 /// Drops the replication slot and the publication (PostgreSQL), so that the server keeps no log
 /// for a daemon that does not come back. The daemon must be stopped. The state folder stays;
-/// capturing this source again begins with a new copy.
+/// capturing this source again needs a new one, and copies everything anew.
 #[derive(Debug, Args)]
 pub(super) struct UninstallArgs {
     /// The source, as named in the configuration

@@ -1,9 +1,12 @@
 //! What people see of conform.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::canon::Event;
+use prometheus::Histogram;
+
+use crate::canon::{Event, EventOp};
 use crate::error::Error;
 use crate::ledger::batch::Batch;
 use crate::store::{Mark, Reader};
@@ -12,8 +15,8 @@ use crate::store::{Mark, Reader};
 #[derive(Debug, Default)]
 pub struct ConformState {
     seen: Mutex<ConformSeen>,
-    /// Readers that were taken back and may still be at work for somebody.
-    taken_back: Mutex<Vec<Weak<Reader>>>,
+    /// Where the duration of each batch goes, if somebody wants it.
+    durations: OnceLock<Histogram>,
 }
 
 /// A moment of it.
@@ -31,8 +34,8 @@ pub struct ConformSeen {
     pub last_batch_took: Duration,
     /// Batches of this process.
     pub batches: u64,
-    /// Events of this process.
-    pub events: u64,
+    /// Events of this process, by entity and what happened.
+    pub events: BTreeMap<(String, EventOp), u64>,
     /// Why the loop stands still, and the remedy.
     pub error: Option<(String, Option<String>)>,
     /// A reading connection to the store for people, once it is open.
@@ -46,6 +49,11 @@ impl ConformState {
     #[must_use]
     pub fn seen(&self) -> ConformSeen {
         self.lock().clone()
+    }
+
+    /// The durations of batches go to `durations` from now on; the first call counts.
+    pub fn observe(&self, durations: &Histogram) {
+        self.durations.get_or_init(|| durations.clone());
     }
 
     /// A reading connection to the store; `None` until it is open.
@@ -70,20 +78,11 @@ impl ConformState {
         seen.error = None;
     }
 
-    /// Takes the readers back: nobody may begin to read.
+    /// Takes the readers back: nobody may begin to read. The store is not opened again before
+    /// those who have begun are done.
     pub(super) fn close(&self) {
         let mut seen = self.lock();
-        let readers = [seen.reader.take(), seen.canon.take()];
-        let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
-        taken_back.extend(readers.iter().flatten().map(Arc::downgrade));
-    }
-
-    /// True once nobody reads any more. Before, the store must not be opened again: DuckDB would
-    /// have its file open twice in one process, where no lock keeps one from spoiling the other.
-    pub(super) fn is_closed(&self) -> bool {
-        let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
-        taken_back.retain(|reader| reader.strong_count() > 0);
-        taken_back.is_empty()
+        (seen.reader, seen.canon) = (None, None);
     }
 
     pub(super) fn failed(&self, error: &Error) {
@@ -100,7 +99,12 @@ impl ConformState {
         seen.last_batch_micros = Some(jiff::Timestamp::now().as_microsecond());
         seen.last_batch_took = took;
         seen.batches += 1;
-        seen.events += events.len() as u64;
+        for event in events {
+            *seen.events.entry((event.entity.clone(), event.op)).or_default() += 1;
+        }
+        if let Some(durations) = self.durations.get() {
+            durations.observe(took.as_secs_f64());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, ConformSeen> {

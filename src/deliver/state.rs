@@ -1,10 +1,12 @@
 //! What people see of a delivery.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::error::Error;
+use prometheus::Histogram;
+
+use crate::error::{Error, ErrorKind};
 
 /// What a delivery is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +30,8 @@ pub enum DeliverPhase {
 #[derive(Debug, Default)]
 pub struct DeliverState {
     seen: Mutex<DeliverSeen>,
+    /// Where the duration of each transaction goes, if somebody wants it.
+    durations: OnceLock<Histogram>,
 }
 
 /// A moment of it.
@@ -49,15 +53,43 @@ pub struct DeliverSeen {
     pub rows_applied: u64,
     /// Rows refused by the target, in this process.
     pub rows_refused: u64,
-    /// How long the last transaction took.
-    pub last_apply_took: Duration,
+    /// Failures after which this process tried again.
+    pub retries: u64,
     /// What is wrong.
     pub message: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// It has worked once in this process.
+    pub has_worked: bool,
+    /// Before it ever worked: a failure that only a person can mend, and the remedy.
+    pub refusal: Option<(ErrorKind, String, Option<String>)>,
+}
+
+impl DeliverSeen {
+    fn refused(&mut self, error: &Error) {
+        let needs_person = matches!(error.kind(), ErrorKind::Setup | ErrorKind::Config);
+        if needs_person && !self.has_worked {
+            let hint = error.remedy().map(ToOwned::to_owned);
+            self.refusal = Some((error.kind(), error.chain(), hint));
+        }
+    }
 }
 
 impl DeliverState {
+    /// Before it ever worked: a failure that only a person can mend.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
+        let (kind, what, hint) = self.lock().refusal.clone()?;
+        let error = Error::new(kind, what);
+        Some(hint.into_iter().fold(error, Error::hint))
+    }
+
+    /// True once it has worked in this process.
+    #[must_use]
+    pub fn has_worked(&self) -> bool {
+        self.lock().has_worked
+    }
+
     /// The current moment.
     #[must_use]
     pub fn seen(&self) -> DeliverSeen {
@@ -66,13 +98,21 @@ impl DeliverState {
 
     pub(super) fn entered(&self, phase: DeliverPhase) {
         let mut seen = self.lock();
+        seen.has_worked |= phase == DeliverPhase::Delivering;
         seen.phase = phase;
         seen.message = None;
         seen.hint = None;
     }
 
+    /// The durations of transactions go to `durations` from now on; the first call counts.
+    pub fn observe(&self, durations: &Histogram) {
+        self.durations.get_or_init(|| durations.clone());
+    }
+
     pub(super) fn failed(&self, phase: DeliverPhase, error: &Error) {
         let mut seen = self.lock();
+        seen.refused(error);
+        seen.retries += u64::from(phase == DeliverPhase::Retrying);
         seen.phase = phase;
         seen.message = Some(error.chain());
         seen.hint = error.remedy().map(ToOwned::to_owned);
@@ -99,7 +139,9 @@ impl DeliverState {
         let mut seen = self.lock();
         seen.rows_applied += rows;
         seen.rows_refused += refused;
-        seen.last_apply_took = took;
+        if let Some(durations) = self.durations.get() {
+            durations.observe(took.as_secs_f64());
+        }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut DeliverSeen)) {

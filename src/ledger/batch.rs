@@ -104,6 +104,14 @@ impl Ledger {
         })
     }
 
+    /// The batch that made the event `sequence`; `None` if it is not known any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn batch_of_event(&self, sequence: u64) -> Result<Option<Batch>> {
+        self.read_batch("WHERE event_last >= ?1 ORDER BY id LIMIT 1", sequence)
+    }
+
     fn read_batch(&self, which: &str, id: u64) -> Result<Option<Batch>> {
         let sql = format!(
             "SELECT id, seq_after, seq_upto, as_of, mappings, event_first, event_last, digest

@@ -333,7 +333,7 @@ impl Reader {
     }
 }
 
-fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn segment_paths(folder: &Path) -> Result<Vec<PathBuf>> {
     let what = || format!("could not list {}", folder.display());
     let mut paths = Vec::new();
     for item in std::fs::read_dir(folder).context(ErrorKind::Ledger, what)? {

@@ -29,8 +29,8 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// statement, must not keep the daemon from draining.
 const DRAIN_SECS_MAX: u64 = 5;
 
-/// What the daemon answers to its operator. Calls that return at once must not block: what
-/// takes long belongs into a future.
+/// What the daemon answers to its operator. Every answer may have to wait for a disk, and none may
+/// hold up a thread that others need.
 pub trait Operator: Send + Sync {
     /// The whole status.
     fn status(&self) -> BoxFuture<'_, Status>;
@@ -38,9 +38,9 @@ pub trait Operator: Send + Sync {
     ///
     /// # Errors
     /// The reasons.
-    fn ready(&self) -> std::result::Result<(), Vec<String>>;
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>>;
     /// The metrics in Prometheus' text format.
-    fn metrics(&self) -> String;
+    fn metrics(&self) -> BoxFuture<'_, String>;
     /// Runs one read-only statement on the store, within the configured limits.
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>>;
 }
@@ -180,11 +180,11 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
 
 async fn metrics(State(operator): State<Arc<dyn Operator>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, operator.metrics()).into_response()
+    (kind, operator.metrics().await).into_response()
 }
 
 async fn readyz(State(operator): State<Arc<dyn Operator>>) -> Response {
-    match operator.ready() {
+    match operator.ready().await {
         Ok(()) => Json(json!({ "ready": true, "reasons": [] })).into_response(),
         Err(reasons) => {
             let body = Json(json!({ "ready": false, "reasons": reasons }));

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `session` | connections, TLS, the pinned session, errors |
 //! | `settings`, `examine` | what a server and its tables must be |
-//! | `catalog`, `selection` | what tables there are, which are mirrored |
+//! | `catalog`, `inventory`, `selection` | what tables there are, which are mirrored |
 //! | `stream` | the log as frames (I/O) |
 //! | `binlog`, `event`, `table_map`, `rows`, `codec` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
@@ -23,6 +23,7 @@ mod committed;
 pub mod copy;
 mod event;
 mod examine;
+mod inventory;
 mod key;
 mod reader;
 mod rows;
@@ -35,6 +36,7 @@ mod table_map;
 mod token;
 mod value;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mysql_async::Conn;
@@ -54,6 +56,8 @@ use settings::Server;
 pub struct Mysql {
     address: Address,
     patterns: Vec<String>,
+    /// What its mapping reads, where the configuration names no tables.
+    needed: BTreeSet<String>,
 }
 
 impl Mysql {
@@ -62,7 +66,20 @@ impl Mysql {
     /// # Errors
     /// See there.
     pub fn new(name: &str, _install: &str, config: &SourceConfig) -> Result<Self> {
-        Ok(Self { address: Address::new(name, config)?, patterns: config.tables.clone() })
+        Ok(Self {
+            address: Address::new(name, config)?,
+            patterns: config.tables.clone(),
+            needed: BTreeSet::new(),
+        })
+    }
+
+    /// See [`super::Source::reading`].
+    pub(super) fn reading(mut self, tables: &BTreeSet<String>) -> Self {
+        if self.patterns.is_empty() {
+            self.patterns = tables.iter().cloned().collect();
+            self.needed = tables.clone();
+        }
+        self
     }
 
     /// See [`super::Source::standing`].
@@ -171,11 +188,8 @@ impl Mysql {
 
     async fn tables(&self, connection: &mut Conn, server: &Server) -> Result<examine::Tables> {
         let known = catalog::known(&self.address, connection).await?;
-        let names: Vec<TableName> = known.iter().map(|known| known.name.clone()).collect();
-        let (source, database) = (self.address.source(), self.address.database());
-        let chosen = selection::select(source, database, &self.patterns, &names)?;
-        let chosen: Vec<TableName> = chosen.into_iter().cloned().collect();
-        let described = catalog::describe(&self.address, connection, &chosen).await?;
+        let described = self.choose(connection, &known).await?;
+        let chosen: Vec<TableName> = described.iter().map(|one| one.table.name.clone()).collect();
         let forbidden = self.forbidden(connection, &chosen).await?;
         let findings = examine::tables(&known, &described, &forbidden, server);
         Ok(examine::Tables { described, findings })
@@ -201,6 +215,11 @@ impl Mysql {
             }
         }
         Ok(forbidden)
+    }
+
+    /// See [`super::Source::log_end`].
+    pub(super) async fn log_end(&self) -> Result<LogEnd> {
+        Ok(LogEnd { address: self.address.clone(), session: self.address.connect().await? })
     }
 
     /// See [`super::Source::stream`].
@@ -236,5 +255,26 @@ impl Mysql {
             Ok(findings)
         };
         examined.await.unwrap_or_else(|error: Error| vec![examine::finding(&error)])
+    }
+}
+
+/// A session that looks at the end of the log.
+#[derive(Debug)]
+pub struct LogEnd {
+    address: Address,
+    session: Conn,
+}
+
+impl LogEnd {
+    /// See [`super::LogEnd::look`].
+    pub(super) async fn look(&mut self) -> Result<Position> {
+        let what = "could not look at the end of the binlog";
+        let text: Option<String> = self
+            .session
+            .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
+            .await
+            .map_err(|error| self.address.explain(error, what))?;
+        let gtids = text.as_deref().and_then(parse_gtids);
+        gtids.map(Position::Gtid).ok_or_else(|| Error::new(ErrorKind::Decode, what))
     }
 }

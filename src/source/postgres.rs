@@ -11,14 +11,17 @@ mod catalog;
 pub mod copy;
 mod copy_text;
 mod examine;
+mod inventory;
 pub mod pgoutput;
 mod publication;
 mod relation;
+mod removal;
 mod selection;
 mod session;
 mod slot;
 pub mod stream;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -37,6 +40,8 @@ use crate::error::{Context, Error, ErrorKind, Result};
 const NAME_BYTES_MAX: usize = 63;
 /// Oldest version with everything the log needs (`pg_snapshot`, `messages`).
 const VERSION_MIN: i32 = 140_000;
+/// The schema whose tables are mirrored under their bare names.
+const DEFAULT_SCHEMA: &str = "public";
 
 /// A configured PostgreSQL source.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ pub struct Postgres {
     object: String,
     place: Arc<Place>,
     patterns: Vec<String>,
+    /// What its mapping reads, where the configuration names no tables.
+    needed: BTreeSet<String>,
 }
 
 impl Postgres {
@@ -59,7 +66,17 @@ impl Postgres {
             object: object_name(install, name),
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
+            needed: BTreeSet::new(),
         })
+    }
+
+    /// See [`super::Source::reading`].
+    pub(super) fn reading(mut self, tables: &BTreeSet<String>) -> Self {
+        if self.patterns.is_empty() {
+            self.patterns = tables.iter().cloned().collect();
+            self.needed = tables.clone();
+        }
+        self
     }
 
     /// The name of the slot and of the publication on the source.
@@ -146,9 +163,15 @@ impl Postgres {
         examine::examine(self).await
     }
 
+    /// A session of its own.
+    pub(super) async fn session(&self) -> Result<Client> {
+        self.place.connect().await
+    }
+
     /// The tables the patterns choose.
     fn choose<'a>(&self, listed: &'a [Listed]) -> Result<Vec<&'a Listed>> {
         let names: Vec<TableName> = listed.iter().map(|table| table.name.clone()).collect();
+        super::refuse_lacking(&self.source, DEFAULT_SCHEMA, &self.needed, &names)?;
         let chosen = selection::select(&self.source, &self.patterns, &names)?;
         // `chosen` keeps the order of `listed`.
         let mut chosen = chosen.into_iter().peekable();
@@ -207,10 +230,15 @@ impl Postgres {
                 ErrorKind::Gap,
                 format!("changes of source `{}` are lost: {why}", self.source),
             )
-            .hint(format!("run: trueup resync --gap {}", self.source))),
+            .hint(super::all_anew(&self.source))),
             _ => Publication::ensure(client, &self.object, chosen).await,
         }
     }
+}
+
+/// Where the log ends.
+pub(super) async fn log_end(client: &Client) -> Result<Position> {
+    Ok(Position::Lsn(Server::read(client).await?.log_end))
 }
 
 /// Refuses, all at once, the chosen tables that cannot be mirrored.

@@ -55,8 +55,8 @@ fn fine() -> Status {
             error: None,
         },
         entities: vec![
-            EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true, parked: 0 },
-            EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false, parked: 4 },
+            EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true },
+            EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false },
         ],
         targets: vec![target("psa")],
         dead_letters: Vec::new(),
@@ -80,7 +80,7 @@ fn what_needs_a_person_comes_first_with_its_remedy() {
         lag_seconds: None,
         lag_bytes: None,
         message: Some("binlog mysql-bin.000007 is purged".to_owned()),
-        hint: Some("copy the source again:\n  trueup resync hr".to_owned()),
+        hint: Some("copy the source again:\n  trueup uninstall --source hr".to_owned()),
         copy: Some(CopyStatus {
             tables_done: 3,
             tables_total: 30,

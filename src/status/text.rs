@@ -154,15 +154,11 @@ fn conform(status: &Status) -> String {
 }
 
 fn entities(status: &Status) -> String {
-    let mut table = Table::new([
-        ("ENTITY", Align::Left),
-        ("ROWS", Align::Right),
-        ("READY", Align::Left),
-        ("PARKED", Align::Right),
-    ]);
+    let mut table =
+        Table::new([("ENTITY", Align::Left), ("ROWS", Align::Right), ("READY", Align::Left)]);
     for entity in &status.entities {
         let ready = if entity.ready { "yes" } else { "no" };
-        table.row([&entity.name, &entity.rows.to_string(), ready, &entity.parked.to_string()]);
+        table.row([entity.name.as_str(), &entity.rows.to_string(), ready]);
     }
     filled(&table)
 }

@@ -15,6 +15,7 @@ pub mod canonical;
 mod compile;
 mod contribute;
 mod exact;
+mod fit;
 mod merge;
 mod park;
 mod read;
@@ -36,6 +37,7 @@ use crate::canon::event::{EventOp, Row};
 use crate::canon::mapping::MappingSet;
 use crate::error::{Error, ErrorKind, Result};
 
+pub use self::fit::Misfit;
 pub use self::verify::Mismatch;
 
 pub(in crate::store) use self::compile::{Functions, parse_select, unparse};

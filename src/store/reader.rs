@@ -1,16 +1,51 @@
-//! Reading the store while the writer works: connections of their own, short snapshots.
+//! Reading the store while the writer works: a connection per statement, short snapshots.
+//!
+//! Statements do not wait for each other; how many run at once is for the caller to bound.
 
-use std::sync::{Mutex, MutexGuard};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use duckdb::{Connection, OptionalExt};
+use duckdb::{Connection, InterruptHandle, OptionalExt};
 
-use super::Mark;
+use super::{Lease, Mark};
 use crate::error::{Context, Error, ErrorKind, Result};
 
-/// A reading connection. Shared; one statement at a time.
+/// Where reading connections come from. Shared.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Mutex<Connection>,
+    /// Only ever cloned: no statement runs on it, so nobody waits for it.
+    origin: Mutex<Connection>,
+    lease: Arc<Lease>,
+}
+
+/// A connection for one statement.
+#[derive(Debug)]
+pub struct Statement {
+    connection: Connection,
+    is_stopped: Arc<AtomicBool>,
+    /// After the connection: fields are dropped in this order.
+    _lease: Arc<Lease>,
+}
+
+/// Stops its statement when it is dropped: whoever asked is gone then, or has waited enough.
+pub struct Stop {
+    handle: Arc<InterruptHandle>,
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stop").field("is_stopped", &self.is_stopped).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        // First the word, for a statement that has not begun, then the interruption.
+        self.is_stopped.store(true, Ordering::Release);
+        self.handle.interrupt();
+    }
 }
 
 /// Rows of a statement, as text.
@@ -25,11 +60,21 @@ pub struct Rows {
 }
 
 impl Reader {
-    pub(super) fn new(writer: &Connection) -> Result<Self> {
-        let what = || "could not open a reading connection to the store".to_owned();
-        let connection = writer.try_clone().context(ErrorKind::Store, what)?;
-        connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
-        Ok(Self { connection: Mutex::new(connection) })
+    pub(super) fn new(writer: &Connection, lease: &Arc<Lease>) -> Result<Self> {
+        Ok(Self { origin: Mutex::new(opened(writer)?), lease: Arc::clone(lease) })
+    }
+
+    /// A connection for one statement.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn statement(&self) -> Result<Statement> {
+        let origin = self.origin.lock().map_err(|_| {
+            Error::new(ErrorKind::Bug, "the reading side was left by a thread that panicked")
+        })?;
+        let connection = opened(&origin)?;
+        let lease = Arc::clone(&self.lease);
+        Ok(Statement { connection, is_stopped: Arc::default(), _lease: lease })
     }
 
     /// How far the store is.
@@ -37,25 +82,15 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn mark(&self) -> Result<Mark> {
-        mark(&*self.lock()?)
+        mark(&self.statement()?.connection)
     }
 
-    /// Runs one SELECT of the operator's, read-only, and returns at most `rows_max` rows.
-    ///
-    /// The text is bound to `FROM query($1)` inside a read-only transaction: DuckDB itself then
-    /// refuses everything that is not a single SELECT (`reference/duckdb.md` §5).
+    /// See [`Statement::query`].
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] with DuckDB's words if the statement is refused or fails.
+    /// See there.
     pub fn query(&self, sql: &str, rows_max: usize) -> Result<Rows> {
-        let connection = self.lock()?;
-        let failed = || "the statement failed".to_owned();
-        connection
-            .execute_batch("BEGIN TRANSACTION READ ONLY")
-            .context(ErrorKind::Store, failed)?;
-        let rows = select(&connection, sql, rows_max).context(ErrorKind::Usage, failed);
-        let ended = connection.execute_batch("ROLLBACK").context(ErrorKind::Store, failed);
-        rows.and_then(|rows| ended.map(|()| rows))
+        self.statement()?.query(sql, rows_max)
     }
 
     /// Runs `read` on one snapshot of the store.
@@ -63,29 +98,57 @@ impl Reader {
     /// # Errors
     /// [`ErrorKind::Store`], or what `read` returns.
     pub fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let connection = self.lock()?;
         let failed = || "could not read the store".to_owned();
-        connection
-            .execute_batch("BEGIN TRANSACTION READ ONLY")
-            .context(ErrorKind::Store, failed)?;
-        let value = read(&connection);
-        let ended = connection.execute_batch("ROLLBACK").context(ErrorKind::Store, failed);
-        value.and_then(|value| ended.map(|()| value))
+        self.statement()?.read_only(failed, read)
+    }
+}
+
+impl Statement {
+    /// What stops it. Keep it while the answer is wanted.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        let handle = self.connection.interrupt_handle();
+        Stop { handle, is_stopped: Arc::clone(&self.is_stopped) }
     }
 
-    /// Stops the statement that runs now, from another thread.
+    /// Runs one SELECT of the operator's, read-only, and returns at most `rows_max` rows.
+    ///
+    /// The text is bound to `FROM query($1)` inside a read-only transaction: DuckDB itself then
+    /// refuses everything that is not a single SELECT (`reference/duckdb.md` §5). What a SELECT
+    /// could reach besides the store was closed when the store was opened.
     ///
     /// # Errors
-    /// [`ErrorKind::Bug`].
-    pub fn interrupt_handle(&self) -> Result<std::sync::Arc<duckdb::InterruptHandle>> {
-        Ok(self.lock()?.interrupt_handle())
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, Connection>> {
-        self.connection.lock().map_err(|_| {
-            Error::new(ErrorKind::Bug, "a reading connection was left by a thread that panicked")
+    /// [`ErrorKind::Usage`] with DuckDB's words if the statement is refused, fails or is stopped.
+    pub fn query(self, sql: &str, rows_max: usize) -> Result<Rows> {
+        let failed = || "the statement failed".to_owned();
+        self.read_only(failed, |connection| {
+            if self.is_stopped.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Usage, "the statement was stopped"));
+            }
+            select(connection, sql, rows_max).context(ErrorKind::Usage, failed)
         })
     }
+
+    fn read_only<T>(
+        &self,
+        failed: impl Fn() -> String,
+        read: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let connection = &self.connection;
+        connection
+            .execute_batch("BEGIN TRANSACTION READ ONLY")
+            .context(ErrorKind::Store, &failed)?;
+        let value = read(connection);
+        let ended = connection.execute_batch("ROLLBACK").context(ErrorKind::Store, &failed);
+        value.and_then(|value| ended.map(|()| value))
+    }
+}
+
+fn opened(from: &Connection) -> Result<Connection> {
+    let what = || "could not open a reading connection to the store".to_owned();
+    let connection = from.try_clone().context(ErrorKind::Store, what)?;
+    connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
+    Ok(connection)
 }
 
 /// True once differences of `entity` are events.
@@ -124,8 +187,11 @@ pub fn mark(connection: &Connection) -> Result<Mark> {
 }
 
 fn select(connection: &Connection, sql: &str, rows_max: usize) -> duckdb::Result<Rows> {
-    // One level further: every column as text, exactly as DuckDB prints it.
-    let mut statement = connection.prepare("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM query($1)")?;
+    // One level further: every column as text, exactly as DuckDB prints it. The limit keeps the
+    // rest from being computed; one row more tells that there is a rest.
+    let limit = rows_max.saturating_add(1);
+    let outer = format!("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM query($1) LIMIT {limit}");
+    let mut statement = connection.prepare(&outer)?;
     let mut found = statement.query([sql])?;
     let mut rows = Rows::default();
     if let Some(statement) = found.as_ref() {
@@ -142,3 +208,6 @@ fn select(connection: &Connection, sql: &str, rows_max: usize) -> duckdb::Result
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,6 +174,32 @@ impl Chain {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
+    pub(crate) fn http_port(&self) -> u16 {
+        self.installation.http_port()
+    }
+
+    pub(crate) fn status_text(&self) -> String {
+        String::from_utf8(self.installation.output(&["status"]).stdout).unwrap()
+    }
+
+    /// Rows of a table of the store.
+    pub(crate) fn count(&self, table: &str) -> u64 {
+        let rows = store_rows(&self.installation, &format!("SELECT count(*) FROM {table}"));
+        rows.unwrap()[0][0].as_ref().unwrap().parse().unwrap()
+    }
+
+    /// Holds a table of the target against every writer until the client is dropped.
+    pub(crate) async fn lock_target(&self, table: &str) -> tokio_postgres::Client {
+        let server = servers::postgres();
+        let mut config: tokio_postgres::Config = server.url(&self.psa).parse().unwrap();
+        config.password(server.password());
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let lock = format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE");
+        client.batch_execute(&lock).await.unwrap();
+        client
+    }
+
     pub(crate) fn events(&self) -> u64 {
         self.target_sql("SELECT seq FROM _trueup.cursor").trim().parse().unwrap()
     }

@@ -156,6 +156,50 @@ async fn tables_that_cannot_be_mirrored_are_refused_by_name() {
     assert_eq!(cascade.parent.name, "parent");
     assert_eq!(cascade.columns, [("p".to_owned(), "id".to_owned())]);
     assert_eq!((cascade.on_delete.as_str(), cascade.on_update.as_str()), ("CASCADE", "SET NULL"));
+
+    // A child whose parent is not mirrored would miss what the foreign key does to it.
+    let patterns = ["child"];
+    let refused = source(server, &database, &patterns).prepare(None).await.unwrap_err();
+    assert!(refused.chain().contains("ON DELETE CASCADE"), "{}", refused.chain());
+    let remedy = format!("add \"{database}.parent\" to `tables`");
+    assert!(refused.remedy().unwrap().contains(&remedy), "{:?}", refused.remedy());
+}
+
+#[tokio::test]
+async fn a_mapping_brings_its_tables_and_those_whose_foreign_keys_change_them() {
+    if !require("mariadb") {
+        return;
+    }
+    // GIVEN a chain of foreign keys that change rows, and one that does not
+    let (server, database) = (mariadb(), mariadb_database("needed"));
+    server
+        .sql(
+            &database,
+            "CREATE TABLE grandparent (id int PRIMARY KEY);
+             CREATE TABLE parent (id int PRIMARY KEY, g int,
+                 FOREIGN KEY (g) REFERENCES grandparent (id) ON DELETE SET NULL);
+             CREATE TABLE plain (id int PRIMARY KEY);
+             CREATE TABLE child (id int PRIMARY KEY, p int, q int,
+                 FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE,
+                 FOREIGN KEY (q) REFERENCES plain (id));
+             CREATE TABLE other (id int PRIMARY KEY)",
+        )
+        .unwrap();
+    let needed = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let config = super::harness::config(server, &database, &[]);
+    let open = || trueup::source::Source::new("hr", "", &config).unwrap();
+    // WHEN the mapping reads the child alone THEN its forebears come with it
+    let prepared = open().reading(&needed(&["child"])).prepare(None).await.unwrap();
+    let names: Vec<&str> = prepared.tables.iter().map(|table| table.name.name.as_str()).collect();
+    assert_eq!(names, ["child", "grandparent", "parent"]);
+    // WHEN the mapping reads a table that is not there THEN it is named
+    let error = open().reading(&needed(&["child", "nobody"])).prepare(None).await.unwrap_err();
+    assert!(error.chain().ends_with("may not be seen: nobody"), "{}", error.chain());
+    // What the operator names is not added to.
+    let config = super::harness::config(server, &database, &["other"]);
+    let named = trueup::source::Source::new("hr", "", &config).unwrap();
+    let prepared = named.reading(&needed(&["child"])).prepare(None).await.unwrap();
+    assert_eq!(prepared.tables.len(), 1);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn a_slot_ahead_of_the_ledger_is_a_gap() {
     assert!(gap.contains("beyond the ledger"), "{gap}");
     let error = source.prepare(Some(&prepared.start)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gap);
-    assert!(error.remedy().unwrap().contains("resync"));
+    assert!(error.remedy().unwrap().contains("trueup uninstall --source erp"));
     let error = source.stream(&prepared.start, &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gap, "{}", error.chain());
 }
@@ -115,7 +115,7 @@ async fn a_slot_in_use_names_its_holder() {
     let prepared = source.prepare(None).await.unwrap();
     let reader = Reader::open(&source, &prepared.start).await;
     let error = source.standing(Some(&prepared.start), None).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Setup);
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
     let pid = bench.sql(&format!(
         "SELECT active_pid FROM pg_replication_slots WHERE slot_name = '{}'",
         bench.slot()

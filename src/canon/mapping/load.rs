@@ -51,11 +51,18 @@ pub(crate) fn fixture(sql_dir: Option<&Path>, pack: &str, name: &str) -> Result<
     Ok(file.and_then(|file| file.contents_utf8()).map(str::to_owned))
 }
 
-fn unknown_pack(sql_dir: Option<&Path>, pack: &str) -> Error {
+/// Names of all packs, built-in ones and those of `sql_dir`.
+#[must_use]
+pub fn packs(sql_dir: Option<&Path>) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = MAPPINGS.dirs().map(|dir| name_of(dir.path())).collect();
     let folder = sql_dir.map(|folder| folder.join("mappings"));
     let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     known.extend(entries.into_iter().flatten().flatten().map(|entry| name_of(&entry.path())));
+    known
+}
+
+fn unknown_pack(sql_dir: Option<&Path>, pack: &str) -> Error {
+    let known = packs(sql_dir);
     let hint = suggest(pack, known.iter().map(String::as_str), "add its folder to sql/mappings");
     Error::new(ErrorKind::Config, format!("unknown mapping pack `{pack}`")).hint(hint)
 }

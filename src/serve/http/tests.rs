@@ -30,12 +30,13 @@ impl Operator for Answers {
         })
     }
 
-    fn ready(&self) -> std::result::Result<(), Vec<String>> {
-        if self.reasons.is_empty() { Ok(()) } else { Err(self.reasons.clone()) }
+    fn ready(&self) -> BoxFuture<'_, std::result::Result<(), Vec<String>>> {
+        let reasons = self.reasons.clone();
+        Box::pin(async { if reasons.is_empty() { Ok(()) } else { Err(reasons) } })
     }
 
-    fn metrics(&self) -> String {
-        "trueup_build_info 1\n".to_owned()
+    fn metrics(&self) -> BoxFuture<'_, String> {
+        Box::pin(async { "trueup_build_info 1\n".to_owned() })
     }
 
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {

@@ -23,35 +23,44 @@ pub(super) fn tables(
     forbidden: &[TableName],
     server: &Server,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = forbidden
-        .iter()
-        .map(|name| {
-            let what = format!("table {name} may not be read");
-            Finding::error(what, server.grant("SELECT", &format!("{}.*", key::quote(&name.schema))))
-        })
-        .collect();
-    for found in described {
-        let name = &found.table.name;
-        let is = known.iter().find(|known| known.name == *name);
-        findings.extend(is.and_then(kind));
-        if found.table.key().next().is_none() {
-            findings.push(finding(&key::no_key(&found.table)));
-        }
-        for (column, reason) in &found.unreadable {
-            findings.push(Finding::error(
-                format!("column {column} of table {name} {reason}"),
-                format!(
-                    "ALTER TABLE {}.{} MODIFY {} … to a plain type in utf8mb4, or add \
-                     \"!{name}\" to `tables`",
-                    key::quote(&name.schema),
-                    key::quote(&name.name),
-                    key::quote(column)
-                ),
-            ));
-        }
-        findings.extend(cascades(found, described));
-    }
+    let mut findings: Vec<Finding> =
+        described.iter().flat_map(|found| table(known, found, forbidden, server)).collect();
+    let is_mirrored = |name: &TableName| described.iter().any(|found| found.table.name == *name);
+    findings.extend(described.iter().flat_map(|found| hidden_changes(found, &is_mirrored)));
     findings.push(Finding::ok(format!("{} tables are mirrored", described.len())));
+    findings
+}
+
+/// What stands against mirroring one table, whichever others are mirrored.
+pub(super) fn table(
+    known: &[Known],
+    found: &Described,
+    forbidden: &[TableName],
+    server: &Server,
+) -> Vec<Finding> {
+    let name = &found.table.name;
+    let mut findings = Vec::new();
+    if forbidden.contains(name) {
+        let grant = server.grant("SELECT", &format!("{}.*", key::quote(&name.schema)));
+        findings.push(Finding::error(format!("table {name} may not be read"), grant));
+    }
+    let is = known.iter().find(|known| known.name == *name);
+    findings.extend(is.and_then(kind));
+    if found.table.key().next().is_none() {
+        findings.push(finding(&key::no_key(&found.table)));
+    }
+    for (column, reason) in &found.unreadable {
+        findings.push(Finding::error(
+            format!("column {column} of table {name} {reason}"),
+            format!(
+                "ALTER TABLE {}.{} MODIFY {} … to a plain type in utf8mb4, or add \
+                 \"!{name}\" to `tables`",
+                key::quote(&name.schema),
+                key::quote(&name.name),
+                key::quote(column)
+            ),
+        ));
+    }
     findings
 }
 
@@ -74,28 +83,26 @@ fn kind(known: &Known) -> Option<Finding> {
     })
 }
 
-/// MariaDB does not log what its foreign keys do. It is derived from what happens to the parent,
-/// whose changes must be there for that.
-fn cascades(found: &Described, described: &[Described]) -> Vec<Finding> {
-    let is_mirrored = |name: &TableName| described.iter().any(|other| other.table.name == *name);
-    let name = &found.table.name;
-    let missing = found.table.cascades.iter().filter(|cascade| !is_mirrored(&cascade.parent));
+/// MariaDB does not log what its foreign keys do. It is derived from the changes of the table
+/// they refer to, so that one must be mirrored too.
+fn hidden_changes(found: &Described, is_mirrored: &dyn Fn(&TableName) -> bool) -> Vec<Finding> {
+    let hidden = |cascade: &&crate::change::schema::Cascade| !is_mirrored(&cascade.parent);
     let refuse = |cascade: &crate::change::schema::Cascade| {
+        let (name, parent) = (&found.table.name, &cascade.parent);
         let columns: Vec<&str> =
             cascade.columns.iter().map(|(column, _)| column.as_str()).collect();
         Finding::error(
             format!(
-                "table {name} follows {} by a foreign key on {} (ON DELETE {}, ON UPDATE {}), which \
-                 is not mirrored: the log does not tell what that does to rows of {name}",
-                cascade.parent,
+                "table {name} follows {parent} by a foreign key on {} (ON DELETE {}, ON UPDATE \
+                 {}), which the log does not tell of, and {parent} is not mirrored",
                 columns.join(", "),
                 cascade.on_delete,
                 cascade.on_update
             ),
-            format!("add \"{}\" to `tables`, or leave {name} out: \"!{name}\"", cascade.parent),
+            format!("add \"{parent}\" to `tables`, or \"!{name}\""),
         )
     };
-    missing.map(refuse).collect()
+    found.table.cascades.iter().filter(hidden).map(refuse).collect()
 }
 
 /// An error as a finding.

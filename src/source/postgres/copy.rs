@@ -298,8 +298,7 @@ fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String>
 fn key_literals(table: &Table, key: &[&Column], cells: &[Cell]) -> Result<String> {
     if cells.len() != key.len() {
         let what = format!("the key of table {} changed while it was copied", table.name);
-        return Err(Error::new(ErrorKind::Setup, what)
-            .hint(format!("copy it again: trueup resync {}", table.name)));
+        return Err(Error::new(ErrorKind::Setup, what).hint(crate::source::one_anew(&table.name)));
     }
     let literals: Option<Vec<String>> = cells
         .iter()

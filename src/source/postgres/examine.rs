@@ -44,7 +44,7 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
 }
 
 /// The answer of `limits.sql`.
-struct Limits {
+pub(super) struct Limits {
     slots_free: i64,
     senders_free: i64,
     keep_size: String,
@@ -55,7 +55,7 @@ struct Limits {
 }
 
 impl Limits {
-    async fn read(client: &Client) -> Result<Self> {
+    pub(super) async fn read(client: &Client) -> Result<Self> {
         let sql = include_str!("../../../sql/source/postgres/limits.sql");
         let what = || "could not look up the server's limits".to_owned();
         let row = client.query_one(sql, &[]).await.asking(what)?;
@@ -147,7 +147,7 @@ fn about_limits(limits: &Limits) -> Vec<Finding> {
     findings
 }
 
-fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
+pub(super) fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some((why, sql)) = catalog::objection(table) {
         findings.push(Finding::error(why, sql));
@@ -168,7 +168,7 @@ fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
                 "TRUNCATE, DETACH and DROP of single partitions of {} are not in the log",
                 table.name
             ),
-            format!("after one, copy it again: trueup resync {}", table.name),
+            format!("after one: {}", crate::source::one_anew(&table.name)),
         ));
     }
     findings
@@ -223,7 +223,7 @@ async fn about_slot(
     if let Some(why) = slot.gap(u64::MAX) {
         return Ok(Finding::error(
             format!("replication slot \"{name}\": {why}"),
-            format!("trueup resync --gap {}", source.source),
+            crate::source::all_anew(&source.source),
         ));
     }
     let room = match slot.safe_bytes {

@@ -43,6 +43,8 @@ const BUFFERED_MESSAGES_MAX: usize = 1_024;
 /// Where a source is and how to get in.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    /// The source's name in the configuration.
+    pub(crate) source: String,
     /// Host name, address or folder of a Unix socket.
     pub(crate) host: String,
     /// TCP port.
@@ -81,6 +83,7 @@ impl Place {
         };
         let security = Security::decide(config.tls, config.tls_ca.as_deref(), &host)?;
         Ok(Self {
+            source: source.to_owned(),
             port: parsed.get_ports().first().copied().unwrap_or(5432),
             user: parsed.get_user().ok_or_else(|| bad("names no user"))?.to_owned(),
             database: parsed.get_dbname().ok_or_else(|| bad("names no database"))?.to_owned(),

@@ -63,7 +63,8 @@ impl Slot {
     /// may not have noticed yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Setup`] naming the holder, or a slot of that name that is not ours.
+    /// [`ErrorKind::Unreachable`] naming the holder, who may yet let go; [`ErrorKind::Setup`] for
+    /// a slot of that name that is not ours.
     pub(crate) async fn read_released(
         client: &Client,
         name: &str,
@@ -80,7 +81,7 @@ impl Slot {
                 let what = format!(
                     "replication slot \"{name}\" is in use by pid {pid} (application {who})"
                 );
-                return Err(Error::new(ErrorKind::Setup, what).hint(format!(
+                return Err(Error::new(ErrorKind::Unreachable, what).hint(format!(
                     "stop the other daemon that captures this source, or, if it is a dead \
                         session: SELECT pg_terminate_backend({pid});"
                 )));

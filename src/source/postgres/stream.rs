@@ -275,7 +275,7 @@ async fn check_slot(
     let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
     let lost = |why: &str| {
         Error::new(ErrorKind::Gap, format!("replication slot \"{slot}\" {why}"))
-            .hint("re-copy what is missing: trueup resync --gap")
+            .hint(crate::source::all_anew(&place.source))
     };
     let Some(text) = cell else { return Err(lost("is gone or has lost its WAL")) };
     let confirmed = lsn(&String::from_utf8_lossy(&text))?;

@@ -73,7 +73,7 @@ impl Standing {
         !matches!(self.fitness, Fitness::Unfit(_))
     }
 
-    fn cause(&self) -> Option<&str> {
+    pub(super) fn cause(&self) -> Option<&str> {
         match &self.fitness {
             Fitness::Unfit(cause) | Fitness::Failed(cause, _) => Some(cause),
             Fitness::Current | Fitness::Waiting => None,

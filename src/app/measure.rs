@@ -1,0 +1,109 @@
+//! Fills the metrics from what the loops show and the status says, at each scrape.
+
+use super::operator::Daemon;
+use crate::change::Position;
+use crate::metrics::Metrics;
+use crate::status::{SourceState, SourceStatus, TargetState, TargetStatus};
+
+/// Raises a counter to a total that the loops keep.
+macro_rules! raise {
+    ($counter:expr, $total:expr) => {{
+        let counter = $counter;
+        counter.inc_by($total.saturating_sub(counter.get()));
+    }};
+}
+
+impl Daemon {
+    /// Makes the series that read 0 before anything happens, and takes the loops' durations.
+    pub(super) fn declare(&self) {
+        self.captures.keys().for_each(|name| self.metrics.declare_source(name));
+        self.conform.observe(&self.metrics.conform_batch_seconds);
+        for (name, state) in &self.deliveries {
+            self.metrics.declare_target(name);
+            state.observe(&self.metrics.apply_seconds.with_label_values(&[name]));
+        }
+    }
+
+    /// Brings every metric up to date.
+    pub(super) fn measure(&self) {
+        let status = self.gather();
+        let metrics = &self.metrics;
+        let seen = self.conform.seen();
+        raise!(&metrics.conform_batches, seen.batches);
+        for ((entity, op), count) in &seen.events {
+            raise!(metrics.events.with_label_values(&[entity.as_str(), op.word()]), *count);
+        }
+        metrics.journal_backlog_entries.set(signed(status.conform.journal_behind_entries));
+        metrics.journal_size_bytes.set(signed(self.journal.bytes()));
+        let wal = self.config.daemon.state_dir.join("store.duckdb.wal");
+        // Without the file there is nothing in it.
+        let wal_bytes = std::fs::metadata(wal).map_or(0, |meta| meta.len());
+        metrics.store_wal_bytes.set(signed(wal_bytes));
+        for entity in &status.entities {
+            metrics.canonical_rows.with_label_values(&[&entity.name]).set(signed(entity.rows));
+        }
+        status.sources.iter().for_each(|source| self.measure_source(source));
+        status.targets.iter().for_each(|target| self.measure_target(target));
+    }
+
+    fn measure_source(&self, source: &SourceStatus) {
+        let metrics = &self.metrics;
+        let labels = &[source.name.as_str()];
+        let words = SourceState::ALL.map(SourceState::word);
+        Metrics::set_state(&metrics.source_state, &source.name, words, source.state.word());
+        if let Some(seconds) = source.lag_seconds {
+            metrics.source_lag_seconds.with_label_values(labels).set(seconds);
+        }
+        if let Some(bytes) = source.lag_bytes {
+            metrics.source_lag_bytes.with_label_values(labels).set(signed(bytes));
+        }
+        let Some(state) = self.captures.get(&source.name) else { return };
+        let (entries, bytes, transactions) = state.counts();
+        raise!(metrics.journaled_entries.with_label_values(labels), entries);
+        raise!(metrics.journaled_bytes.with_label_values(labels), bytes);
+        raise!(metrics.journaled_transactions.with_label_values(labels), transactions);
+        raise!(metrics.source_retries.with_label_values(labels), state.retries());
+        let seen = state.seen();
+        raise!(metrics.copy_rows.with_label_values(labels), seen.rows_copied);
+        let pending = seen.tables.saturating_sub(seen.tables_done) as u64;
+        metrics.copy_tables_pending.with_label_values(labels).set(signed(pending));
+        if let Some(position) = &seen.position {
+            let gauge = metrics.source_confirmed_position.with_label_values(labels);
+            gauge.set(signed(number(position)));
+        }
+    }
+
+    fn measure_target(&self, target: &TargetStatus) {
+        let metrics = &self.metrics;
+        let labels = &[target.name.as_str()];
+        let words = TargetState::ALL.map(TargetState::word);
+        Metrics::set_state(&metrics.target_state, &target.name, words, target.state.word());
+        let pushed = target.cursor + target.queue_events;
+        raise!(metrics.queue_pushed_events.with_label_values(labels), pushed);
+        raise!(metrics.queue_settled_events.with_label_values(labels), target.cursor);
+        if let Some(seconds) = target.oldest_seconds {
+            metrics.queue_oldest_seconds.with_label_values(labels).set(seconds);
+        }
+        metrics.parked_events.with_label_values(labels).set(signed(target.parked));
+        metrics.dead_letters.with_label_values(labels).set(signed(target.dead));
+        let Some(state) = self.deliveries.get(&target.name) else { return };
+        let seen = state.seen();
+        let rows =
+            |outcome| metrics.delivered_rows.with_label_values(&[target.name.as_str(), outcome]);
+        raise!(rows("applied"), seen.rows_applied);
+        raise!(rows("refused"), seen.rows_refused);
+        raise!(metrics.target_retries.with_label_values(labels), seen.retries);
+    }
+}
+
+/// A position as one number that grows with it.
+fn number(position: &Position) -> u64 {
+    match position {
+        Position::Lsn(lsn) => *lsn,
+        Position::Gtid(domains) => domains.values().map(|gtid| gtid.sequence).sum(),
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
