@@ -27,7 +27,7 @@ use crate::config::{Limits, TargetConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::standing::TargetFacts;
-use crate::target::{Apply, Target};
+use crate::target::{Apply, BaselineState, Target};
 use baseline::Purpose;
 pub use baseline::{Canon, CanonChunk};
 use parking::{Parking, Settlement, now_micros};
@@ -172,6 +172,13 @@ impl<'a> Session<'a> {
         };
         if account.cursor > newest {
             return Err(parking::ahead(&deliver.name, account.cursor, newest));
+        }
+        // A target that never had anything begins with a baseline, and needs no older events.
+        let has_begun = account.cursor > 0
+            || account.baselines.values().any(|state| *state == BaselineState::Done);
+        let oldest = deliver.ledger.oldest_event()?;
+        if has_begun && account.cursor < newest && account.cursor + 1 < oldest {
+            return Err(parking::behind(&deliver.name, account.cursor, oldest));
         }
         let names = deliver.entities.iter().map(|entity| entity.name.clone()).collect();
         let mut standing = Standing::new(names, account);

@@ -254,8 +254,10 @@ impl Source {
     }
 }
 
-/// What mends a gap.
-fn all_anew(source: &str) -> String {
+/// What mends a gap. The slot goes first: with a new state folder nobody would read it any more,
+/// and its server would keep its log for it.
+#[must_use]
+pub fn all_anew(source: &str) -> String {
     format!(
         "stop the daemon, run `trueup uninstall --source {source}`, move the state folder aside \
          and start again: everything is copied anew"

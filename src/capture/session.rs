@@ -411,9 +411,8 @@ fn show_copies(capture: &Capture) -> Result<()> {
 }
 
 fn gap(capture: &Capture, why: &str) -> Error {
-    Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name)).hint(
-        "stop the daemon, move the state folder aside and start again: everything is copied anew",
-    )
+    Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name))
+        .hint(crate::source::all_anew(&capture.name))
 }
 
 fn later(a: Fence, b: Fence) -> Fence {

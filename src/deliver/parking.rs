@@ -287,6 +287,18 @@ pub(super) fn ahead(target: &str, cursor: u64, newest: u64) -> Error {
     .hint(GAP_REMEDY)
 }
 
+/// The target lost events that the queue does not have any more: the target was restored.
+pub(super) fn behind(target: &str, cursor: u64, oldest: u64) -> Error {
+    Error::new(
+        ErrorKind::Gap,
+        format!(
+            "target {target} has events up to {cursor}, the queue begins with {oldest}: the target \
+             was restored to what it was before, and lacks what came in between"
+        ),
+    )
+    .hint(GAP_REMEDY)
+}
+
 pub(super) fn now_micros() -> i64 {
     jiff::Timestamp::now().as_microsecond()
 }

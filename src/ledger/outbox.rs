@@ -148,7 +148,10 @@ impl Ledger {
     }
 
     /// The first event that was not trimmed; 1 if there is none at all.
-    fn oldest_event(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn oldest_event(&self) -> Result<u64> {
         self.lock()?
             .query_row("SELECT coalesce(min(first), 1) FROM outbox_block", [], |row| row.get(0))
             .context(ErrorKind::Ledger, || "could not read the oldest event".to_owned())

@@ -1,5 +1,5 @@
-//! State folders that were restored from a backup or cloned: the target knows more than they do,
-//! and nothing is written to it before a person looked.
+//! State folders and targets that were restored from a backup or cloned: one knows more than the
+//! other, and nothing is written before a person looked.
 
 use super::chain::Chain;
 use crate::support::require::require;
@@ -90,4 +90,40 @@ async fn of_two_clones_the_older_epoch_is_fenced_out() {
     let (code, said) = chain.judged();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("another process took target `psa` over"), "{said}");
+}
+
+/// A target from a backup gets the events it lost again, as long as the queue has them; once it
+/// does not, that is a gap and never a silent hole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_target_gets_what_it_lost_or_is_a_gap() {
+    if !require("postgres") {
+        return;
+    }
+    let chain = Chain::new("");
+    let mut daemon = chain.start(&[]);
+    chain.ready();
+    for name in ["one", "two", "three"] {
+        change(&chain, name);
+        chain.settled();
+    }
+    daemon.kill();
+    // GIVEN a target as it was after its first event
+    let restore = "UPDATE _trueup.cursor SET seq = 1;
+                   UPDATE customer SET name = 'as it was' WHERE name LIKE 'three%'";
+    chain.target_sql(restore);
+    // WHEN the queue has the events THEN they are applied again
+    let mut daemon = chain.start(&[]);
+    chain.settled();
+    let old = "SELECT count(*) FROM customer WHERE name = 'as it was'";
+    assert_eq!(chain.target_sql(old).trim(), "0");
+    daemon.kill();
+    // WHEN it has not THEN the target is a gap, and is not written to
+    chain.target_sql(restore);
+    chain.forget_queued_events();
+    let _daemon = chain.start(&[]);
+    chain.until("the gap", |target| target["state"] == "gap");
+    let (code, said) = chain.judged();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the queue begins with"), "{said}");
+    assert_ne!(chain.target_sql(old).trim(), "0");
 }

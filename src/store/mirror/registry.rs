@@ -169,7 +169,7 @@ impl Mirrors {
                 table.name
             ),
         )
-        .hint("copy the source again: column changes are not followed yet"))
+        .hint("copy it again: column changes are not followed yet"))
     }
 
     pub(super) fn set_truncated(
