@@ -53,13 +53,19 @@ pub(super) fn keeps_rows(action: &[Token]) -> bool {
     }
 }
 
+/// True if a foreign key changes rows by itself.
+fn acts(words: &[String]) -> bool {
+    let has = |word: &str| words.iter().any(|other| other == word);
+    has("CASCADE") || (has("SET") && has("NULL"))
+}
+
 fn adds_nothing_to_rows(words: &[String]) -> bool {
     let second = words.get(1).map(String::as_str).unwrap_or_default();
     let has = |word: &str| words.iter().any(|other| other == word);
     match second {
         "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "CHECK" => true,
-        "FOREIGN" => !has("CASCADE") && !(has("SET") && has("NULL")),
-        "CONSTRAINT" => !has("PRIMARY") && !has("CASCADE") && !(has("SET") && has("NULL")),
+        "FOREIGN" => !acts(words),
+        "CONSTRAINT" => !has("PRIMARY") && !acts(words),
         "PRIMARY" | "PARTITION" | "SYSTEM" | "PERIOD" => false,
         _ => {
             let fills =
