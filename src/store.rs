@@ -81,8 +81,8 @@ impl Store {
             .context(ErrorKind::Store, what)?;
         let connection = Connection::open_with_flags(&path, config).map_err(|error| {
             Error::new(ErrorKind::Store, what()).caused_by(error).hint(
-                "if the file is damaged, move it and its .wal aside: what can be rebuilt from \
-                 the sources is rebuilt",
+                "restore it with the whole state folder from a backup; or run `trueup uninstall` \
+                 for each source, move the state folder aside and start: all is copied anew",
             )
         })?;
         connection

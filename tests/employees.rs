@@ -55,7 +55,7 @@ async fn employees_mirror_completely_and_stay_equal() {
     let stop = Arc::new(AtomicBool::new(false));
     let deleting = mariadb::connect(server, &database).await;
     let deleting = tokio::spawn(delete_employees(deleting, rng.clone(), Arc::clone(&stop)));
-    wait_until("the copy", agreement::PATIENCE, || {
+    wait_until("the copy", 2 * agreement::PATIENCE, || {
         let status = installation.output(&["status"]);
         let said = String::from_utf8_lossy(&status.stdout).into_owned();
         if said.contains("streaming") { Ok(()) } else { Err(said) }
@@ -96,7 +96,7 @@ async fn delete_employees(mut connection: Conn, mut rng: StdRng, stop: Arc<Atomi
         connection.query_drop(delete).await.unwrap();
         deleted += connection.affected_rows();
         // So that they last through the copy.
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     deleted
 }
