@@ -2,8 +2,12 @@
 //!
 //! It does not decide about retries: each loop asks [`ErrorKind`] through its own policy.
 
+mod first_use;
+
 use std::error::Error as StdError;
 use std::fmt;
+
+pub use first_use::FirstUse;
 
 /// Shorthand used by every module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -41,3 +41,16 @@ impl Finding {
         Self { severity: Severity::Error, what: what.into(), remedy: Some(remedy.into()) }
     }
 }
+
+/// The errors among findings with their remedies, as text; `None` if there are none.
+#[must_use]
+pub fn objections(findings: &[Finding]) -> Option<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let lines: Vec<String> = errors
+        .map(|finding| {
+            let remedy = finding.remedy.as_deref().unwrap_or_default();
+            format!("{}\n{remedy}", finding.what)
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}

@@ -45,8 +45,9 @@ pub(super) async fn refused(captures: &Captures, deliveries: &Deliveries) -> Err
                 }
             })
         };
-        let sources = captures.iter().map(|(name, state)| (name, state.refusal()));
-        let targets = deliveries.iter().map(|(name, state)| (name, state.refusal()));
+        let sources = captures.iter().map(|(name, state)| (name, state.seen().first_use.refusal()));
+        let targets =
+            deliveries.iter().map(|(name, state)| (name, state.seen().first_use.refusal()));
         let mut refusals = sources
             .filter_map(|one| refusal(one, "source"))
             .chain(targets.filter_map(|one| refusal(one, "target")));
@@ -54,8 +55,8 @@ pub(super) async fn refused(captures: &Captures, deliveries: &Deliveries) -> Err
             return error;
         }
         drop(refusals);
-        let all_work = captures.values().all(|state| state.has_worked())
-            && deliveries.values().all(|state| state.has_worked());
+        let all_work = captures.values().all(|state| state.seen().first_use.has_worked())
+            && deliveries.values().all(|state| state.seen().first_use.has_worked());
         if all_work {
             std::future::pending::<()>().await;
         }

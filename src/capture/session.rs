@@ -263,8 +263,9 @@ impl Session<'_> {
             Want::Chunk(..) => EntryKind::Copy,
             Want::Done(_) => EntryKind::Control,
         };
-        let entry = own_entry(self.capture, kind, None, std::slice::from_ref(&wanted.progress));
-        let seq = on_disk(|| self.capture.journal.append(&NewEntry { bytes: &bytes, ..entry }))?;
+        let copies = std::slice::from_ref(&wanted.progress);
+        let entry = NewEntry { copies, ..NewEntry::own(&self.capture.name, kind, &bytes) };
+        let seq = on_disk(|| self.capture.journal.append(&entry))?;
         crate::failpoint::reach("after-chunk-commit");
         self.capture.state.journaled(bytes.len(), 0);
         if wanted.done.send(seq).is_err() {
@@ -336,8 +337,7 @@ async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
 /// A table is mirrored no more. Said first and forgotten then: said twice does no harm.
 fn leave(capture: &Capture, table: &str) -> Result<()> {
     let bytes = Control::Leave { table: table.to_owned() }.encode();
-    let entry = own_entry(capture, EntryKind::Control, None, &[]);
-    capture.journal.append(&NewEntry { bytes: &bytes, ..entry })?;
+    capture.journal.append(&NewEntry::own(&capture.name, EntryKind::Control, &bytes))?;
     capture.journal.forget_copy(&capture.name, table)
 }
 
@@ -374,27 +374,10 @@ fn begin_copies(
             row_count: 0,
         })
         .collect();
-    let entry = own_entry(capture, EntryKind::Control, Some(&prepared.start), &copies);
-    capture.journal.append(&NewEntry { bytes: &bytes, ..entry })?;
+    let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
+    let position = Some(&prepared.start);
+    capture.journal.append(&NewEntry { position, copies: &copies, ..entry })?;
     Ok(fence)
-}
-
-fn own_entry<'a>(
-    capture: &'a Capture,
-    kind: EntryKind,
-    position: Option<&'a Position>,
-    copies: &'a [CopyProgress],
-) -> NewEntry<'a> {
-    NewEntry {
-        source: &capture.name,
-        kind,
-        first: None,
-        ends: true,
-        position,
-        schemas: &[],
-        copies,
-        bytes: &[],
-    }
 }
 
 fn show_copies(capture: &Capture) -> Result<()> {

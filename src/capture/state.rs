@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::change::Position;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, FirstUse};
 
 /// What a capture is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,10 +62,8 @@ pub struct Seen {
     pub message: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// It has worked once in this process.
-    pub has_worked: bool,
-    /// Before it ever worked: a failure that only a person can mend, and the remedy.
-    pub refusal: Option<(ErrorKind, String, Option<String>)>,
+    /// Whether it ever worked in this process.
+    pub first_use: FirstUse,
     /// The table whose chunk is being read.
     pub copying: Option<String>,
     /// Who the copy waits for.
@@ -80,31 +78,7 @@ pub struct Seen {
     pub heard_micros: i64,
 }
 
-impl Seen {
-    fn refused(&mut self, error: &Error) {
-        let needs_person = matches!(error.kind(), ErrorKind::Setup | ErrorKind::Config);
-        if needs_person && !self.has_worked {
-            let hint = error.remedy().map(ToOwned::to_owned);
-            self.refusal = Some((error.kind(), error.chain(), hint));
-        }
-    }
-}
-
 impl CaptureState {
-    /// Before it ever worked: a failure that only a person can mend.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Error> {
-        let (kind, what, hint) = self.lock().refusal.clone()?;
-        let error = Error::new(kind, what);
-        Some(hint.into_iter().fold(error, Error::hint))
-    }
-
-    /// True once it has worked in this process.
-    #[must_use]
-    pub fn has_worked(&self) -> bool {
-        self.lock().has_worked
-    }
-
     /// The current moment.
     #[must_use]
     pub fn seen(&self) -> Seen {
@@ -139,7 +113,7 @@ impl CaptureState {
             self.retries.fetch_add(1, Ordering::Relaxed);
         }
         let mut seen = self.lock();
-        seen.refused(error);
+        seen.first_use.failed(error);
         seen.phase = phase;
         seen.message = Some(error.chain());
         seen.hint = error.remedy().map(ToOwned::to_owned);
@@ -147,7 +121,9 @@ impl CaptureState {
 
     pub(super) fn entered(&self, phase: Phase) {
         let mut seen = self.lock();
-        seen.has_worked |= matches!(phase, Phase::Copying | Phase::Streaming);
+        if matches!(phase, Phase::Copying | Phase::Streaming) {
+            seen.first_use.worked();
+        }
         seen.phase = phase;
         seen.message = None;
         seen.hint = None;

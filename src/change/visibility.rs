@@ -1,4 +1,5 @@
-//! What a snapshot could see of the log: the exact rule that puts a copy's chunk under it.
+//! What a snapshot could see of the log: the rule that puts a copy's chunk under it. It never
+//! claims a change that was not seen.
 //!
 //! Never by log position alone on PostgreSQL: a commit can be decoded from the WAL while a new
 //! snapshot does not see it yet (`reference/proofs.md`, experiment B).
@@ -21,7 +22,8 @@ pub enum Visibility {
         /// The ones in between that were running.
         running: Vec<u64>,
     },
-    /// MariaDB: the binlog position pinned by `START TRANSACTION WITH CONSISTENT SNAPSHOT`.
+    /// MariaDB: a position that was certainly committed before the snapshot began. It may have
+    /// seen more, which is then laid over it once more and changes nothing.
     UpTo(Position),
 }
 

@@ -61,17 +61,7 @@ pub(super) fn evaluator(conform: &Conform, set: &MappingSet) -> Result<Evaluator
 
 fn put(conform: &Conform, word: &Control) -> Result<u64> {
     let bytes = word.encode();
-    let entry = NewEntry {
-        source: "",
-        kind: EntryKind::Control,
-        first: None,
-        ends: true,
-        position: None,
-        schemas: &[],
-        copies: &[],
-        bytes: &bytes,
-    };
-    conform.journal.append(&entry)
+    conform.journal.append(&NewEntry::own("", EntryKind::Control, &bytes))
 }
 
 impl Session<'_> {

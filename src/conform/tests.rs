@@ -344,17 +344,7 @@ fn the_clock_is_looked_at_while_the_journal_is_never_drained() {
     let (journal, cancel) = (&rig.conform.journal, CancellationToken::new());
     let again = || {
         let word = Control::Tick { micros: 0 }.encode();
-        let entry = NewEntry {
-            source: "",
-            kind: EntryKind::Control,
-            first: None,
-            ends: true,
-            position: None,
-            schemas: &[],
-            copies: &[],
-            bytes: &word,
-        };
-        journal.append(&entry).unwrap()
+        journal.append(&NewEntry::own("", EntryKind::Control, &word)).unwrap()
     };
     again();
     assert!(session.take(&cancel).unwrap().is_some());

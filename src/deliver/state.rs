@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::Histogram;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, FirstUse};
 
 /// What a delivery is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,37 +59,11 @@ pub struct DeliverSeen {
     pub message: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// It has worked once in this process.
-    pub has_worked: bool,
-    /// Before it ever worked: a failure that only a person can mend, and the remedy.
-    pub refusal: Option<(ErrorKind, String, Option<String>)>,
-}
-
-impl DeliverSeen {
-    fn refused(&mut self, error: &Error) {
-        let needs_person = matches!(error.kind(), ErrorKind::Setup | ErrorKind::Config);
-        if needs_person && !self.has_worked {
-            let hint = error.remedy().map(ToOwned::to_owned);
-            self.refusal = Some((error.kind(), error.chain(), hint));
-        }
-    }
+    /// Whether it ever worked in this process.
+    pub first_use: FirstUse,
 }
 
 impl DeliverState {
-    /// Before it ever worked: a failure that only a person can mend.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Error> {
-        let (kind, what, hint) = self.lock().refusal.clone()?;
-        let error = Error::new(kind, what);
-        Some(hint.into_iter().fold(error, Error::hint))
-    }
-
-    /// True once it has worked in this process.
-    #[must_use]
-    pub fn has_worked(&self) -> bool {
-        self.lock().has_worked
-    }
-
     /// The current moment.
     #[must_use]
     pub fn seen(&self) -> DeliverSeen {
@@ -98,7 +72,9 @@ impl DeliverState {
 
     pub(super) fn entered(&self, phase: DeliverPhase) {
         let mut seen = self.lock();
-        seen.has_worked |= phase == DeliverPhase::Delivering;
+        if phase == DeliverPhase::Delivering {
+            seen.first_use.worked();
+        }
         seen.phase = phase;
         seen.message = None;
         seen.hint = None;
@@ -111,7 +87,7 @@ impl DeliverState {
 
     pub(super) fn failed(&self, phase: DeliverPhase, error: &Error) {
         let mut seen = self.lock();
-        seen.refused(error);
+        seen.first_use.failed(error);
         seen.retries += u64::from(phase == DeliverPhase::Retrying);
         seen.phase = phase;
         seen.message = Some(error.chain());

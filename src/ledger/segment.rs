@@ -134,6 +134,23 @@ pub struct NewEntry<'a> {
     pub bytes: &'a [u8],
 }
 
+impl<'a> NewEntry<'a> {
+    /// An entry that is whole by itself and tells nothing of the log.
+    #[must_use]
+    pub fn own(source: &'a str, kind: EntryKind, bytes: &'a [u8]) -> Self {
+        Self {
+            source,
+            kind,
+            first: None,
+            ends: true,
+            position: None,
+            schemas: &[],
+            copies: &[],
+            bytes,
+        }
+    }
+}
+
 /// An open segment.
 #[derive(Debug)]
 pub(super) struct Segment {

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use duckdb::Connection;
 use serde_json::{Map, Value};
 
 use super::mirror::Placed;
-use super::stage::key_text;
+use super::stage::{batch_of, key_text};
 use crate::change::{Cell, Change, Table};
 use crate::error::{Context, ErrorKind, Result};
 
@@ -114,11 +113,5 @@ fn record_batch(lines: &[Line<'_>]) -> Result<RecordBatch> {
         text(&|line| line.old.clone()),
         text(&|line| line.new.clone()),
     ];
-    let fields: Vec<Field> = arrays
-        .iter()
-        .enumerate()
-        .map(|(at, array)| Field::new(format!("f{at}"), DataType::clone(array.data_type()), true))
-        .collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .context(ErrorKind::Bug, || "changes do not fit their columns".to_owned())
+    batch_of(arrays, || "changes do not fit their columns".to_owned())
 }

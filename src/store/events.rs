@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use uuid::Uuid;
 
 use super::Store;
+use super::stage::batch_of;
 use crate::canon::Event;
 use crate::canon::event::Row;
 use crate::error::{Context, ErrorKind, Result};
@@ -56,13 +56,7 @@ fn record_batch(install: Uuid, batch: u64, events: &[Event]) -> Result<RecordBat
         text(&|event| Some(serde_json::json!(event.changed()).to_string())),
         text(&|_| Some(install.to_string())),
     ];
-    let fields: Vec<Field> = arrays
-        .iter()
-        .enumerate()
-        .map(|(at, array)| Field::new(format!("f{at}"), DataType::clone(array.data_type()), true))
-        .collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .context(ErrorKind::Bug, || "events do not fit their columns".to_owned())
+    batch_of(arrays, || "events do not fit their columns".to_owned())
 }
 
 fn json(row: &Row) -> String {

@@ -110,11 +110,19 @@ fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Re
         }
         arrays.push(Arc::new(column.finish()));
     }
+    batch_of(arrays, || format!("rows of {} do not fit its columns", table.name))
+}
+
+/// Columns as a batch for an appender, which goes by their order and not by their names.
+pub(super) fn batch_of(
+    arrays: Vec<ArrayRef>,
+    what: impl FnOnce() -> String,
+) -> Result<RecordBatch> {
     let fields = arrays.iter().enumerate().map(|(place, array)| {
         Field::new(format!("f{place}"), DataType::clone(array.data_type()), true)
     });
     RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)
-        .context(ErrorKind::Bug, || format!("rows of {} do not fit its columns", table.name))
+        .context(ErrorKind::Bug, what)
 }
 
 fn append_cell(column: &mut StringBuilder, kind: Kind, cell: Option<&Cell>) {

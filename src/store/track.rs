@@ -13,7 +13,7 @@ use super::collapse::Key;
 use super::execute;
 use super::mirror::MirrorTable;
 use super::overlay::Tracked;
-use super::stage::{key_from_text, key_text};
+use super::stage::{batch_of, key_from_text, key_text};
 use super::types::{literal, quoted, typed};
 use crate::change::{Cell, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -65,13 +65,7 @@ pub(super) fn write(
     let moves: StringArray = rows.iter().map(|(_, t)| moves_text(t)).collect();
     let arrays: Vec<ArrayRef> =
         vec![Arc::new(keys), Arc::new(by), Arc::new(gone), Arc::new(missing), Arc::new(moves)];
-    let fields: Vec<Field> = arrays
-        .iter()
-        .enumerate()
-        .map(|(at, array)| Field::new(format!("f{at}"), DataType::clone(array.data_type()), true))
-        .collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .context(ErrorKind::Bug, || what(mirror))?;
+    let batch = batch_of(arrays, || what(mirror))?;
     let mut appender = connection
         .appender_to_db(&bare_name(mirror), "track")
         .context(ErrorKind::Store, || what(mirror))?;

@@ -1,4 +1,4 @@
-//! A chunk says exactly what it could see, whatever is written meanwhile.
+//! A chunk never says that it saw what it did not, whatever is written meanwhile.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,19 +25,12 @@ const BEGINNINGS: usize = 30;
 const ROTATION_PAUSE: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_chunk_sees_exactly_the_transactions_it_says() {
+async fn a_chunk_sees_all_the_transactions_it_says() {
     if !require("mariadb") {
         return;
     }
     let mut random = seeded();
-    let (server, database) = (mariadb(), mariadb_database("snapshots"));
-    server
-        .sql(
-            &database,
-            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
-             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
-        )
-        .unwrap();
+    let (server, database) = (mariadb(), with_rows("snapshots"));
     let source = source(server, &database, &["t"]);
     let mut log = Log::start(&source).await;
 
@@ -79,14 +72,7 @@ async fn a_log_begins_at_nothing_that_is_still_on_its_way_into_the_engine() {
         return;
     }
     let mut random = seeded();
-    let (server, database) = (mariadb(), mariadb_database("beginnings"));
-    server
-        .sql(
-            &database,
-            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
-             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
-        )
-        .unwrap();
+    let (server, database) = (mariadb(), with_rows("beginnings"));
     let source = source(server, &database, &["t"]);
     let table = TableName::new(&database, "t");
     let mut log = Log::start(&source).await;
@@ -112,6 +98,19 @@ async fn a_log_begins_at_nothing_that_is_still_on_its_way_into_the_engine() {
     }
     let off: usize = chunks.iter().map(|(_, chunk)| rows_off(chunk, &transactions)).sum();
     assert_eq!(off, 0, "of {} rows", BEGINNINGS * ROWS as usize);
+}
+
+/// A database with the table that is written to.
+fn with_rows(label: &str) -> String {
+    let database = mariadb_database(label);
+    mariadb()
+        .sql(
+            &database,
+            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
+             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
+        )
+        .unwrap();
+    database
 }
 
 /// Writers, and somebody who rotates the log all the time.

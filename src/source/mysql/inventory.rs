@@ -10,7 +10,7 @@ use super::catalog::{self, Described, Known};
 use super::{Mysql, examine, selection, settings};
 use crate::change::TableName;
 use crate::error::Result;
-use crate::finding::{Finding, Severity};
+use crate::finding;
 use crate::source::{Cataloged, Offered};
 
 impl Mysql {
@@ -56,7 +56,7 @@ impl Mysql {
             // Every parent is offered too, so cascades are no objection here.
             let findings = examine::table(&known, &found, &forbidden, &server);
             let rows_estimated = estimates.get(&name.name).copied();
-            Offered { unusable: unusable(&findings), name, rows_estimated }
+            Offered { unusable: finding::objections(&findings), name, rows_estimated }
         };
         Ok(described.into_iter().map(offer).collect())
     }
@@ -97,16 +97,4 @@ impl Mysql {
             .map_err(|error| self.address.explain(error, "could not read the statistics"))?;
         Ok(rows.into_iter().collect())
     }
-}
-
-/// What stands against a table, with the remedies; `None` if nothing does.
-fn unusable(findings: &[Finding]) -> Option<String> {
-    let against = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let lines: Vec<String> = against
-        .map(|finding| {
-            let remedy = finding.remedy.as_deref().unwrap_or_default();
-            format!("{}\n{remedy}", finding.what)
-        })
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -10,7 +10,7 @@ use super::catalog::{self, Listed};
 use super::examine::{self, Limits};
 use super::session::Asked;
 use crate::error::Result;
-use crate::finding::{Finding, Severity};
+use crate::finding;
 use crate::source::{Cataloged, Offered};
 
 impl Postgres {
@@ -21,7 +21,7 @@ impl Postgres {
         let estimates = estimates(&client).await?;
         let offer = |table: Listed| Offered {
             rows_estimated: estimates.get(&table.oid).copied(),
-            unusable: unusable(&examine::about_table(&table, &limits)),
+            unusable: finding::objections(&examine::about_table(&table, &limits)),
             name: table.name,
         };
         Ok(catalog::list(&client, None).await?.into_iter().map(offer).collect())
@@ -45,18 +45,6 @@ impl Postgres {
 
 fn table_id(table: &crate::change::Table) -> u64 {
     table.id
-}
-
-/// What stands against a table, with the remedies; `None` if nothing does.
-fn unusable(findings: &[Finding]) -> Option<String> {
-    let against = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let lines: Vec<String> = against
-        .map(|finding| {
-            let remedy = finding.remedy.as_deref().unwrap_or_default();
-            format!("{}\n{remedy}", finding.what)
-        })
-        .collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Rows by table, as the statistics guess.
