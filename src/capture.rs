@@ -10,6 +10,7 @@
 
 pub mod assembler;
 mod copying;
+mod preparing;
 mod session;
 mod state;
 

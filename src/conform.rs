@@ -18,6 +18,7 @@ mod prepared;
 mod replay;
 mod standstill;
 mod state;
+mod upkeep;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -35,12 +36,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::journal::{Journal, Reader, Run};
-use crate::ledger::outbox::Needed;
 use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
 use crate::store::{Mark, Store, StoreLimits};
 pub use state::{ConformSeen, ConformState};
+use upkeep::{CLOCK_PAUSE, HOUSE_PAUSE};
 
 /// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`].
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -48,13 +49,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long the loop waits for news before it looks at the clock again.
 const NEWS_PAUSE: Duration = Duration::from_millis(500);
-/// The store's write-ahead log is moved into its file while there is nothing else to do.
-const TIDY_WAL_BYTES: u64 = 4 << 20;
-/// Housekeeping happens this often.
-const HOUSE_PAUSE: Duration = Duration::from_secs(30);
-/// Under load, what is due by time is looked for this often: it is a query over all contributions
-/// that depend on time.
-const CLOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// What conform needs.
 #[derive(Debug)]
@@ -313,57 +307,6 @@ impl<'a> Session<'a> {
             }
         }
         self.conform.lacking.send_replace(lacking);
-        Ok(())
-    }
-
-    /// Nothing to conform right now: what is due by time, and what copies wait to hear.
-    fn use_the_pause(&mut self) -> Result<()> {
-        self.look_at_clock(Duration::ZERO)?;
-        if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
-            self.tell_lacking()?;
-        }
-        if self.store.wal_bytes() > TIDY_WAL_BYTES {
-            self.store.tidy_up()?;
-        }
-        Ok(())
-    }
-
-    /// Evaluates what is due by time, if it was not looked for since `pause`.
-    fn look_at_clock(&mut self, pause: Duration) -> Result<()> {
-        if self.looked_at_clock.elapsed() < pause {
-            return Ok(());
-        }
-        self.looked_at_clock = Instant::now();
-        self.prepare_evaluator()?;
-        self.ask_for_evaluation()?;
-        self.tick()
-    }
-
-    /// Throws away what nobody needs any more, if that was not done since `pause`.
-    fn keep_house(&mut self, pause: Duration) -> Result<()> {
-        // Half of what the journal may hold is kept for its time; the other half is room to grow.
-        let bytes_kept = self.conform.limits.journal_bytes_max / 2;
-        let journal = &self.conform.journal;
-        let pause = if journal.bytes() > bytes_kept { pause.min(CLOCK_PAUSE) } else { pause };
-        if self.kept_house.elapsed() < pause {
-            return Ok(());
-        }
-        self.kept_house = Instant::now();
-        if self.store.wal_bytes() > TIDY_WAL_BYTES {
-            self.store.tidy_up()?;
-        }
-        let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
-        // What is prepared in a source is read again after a restart.
-        let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
-        journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
-        let keep =
-            jiff::SignedDuration::from_hours(self.conform.limits.outbox_retention_hours.into());
-        let before = jiff::Timestamp::now().saturating_sub(keep).unwrap_or_default();
-        self.conform.ledger.trim(&Needed {
-            store_batch: self.mark.batch,
-            targets: &self.conform.targets,
-            since_micros: before.as_microsecond(),
-        })?;
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! One session with a source: from the connect to the first failure.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -9,13 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::assembler::{Assembler, Piece};
 use super::copying::{self, Want, Wanted};
-use super::{Capture, Phase, on_disk};
-use crate::change::{Position, Table};
+use super::{Capture, Phase, on_disk, preparing};
+use crate::change::Position;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::segment::{CopyProgress, CopyState, EntryKind, NewEntry};
-use crate::ledger::standing::SourceFacts;
+use crate::ledger::segment::{CopyState, EntryKind, NewEntry};
 use crate::source::entry::{Control, encode_chunk};
-use crate::source::{Captured, Fence, Prepared, Standing, Stream};
+use crate::source::{Captured, Stream};
 
 /// How often the ledger is asked whether conform found a gap.
 const GAP_PAUSE: Duration = Duration::from_secs(1);
@@ -27,7 +25,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     capture.state.entered(Phase::Preparing);
     // What an earlier session left without an end is sent again.
     on_disk(|| capture.journal.drop_open_tail(&capture.name))?;
-    let (prepared, fence) = prepare(capture).await?;
+    let (prepared, fence) = preparing::prepare(capture).await?;
     let names: Vec<_> = prepared.tables.iter().map(|table| table.name.clone()).collect();
     let stream = capture.source.stream(&prepared.start, &names).await?;
     let (wanted, wants) = mpsc::channel(1);
@@ -54,7 +52,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
             biased;
             () = cancel.cancelled() => return session.drain(),
             _ = asked.tick() => {
-                refuse_gap(capture)?;
+                preparing::refuse_gap(capture)?;
                 session.look_at_the_journal()?;
             }
             done = &mut copy, if !copied => {
@@ -296,90 +294,6 @@ fn full(source: &str, bytes: u64, limit: u64) -> Error {
     )
 }
 
-/// A source with a gap is read no further, whoever found it: capture itself, or conform in what
-/// it had journaled.
-fn refuse_gap(capture: &Capture) -> Result<()> {
-    match on_disk(|| capture.ledger.source(&capture.name))?.gap {
-        Some(why) => Err(gap(capture, &why)),
-        None => Ok(()),
-    }
-}
-
-/// Compares the source with the ledger, and makes what is missing.
-async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
-    let name = &capture.name;
-    refuse_gap(capture)?;
-    let facts = on_disk(|| capture.ledger.source(name))?;
-    let position = on_disk(|| capture.journal.position(name))?;
-    let known = position.as_ref();
-    match capture.source.standing(known, facts.identity.as_deref()).await? {
-        Standing::Gap(why) => return Err(gap(capture, &why)),
-        Standing::New | Standing::Continues => {}
-    }
-    let prepared = capture.source.prepare(known).await?;
-    let copies = on_disk(|| capture.journal.copies(name))?;
-    // A table that left and comes back is copied anew, whatever happens in between: from now on
-    // its changes are not in the log.
-    for copy in &copies {
-        if !prepared.tables.iter().any(|table| table.name.to_string() == copy.table) {
-            on_disk(|| leave(capture, &copy.table))?;
-        }
-    }
-    let is_new = |table: &&Arc<Table>| {
-        let known = copies.iter().any(|copy| copy.table == table.name.to_string());
-        !known || prepared.added.contains(&table.name)
-    };
-    let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
-    let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
-    Ok((prepared, fence))
-}
-
-/// A table is mirrored no more. Said first and forgotten then: said twice does no harm.
-fn leave(capture: &Capture, table: &str) -> Result<()> {
-    let bytes = Control::Leave { table: table.to_owned() }.encode();
-    capture.journal.append(&NewEntry::own(&capture.name, EntryKind::Control, &bytes))?;
-    capture.journal.forget_copy(&capture.name, table)
-}
-
-/// Notes the fence, then begins the copies: in this order, so that no chunk is ever read
-/// without its fence.
-fn begin_copies(
-    capture: &Capture,
-    facts: &SourceFacts,
-    prepared: &Prepared,
-    tables: &[Arc<Table>],
-) -> Result<Fence> {
-    let known = facts.fence.as_deref().map_or(Fence::Open, parse_fence);
-    let fence = later(known, prepared.fence.clone());
-    let facts = SourceFacts {
-        identity: Some(prepared.identity.clone()),
-        fence: fence_text(&fence),
-        gap: None,
-        stands_from: None,
-    };
-    capture.ledger.set_source(&capture.name, &facts)?;
-    if tables.is_empty() {
-        return Ok(fence);
-    }
-    let named = tables
-        .iter()
-        .map(|table| (table.name.mirror_name(&capture.default_schema), table.as_ref().clone()));
-    let bytes = Control::CopyBegin { tables: named.collect() }.encode();
-    let copies: Vec<CopyProgress> = tables
-        .iter()
-        .map(|table| CopyProgress {
-            table: table.name.to_string(),
-            state: CopyState::Copying,
-            next_after: None,
-            row_count: 0,
-        })
-        .collect();
-    let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
-    let position = Some(&prepared.start);
-    capture.journal.append(&NewEntry { position, copies: &copies, ..entry })?;
-    Ok(fence)
-}
-
 fn show_copies(capture: &Capture) -> Result<()> {
     let copies = on_disk(|| capture.journal.copies(&capture.name))?;
     let done = copies.iter().filter(|copy| copy.state == CopyState::Done).count();
@@ -391,27 +305,4 @@ fn show_copies(capture: &Capture) -> Result<()> {
     let phase = if done == copies.len() { Phase::Streaming } else { Phase::Copying };
     capture.state.entered(phase);
     Ok(())
-}
-
-fn gap(capture: &Capture, why: &str) -> Error {
-    Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name))
-        .hint(crate::source::all_anew(&capture.name))
-}
-
-fn later(a: Fence, b: Fence) -> Fence {
-    match (a, b) {
-        (Fence::Xmin(a), Fence::Xmin(b)) => Fence::Xmin(a.max(b)),
-        (Fence::Open, other) | (other, Fence::Open) => other,
-    }
-}
-
-fn fence_text(fence: &Fence) -> Option<String> {
-    match fence {
-        Fence::Open => None,
-        Fence::Xmin(xmin) => Some(xmin.to_string()),
-    }
-}
-
-fn parse_fence(text: &str) -> Fence {
-    text.parse().map_or(Fence::Open, Fence::Xmin)
 }

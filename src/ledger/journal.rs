@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::segment::{CopyProgress, Entry, NewEntry, Segment, file_name, first_seq_of};
+use super::segment::{CopyProgress, Entry, NewEntry, Segment, file_name, first_seq_of, remove};
 use crate::change::{Position, Table};
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -378,24 +378,6 @@ fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<u64> {
         }
     }
     Ok(0)
-}
-
-pub(super) fn remove(path: &Path) -> Result<()> {
-    for suffix in ["-wal", "-shm", ""] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::new(
-                    ErrorKind::Ledger,
-                    format!("could not remove {}", path.display()),
-                )
-                .caused_by(error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn file_bytes(path: &Path) -> u64 {

@@ -162,7 +162,7 @@ impl Segment {
     /// Makes a segment under another name first, so that nobody ever sees half of one.
     pub(super) fn create(path: PathBuf, carried_from: Option<&Segment>) -> Result<Self> {
         let making = path.with_extension("making");
-        super::journal::remove(&making)?;
+        remove(&making)?;
         let segment = Self { connection: sqlite::open_whole(&making)?, path: making.clone() };
         let schema = include_str!("../../sql/ledger/segment.sql");
         match carried_from {
@@ -403,6 +403,25 @@ impl Segment {
             format!("could not read {what} from {}", self.path.display())
         })
     }
+}
+
+/// Removes a segment's file with what SQLite keeps beside it.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    for suffix in ["-wal", "-shm", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::new(
+                    ErrorKind::Ledger,
+                    format!("could not remove {}", path.display()),
+                )
+                .caused_by(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn set_position(c: &Connection, source: &str, position: &Position) -> rusqlite::Result<()> {
