@@ -9,18 +9,20 @@ use mysql_async::prelude::Queryable;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 use trueup::change::{Change, TableName, Transaction, Visibility};
-use trueup::demo::servers::MariadbServer;
+use trueup::demo::servers::{MariadbServer, Options};
 use trueup::source::{Chunk, Fence};
 
-use super::harness::{Log, chunk, rows, show, source};
+use super::harness::{Log, chunk, end_of_log, rows, show, source};
 use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::servers::{mariadb, mariadb_database};
+use crate::support::wait::wait_until;
 
 const ROWS: u32 = 64;
 const WRITERS: u64 = 6;
 const CHUNKS: usize = 200;
-const BEGINNINGS: usize = 30;
+/// How long a commit is held between log and engine, milliseconds.
+const HOLD_MS: u32 = 4_000;
 /// So short that many chunks are read right after a rotation.
 const ROTATION_PAUSE: Duration = Duration::from_millis(10);
 
@@ -30,7 +32,14 @@ async fn a_chunk_sees_all_the_transactions_it_says() {
         return;
     }
     let mut random = seeded();
-    let (server, database) = (mariadb(), with_rows("snapshots"));
+    let (server, database) = (mariadb(), mariadb_database("snapshots"));
+    server
+        .sql(
+            &database,
+            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
+             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
+        )
+        .unwrap();
     let source = source(server, &database, &["t"]);
     let mut log = Log::start(&source).await;
 
@@ -64,53 +73,55 @@ async fn a_chunk_sees_all_the_transactions_it_says() {
     assert!(unseen / CHUNKS < logged / 10, "{unseen} of {CHUNKS} times {logged}");
 }
 
-/// Where the log of a new source begins must be behind nothing that a chunk cannot see: that
-/// would be in neither.
+/// A transaction stands in the log before it is visible. In between it must be neither claimed by a
+/// chunk nor before the beginning of a new source's log: it would be lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_begins_at_nothing_that_is_still_on_its_way_into_the_engine() {
+async fn what_is_logged_and_not_yet_visible_is_neither_claimed_nor_passed_over() {
     if !require("mariadb") {
         return;
     }
-    let mut random = seeded();
-    let (server, database) = (mariadb(), with_rows("beginnings"));
-    let source = source(server, &database, &["t"]);
-    let table = TableName::new(&database, "t");
-    let mut log = Log::start(&source).await;
-
-    // GIVEN writers, and files that rotate
-    let load = Load::start(server, &database, &mut random);
-
-    // WHEN captures begin, each with a first chunk at once
-    let mut chunks = Vec::new();
-    for _ in 0..BEGINNINGS {
-        let mut copier = source.copier(Fence::Open).await.unwrap();
-        let start = source.prepare(None).await.unwrap().start;
-        chunks.push((start, chunk(&mut copier, &table, None, 1_000).await));
-    }
-    let written = load.end().await;
-    assert!(written > BEGINNINGS, "the writers were too slow to prove anything: {written}");
-
-    // THEN each chunk, with what the log has after its beginning, is what the log made of the
-    // table
-    let transactions = log.read_all(server).await;
-    for (start, chunk) in &mut chunks {
-        chunk.visibility = Visibility::UpTo(start.clone());
-    }
-    let off: usize = chunks.iter().map(|(_, chunk)| rows_off(chunk, &transactions)).sum();
-    assert_eq!(off, 0, "of {} rows", BEGINNINGS * ROWS as usize);
-}
-
-/// A database with the table that is written to.
-fn with_rows(label: &str) -> String {
-    let database = mariadb_database(label);
-    mariadb()
-        .sql(
-            &database,
-            "CREATE TABLE t (id int PRIMARY KEY, v bigint NOT NULL);
-             INSERT INTO t SELECT seq, 0 FROM seq_0_to_63",
-        )
+    // GIVEN a server that holds each commit between log and engine, for a replica that is not there
+    let server = MariadbServer::start(&Options::default()).unwrap();
+    server.create_database("held").unwrap();
+    server
+        .sql("held", "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
         .unwrap();
-    database
+    let source = source(&server, "held", &["t"]);
+    let table = TableName::new("held", "t");
+    let mut copier = source.copier(Fence::Open).await.unwrap();
+    chunk(&mut copier, &table, None, 1_000).await;
+    let hold = format!(
+        "SET GLOBAL rpl_semi_sync_master_timeout = {HOLD_MS};
+         SET GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC';
+         SET GLOBAL rpl_semi_sync_master_enabled = ON"
+    );
+    server.sql("", &hold).unwrap();
+    let before = end_of_log(&server);
+    let value = |chunk: &Chunk| show(&rows(chunk)[0][1]);
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.sql("held", "UPDATE t SET v = 1").unwrap());
+        wait_until("the update to be logged", Duration::from_secs(30), || {
+            if end_of_log(&server) == before { Err("not there".to_owned()) } else { Ok(()) }
+        });
+        let held = end_of_log(&server);
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::block_in_place(|| {
+            runtime.block_on(async {
+                // WHEN a chunk is read meanwhile THEN it has not seen the update, and says so
+                let chunk_meanwhile = chunk(&mut copier, &table, None, 1_000).await;
+                assert_eq!(value(&chunk_meanwhile), "0", "the server does not hold commits");
+                let Visibility::UpTo(seen) = &chunk_meanwhile.visibility else { panic!() };
+                assert!(!seen.covers(&held).unwrap(), "{seen} claims {held}");
+
+                // WHEN a log begins meanwhile THEN what is before it is visible at once
+                let start = source.prepare(None).await.unwrap().start;
+                let at_once = chunk(&mut copier, &table, None, 1_000).await;
+                let is_before = start.covers(&held).unwrap();
+                assert!(!is_before || value(&at_once) == "1", "{start} passes over {held}");
+            });
+        });
+    });
 }
 
 /// Writers, and somebody who rotates the log all the time.
