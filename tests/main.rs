@@ -10,6 +10,7 @@ mod employees;
 mod gaps;
 mod mapping;
 mod mariadb_source;
+mod mariadb_spine;
 mod mariadb_xa;
 mod orangehrm;
 mod postgres_source;

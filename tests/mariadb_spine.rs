@@ -1,0 +1,109 @@
+//! MariaDB → ledger → mirror through a crash at every durable step, with writers on both sides of
+//! it, compared row by row. Parents go with their children, which the log does not tell.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::agreement::{self, mariadb, store};
+use crate::support::process::Installation;
+use crate::support::random::seeded;
+use crate::support::require::require;
+use crate::support::servers;
+
+const TABLES: &str = "
+    CREATE TABLE parent (id int PRIMARY KEY, v int NOT NULL);
+    CREATE TABLE child (id int PRIMARY KEY, p int, v varchar(40),
+        FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE);
+    INSERT INTO parent SELECT seq, 0 FROM seq_1_to_300;
+    INSERT INTO child SELECT seq, 1 + seq % 300, 'ä' FROM seq_1_to_1000";
+
+/// Each is a transaction; `{n}` is a parent, `{c}` a child.
+const CHANGES: [&str; 7] = [
+    "UPDATE parent SET v = v + 1 WHERE id = {n}",
+    "UPDATE child SET v = concat(id, ' ☃') WHERE id = {c}",
+    "INSERT IGNORE INTO parent VALUES ({n}, -1)",
+    "INSERT IGNORE INTO child VALUES ({c}, {n}, 'new')",
+    "DELETE FROM child WHERE id = {c}",
+    "DELETE FROM parent WHERE id = {n}",
+    "REPLACE INTO parent VALUES ({n}, 7)",
+];
+
+/// Where it crashes, and up to which pass.
+const POINTS: [(&str, u64); 10] = [
+    ("after-read", 40),
+    ("before-journal-commit", 3),
+    ("after-journal-commit", 3),
+    ("before-confirm", 3),
+    ("after-chunk", 2),
+    ("after-chunk-commit", 2),
+    ("before-outbox-commit", 2),
+    ("after-outbox-commit", 2),
+    ("before-store-commit", 2),
+    ("after-store-commit", 2),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
+    if !require("mariadb") {
+        return;
+    }
+    let server = servers::mariadb();
+    let mut rng = seeded();
+    for (point, passes) in POINTS {
+        let database = servers::mariadb_database("crash");
+        server.sql(&database, TABLES).unwrap();
+        let installation = Installation::new("");
+        let source = format!(
+            "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
+            server.url(&database)
+        );
+        store::configure(&installation, (&source, server.password()), None);
+        let file = installation.state_folder().with_file_name("trueup.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("[limits]\n", "[limits]\ncopy_chunk_rows = 100\n");
+        installation.write("trueup.toml", &text);
+        let stop = Arc::new(AtomicBool::new(false));
+        let writer = mariadb::connect(server, &database).await;
+        let writer = tokio::spawn(write(writer, rng.random(), Arc::clone(&stop)));
+
+        // WHEN it crashes in the midst of it and starts again
+        let armed = format!("{point}:{}", rng.random_range(1..=passes));
+        let mut daemon = installation.start(&["run"], &[("TRUEUP_FAILPOINT", armed.as_str())]);
+        let ended = daemon.wait(agreement::PATIENCE);
+        assert!(!ended.success(), "{armed} must have crashed: {ended:?}");
+        eprintln!("{armed} crashed");
+        let _daemon = installation.start(&["run"], &[]);
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        stop.store(true, Ordering::Relaxed);
+        let written = writer.await.unwrap();
+        assert!(written > 50, "{armed}: the writer was too slow to prove anything: {written}");
+
+        // THEN the mirror is as the source
+        let mut connection = mariadb::connect(server, &database).await;
+        let contents = mariadb::contents(&mut connection, "hr").await;
+        assert_eq!(contents.tables.len(), 2);
+        agreement::mirror_agrees(&installation, &contents);
+    }
+}
+
+/// Changes rows until it is stopped; how many transactions changed something.
+async fn write(mut connection: Conn, seed: u64, stop: Arc<AtomicBool>) -> u64 {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut written = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let change = CHANGES[rng.random_range(0..CHANGES.len())];
+        let change = change
+            .replace("{n}", &rng.random_range(1..400).to_string())
+            .replace("{c}", &rng.random_range(1..1_500).to_string());
+        connection.query_drop(change).await.unwrap();
+        written += u64::from(connection.affected_rows() > 0);
+        tokio::time::sleep(Duration::from_millis(rng.random_range(1..10))).await;
+    }
+    written
+}
