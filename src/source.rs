@@ -61,8 +61,8 @@ pub struct Prepared {
     /// Tables whose changes are in the log from now on only: whatever was copied of them before,
     /// they need a new copy. (PostgreSQL: what joined the publication just now.)
     pub added: Vec<TableName>,
-    /// What the server calls itself (PostgreSQL: the system identifier). Another one later means
-    /// a clone or a restore: a gap.
+    /// What the server calls itself (PostgreSQL: the system identifier, and the publication if its
+    /// owner made it). Another one later means a clone or a restore: a gap.
     pub identity: String,
 }
 

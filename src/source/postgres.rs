@@ -22,7 +22,7 @@ mod slot;
 pub mod stream;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
@@ -47,8 +47,14 @@ const DEFAULT_SCHEMA: &str = "public";
 #[derive(Debug, Clone)]
 pub struct Postgres {
     source: String,
-    /// Name of both slot and publication.
+    /// Name of the slot, and of the publication if we make it ourselves.
     object: String,
+    /// Name of the publication if the owner of the tables makes it: known before the first start.
+    offered: String,
+    /// Whether there is an installation yet.
+    is_installed: bool,
+    /// The publication with which capture began, once that is known.
+    chosen: Arc<Mutex<Option<String>>>,
     place: Arc<Place>,
     patterns: Vec<String>,
     /// What its mapping reads, where the configuration names no tables.
@@ -63,7 +69,10 @@ impl Postgres {
     pub fn new(name: &str, install: &str, config: &SourceConfig) -> Result<Self> {
         Ok(Self {
             source: name.to_owned(),
-            object: object_name(install, name),
+            object: object_name(&format!("trueup_{install}_{name}")),
+            offered: object_name(&format!("trueup_{name}")),
+            is_installed: !install.is_empty(),
+            chosen: Arc::default(),
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
@@ -97,8 +106,13 @@ impl Postgres {
         let ledger = ledger.map(position_lsn).transpose()?;
         let client = self.place.connect().await?;
         let server = self.usable_server(&client).await?;
+        let identity = identity.map(|known| {
+            let (server, publication) = known.split_once(' ').unwrap_or((known, &self.object));
+            self.choose_publication(publication);
+            server
+        });
         let slot = Slot::read_released(&client, &self.object, &server).await?;
-        let publication = Publication::read(&client, &self.object).await?;
+        let (_, publication) = self.publication(&client).await?;
         Ok(slot::standing(slot.as_ref(), publication.is_some(), &server, ledger, identity))
     }
 
@@ -127,7 +141,7 @@ impl Postgres {
             // the publication while we were away, and asking is cheap.
             fence: Fence::Xmin(fresh_xid(&client).await?),
             added,
-            identity: server.identity,
+            identity: self.identity(&server),
         })
     }
 
@@ -145,7 +159,9 @@ impl Postgres {
         let catalog = self.place.connect().await?;
         let server = self.usable_server(&catalog).await?;
         Slot::read_released(&catalog, &self.object, &server).await?;
-        stream::PostgresStream::open(&self.place, &self.object, start, &server, catalog).await
+        let (publication, _) = self.publication(&catalog).await?;
+        let names = (self.object.as_str(), publication.as_str());
+        stream::PostgresStream::open(&self.place, names, start, &server, catalog).await
     }
 
     /// See [`super::Source::copier`].
@@ -208,7 +224,12 @@ impl Postgres {
         if Slot::read_released(client, &self.object, server).await?.is_some() {
             slot::drop_slot(client, &self.object).await?;
         }
-        Publication::ensure(client, &self.object, chosen).await?;
+        // The owner of the tables can make it in our stead under a name that `check` could tell.
+        let is_offered = Publication::read(client, &self.offered).await?.is_some();
+        let owns_all = chosen.iter().all(|table| table.is_owned);
+        let name = if is_offered || !owns_all { &self.offered } else { &self.object };
+        Publication::ensure(client, name, chosen).await?;
+        self.choose_publication(name);
         let start = slot::create_slot(client, &self.object, &self.place.user).await?;
         tracing::info!(source = self.source, slot = self.object, "replication slot created");
         Ok(start)
@@ -224,14 +245,47 @@ impl Postgres {
         position: u64,
     ) -> Result<Vec<TableName>> {
         let slot = Slot::read_released(client, &self.object, server).await?;
-        let publication = Publication::read(client, &self.object).await?;
+        let (name, publication) = self.publication(client).await?;
         match slot::standing(slot.as_ref(), publication.is_some(), server, Some(position), None) {
             Standing::Gap(why) => Err(Error::new(
                 ErrorKind::Gap,
                 format!("changes of source `{}` are lost: {why}", self.source),
             )
             .hint(super::all_anew(&self.source))),
-            _ => Publication::ensure(client, &self.object, chosen).await,
+            _ => Publication::ensure(client, &name, chosen).await,
+        }
+    }
+
+    /// The publication that is used, and as it is. One that the owner of the tables made for us is
+    /// chosen when capture begins; from then on it stays the same, as part of the identity: what
+    /// lies in the log before another one was made would not be sent.
+    async fn publication(&self, client: &Client) -> Result<(String, Option<Publication>)> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(name) = chosen {
+            let found = Publication::read(client, &name).await?;
+            return Ok((name, found));
+        }
+        let offered = Publication::read(client, &self.offered).await?;
+        if !self.is_installed {
+            return Ok((self.offered.clone(), offered));
+        }
+        let own = Publication::read(client, &self.object).await?;
+        Ok(match (own, offered) {
+            (None, Some(offered)) => (self.offered.clone(), Some(offered)),
+            (own, _) => (self.object.clone(), own),
+        })
+    }
+
+    fn choose_publication(&self, name: &str) {
+        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+    }
+
+    /// The server's, and the publication's name if it is not ours.
+    fn identity(&self, server: &Server) -> String {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        match chosen.as_ref().filter(|name| **name == self.offered) {
+            Some(offered) => format!("{} {offered}", server.identity),
+            None => server.identity.clone(),
         }
     }
 }
@@ -301,10 +355,9 @@ fn position_lsn(position: &Position) -> Result<u64> {
     }
 }
 
-/// `trueup_<install>_<source>`, brought to what slots may be called. A name that had to be
-/// changed or cut carries a digest, so that two sources never share one.
-fn object_name(install: &str, source: &str) -> String {
-    let plain = format!("trueup_{install}_{source}");
+/// `trueup_<install>_<source>`, or `trueup_<source>`, brought to what slots may be called. A name
+/// that had to be changed or cut carries a digest, so that two sources never share one.
+fn object_name(plain: &str) -> String {
     let allowed = |c: char| if c.is_ascii_digit() || c.is_ascii_lowercase() { c } else { '_' };
     let name: String = plain.to_lowercase().chars().map(allowed).collect();
     if name == plain && name.len() <= NAME_BYTES_MAX {
@@ -322,15 +375,17 @@ mod tests {
 
     #[test]
     fn object_names_fit_and_stay_apart() {
-        assert_eq!(object_name("a1", "erp"), "trueup_a1_erp");
+        let named =
+            |install: &str, source: &str| object_name(&format!("trueup_{install}_{source}"));
+        assert_eq!(named("a1", "erp"), "trueup_a1_erp");
         let long = "x".repeat(80);
         let names = [
-            object_name("a1", "erp-eu"),
-            object_name("a1", "erp_eu"),
-            object_name("a1", "ERP_eu"),
-            object_name("a1", "Zürich"),
-            object_name("a1", &long),
-            object_name("a2", &long),
+            named("a1", "erp-eu"),
+            named("a1", "erp_eu"),
+            named("a1", "ERP_eu"),
+            named("a1", "Zürich"),
+            named("a1", &long),
+            named("a2", &long),
         ];
         for (place, name) in names.iter().enumerate() {
             assert!(name.len() <= 63, "{name}");

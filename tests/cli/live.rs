@@ -104,6 +104,62 @@ fn what_init_writes_passes_check_and_suggests_the_packs_that_fit() {
     assert!(out(&checked).contains("the mappings fit its tables and columns"), "{}", out(&checked));
 }
 
+/// What `check` says before the first start is what `run` needs: the role owns nothing.
+#[test]
+fn a_role_that_owns_no_table_runs_once_the_owner_did_what_check_said() {
+    if !require("postgres") {
+        return;
+    }
+    // GIVEN a role that may read and replicate, and nothing else
+    let database = postgres_database("owned");
+    let role = format!("reader_{database}");
+    let grants = format!(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1);
+         CREATE ROLE {role} LOGIN REPLICATION PASSWORD 'reader'; GRANT SELECT ON t TO {role}"
+    );
+    postgres().sql(&database, &grants).unwrap();
+    let installation = Installation::new("");
+    let url = postgres().url(&database).replace("postgres@", &format!("{role}@"));
+    let password = installation.write("password", "reader");
+    let source = format!(
+        "[source.erp]\nkind = \"postgres\"\nurl = \"{url}\"\npassword = \"${{file:{}}}\"\n\
+         tables = [\"public.*\"]\n",
+        password.display()
+    );
+    configure(&installation, &source);
+    // WHEN check is asked before the first start THEN it names what the owner must do
+    let checked = installation.output(&["check"]);
+    assert_eq!(checked.status.code(), Some(78), "{}", out(&checked));
+    let said = out(&checked);
+    let statement = said.split_once("as the owner of the tables: ");
+    let (_, statement) = statement.unwrap_or_else(|| panic!("{said}"));
+    postgres().sql(&database, statement.split_inclusive(';').next().unwrap()).unwrap();
+    let checked = installation.output(&["check"]);
+    assert!(checked.status.success(), "{}", out(&checked));
+    // and that is all that run needs, at every start
+    let rows = |expected: &str| {
+        wait_until("the mirror", PATIENCE, || {
+            let answer = installation.output(&["sql", "--csv", "SELECT count(*) AS n FROM erp.t"]);
+            let found = out(&answer);
+            if found.trim_end().ends_with(expected) { Ok(()) } else { Err(found) }
+        });
+    };
+    let mut daemon = installation.start(&["run"], &[]);
+    rows("1");
+    daemon.kill();
+    postgres().sql(&database, "INSERT INTO t VALUES (2)").unwrap();
+    let mut daemon = installation.start(&["run"], &[]);
+    rows("2");
+    daemon.kill();
+    // WHEN that publication goes THEN it is a gap, and none of our own is made instead
+    postgres().sql(&database, "DROP PUBLICATION trueup_erp").unwrap();
+    let _daemon = installation.start(&["run"], &[]);
+    wait_until("the gap", PATIENCE, || {
+        let said = out(&installation.output(&["status"]));
+        if said.contains("publication is gone") { Ok(()) } else { Err(said) }
+    });
+}
+
 #[test]
 fn uninstall_removes_slot_and_publication_and_then_finds_nothing() {
     if !require("postgres") {

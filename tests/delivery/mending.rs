@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::Chain;
+use crate::support::process::Running;
 use crate::support::require::require;
 
 const REFUSE: &str = include_str!("refuse.sql");
@@ -48,18 +49,24 @@ fn dead(count: u64) -> impl Fn(&serde_json::Value) -> bool {
     move |target| target["dead"] == count && target["parked"] == 0
 }
 
+/// Two baseline rows and an event are dead letters of a running daemon.
+fn with_three_dead_letters() -> (Chain, Running) {
+    let chain = refusing(LIMITS, &["S1", "S2"]);
+    let daemon = chain.start(&[]);
+    chain.ready();
+    refuse(&chain, "S3");
+    chain.erp_sql("UPDATE spesen SET zweck = 'Taxi' WHERE sp_id = 3");
+    chain.until("three dead letters", dead(3));
+    (chain, daemon)
+}
+
 /// Two baseline rows and an event become dead letters. Mending the target is all there is to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_shown_and_arrive_once_when_the_target_is_mended() {
     if !require("postgres") {
         return;
     }
-    let chain = refusing(LIMITS, &["S1", "S2"]);
-    let mut daemon = chain.start(&[]);
-    chain.ready();
-    refuse(&chain, "S3");
-    chain.erp_sql("UPDATE spesen SET zweck = 'Taxi' WHERE sp_id = 3");
-    chain.until("three dead letters", dead(3));
+    let (chain, mut daemon) = with_three_dead_letters();
     assert_eq!(dead_keys(&chain), ["S1", "S2", "S3"]);
     let (code, said) = chain.judged();
     assert_eq!(code, Some(1), "{said}");
@@ -99,12 +106,7 @@ async fn an_entity_that_is_not_wanted_any_more_is_given_up_and_may_come_back() {
     if !require("postgres") {
         return;
     }
-    let chain = refusing(LIMITS, &["S1", "S2"]);
-    let mut daemon = chain.start(&[]);
-    chain.ready();
-    refuse(&chain, "S3");
-    chain.erp_sql("UPDATE spesen SET zweck = 'Taxi' WHERE sp_id = 3");
-    chain.until("three dead letters", dead(3));
+    let (chain, mut daemon) = with_three_dead_letters();
     daemon.kill();
     chain.configure(|text| {
         let (head, rest) = text.split_once("[target.psa.entity.expense]").unwrap();

@@ -143,7 +143,7 @@ async fn examine_names_what_an_operator_should_do() {
         (Severity::Error, format!("GRANT SELECT ON \"public\".\"hidden\" TO \"{role}\"")),
         (Severity::Error, format!("ALTER ROLE \"{role}\" BYPASSRLS")),
         (Severity::Warning, "ALTER SYSTEM SET max_slot_wal_keep_size".to_owned()),
-        (Severity::Warning, "CREATE PUBLICATION".to_owned()),
+        (Severity::Error, "CREATE PUBLICATION \"trueup_erp\"".to_owned()),
     ] {
         let is_it = |finding: &&trueup::finding::Finding| {
             finding.remedy.as_ref().is_some_and(|found| found.contains(&remedy))

@@ -1,6 +1,6 @@
 -- Everything Trueup needs on a PostgreSQL source, and nothing more. Run as a superuser, in the
 -- source database. Replace the names: source role `trueup`, schema `public`, and the publication
--- by the one that `trueup check` names (it is also the name of the slot).
+-- by the one that `trueup check` names (`trueup_` and the source's name).
 --
 -- 1. The server must write what logical decoding needs. Takes a restart.
 --      ALTER SYSTEM SET wal_level = 'logical';

@@ -7,6 +7,7 @@ SELECT pg_catalog.current_setting('max_replication_slots')::int AS slots_max,
        (SELECT count(*) FROM pg_catalog.pg_prepared_xacts) AS prepared,
        r.rolname::text AS role,
        r.rolreplication OR r.rolsuper AS may_replicate,
-       r.rolbypassrls OR r.rolsuper AS passes_row_security
+       r.rolbypassrls OR r.rolsuper AS passes_row_security,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create
 FROM pg_catalog.pg_roles r
 WHERE r.rolname = current_user

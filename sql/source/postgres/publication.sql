@@ -9,6 +9,7 @@ SELECT p.puballtables AS all_tables,
        ARRAY(SELECT t.schemaname::text FROM pg_catalog.pg_publication_tables t
              WHERE t.pubname = p.pubname ORDER BY t.schemaname, t.tablename) AS schemas,
        ARRAY(SELECT t.tablename::text FROM pg_catalog.pg_publication_tables t
-             WHERE t.pubname = p.pubname ORDER BY t.schemaname, t.tablename) AS names
+             WHERE t.pubname = p.pubname ORDER BY t.schemaname, t.tablename) AS names,
+       pg_catalog.pg_has_role(p.pubowner, 'USAGE') AS is_owned
 FROM pg_catalog.pg_publication p
 WHERE p.pubname = $1

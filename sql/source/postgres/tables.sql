@@ -24,7 +24,8 @@ SELECT c.oid AS id,
        END AS odd_leaf,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
            AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
-       c.relrowsecurity AS has_row_security
+       c.relrowsecurity AS has_row_security,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS is_owned
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')

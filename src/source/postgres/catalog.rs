@@ -32,6 +32,8 @@ pub(crate) struct Listed {
     pub(crate) is_readable: bool,
     /// Whether row level security is on.
     pub(crate) has_row_security: bool,
+    /// Whether our role owns it, and so may publish it.
+    pub(crate) is_owned: bool,
 }
 
 /// `REPLICA IDENTITY` of a table.
@@ -132,6 +134,7 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
             odd_leaf: row.try_get(6)?,
             is_readable: row.try_get(7)?,
             has_row_security: row.try_get(8)?,
+            is_owned: row.try_get(9)?,
         })
     };
     let listed: std::result::Result<Vec<Listed>, _> = rows.iter().map(read).collect();

@@ -38,7 +38,7 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     for table in &chosen {
         findings.extend(about_table(table, &limits));
     }
-    findings.push(about_publication(&client, source, &chosen).await?);
+    findings.push(about_publication(&client, source, &chosen, &limits).await?);
     findings.push(about_slot(&client, source, &server, &limits).await?);
     Ok(())
 }
@@ -52,6 +52,7 @@ pub(super) struct Limits {
     role: String,
     may_replicate: bool,
     passes_row_security: bool,
+    may_create: bool,
 }
 
 impl Limits {
@@ -73,6 +74,7 @@ impl Limits {
                 role: row.try_get(6)?,
                 may_replicate: row.try_get(7)?,
                 passes_row_security: row.try_get(8)?,
+                may_create: row.try_get(9)?,
             })
         };
         read(&row).asking(what)
@@ -178,23 +180,40 @@ async fn about_publication(
     client: &Client,
     source: &Postgres,
     chosen: &[&Listed],
+    limits: &Limits,
 ) -> Result<Finding> {
-    let name = &source.object;
-    let current = Publication::read(client, name).await?;
-    Ok(match (Publication::remedy(current.as_ref(), name, chosen), &current) {
-        (None, _) => Finding::ok(format!("publication \"{name}\" is as it should be")),
-        (Some(sql), None) => Finding::warning(
+    let (name, current) = source.publication(client).await?;
+    let owns_tables = chosen.iter().all(|table| table.is_owned);
+    let may_do = match &current {
+        Some(current) => current.is_owned && owns_tables,
+        None => limits.may_create && owns_tables,
+    };
+    let name = if current.is_none() && !may_do { &source.offered } else { &name };
+    let Some(sql) = Publication::remedy(current.as_ref(), name, chosen) else {
+        return Ok(Finding::ok(format!("publication \"{name}\" is as it should be")));
+    };
+    Ok(match (may_do, current) {
+        (true, None) => Finding::ok("the publication does not exist yet: `run` makes it"),
+        (true, Some(_)) => Finding::warning(
             format!(
-                "publication \"{name}\" does not exist: `run` makes it, if the role owns the tables"
+                "publication \"{name}\" is not what the configuration asks for: `run` changes it"
             ),
             sql,
         ),
-        (Some(sql), Some(_)) => Finding::warning(
+        (false, None) => Finding::error(
             format!(
-                "publication \"{name}\" is not what the configuration asks for: `run` changes it, \
-                 if the role owns the tables"
+                "publication \"{name}\" does not exist, and role \"{}\" may not make it",
+                limits.role
             ),
-            sql,
+            format!("as the owner of the tables: {sql}"),
+        ),
+        (false, Some(_)) => Finding::error(
+            format!(
+                "publication \"{name}\" is not what the configuration asks for, and role \"{}\" may \
+                 not change it",
+                limits.role
+            ),
+            format!("as the owner of the tables: {sql}"),
         ),
     })
 }
@@ -208,7 +227,7 @@ async fn about_slot(
     let name = &source.object;
     let Some(slot) = Slot::read(client, name).await? else {
         return Ok(if limits.slots_free > 0 {
-            Finding::ok(format!("replication slot \"{name}\" does not exist yet: `run` makes it"))
+            Finding::ok("the replication slot does not exist yet: `run` makes it")
         } else {
             Finding::error(
                 format!("replication slot \"{name}\" does not exist and no slot is free"),

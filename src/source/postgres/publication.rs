@@ -25,6 +25,8 @@ pub(crate) struct Publication {
     /// All operations, through roots, no row filter, no column list.
     is_complete: bool,
     tables: BTreeSet<TableName>,
+    /// Our role may change it.
+    pub(crate) is_owned: bool,
 }
 
 impl Publication {
@@ -46,6 +48,7 @@ impl Publication {
                 is_for_all_tables: row.try_get(0)?,
                 is_complete: row.try_get(1)?,
                 tables: tables.map(|(schema, name)| TableName::new(schema, name)).collect(),
+                is_owned: row.try_get(4)?,
             })
         };
         read().asking(what).map(Some)

@@ -139,7 +139,12 @@ impl Place {
     ///
     /// # Errors
     /// The password cannot be read.
-    pub(crate) fn replication(&self, slot: &str, start: u64) -> Result<ReplicationConfig> {
+    pub(crate) fn replication(
+        &self,
+        slot: &str,
+        publication: &str,
+        start: u64,
+    ) -> Result<ReplicationConfig> {
         let password = self.password.as_ref().map_or_else(|| Ok(String::new()), Secret::read)?;
         let tls = match &self.security {
             Security::Plain => TlsConfig::disabled(),
@@ -159,8 +164,7 @@ impl Place {
             password,
             &self.database,
             slot,
-            // Slot and publication share their name.
-            slot,
+            publication,
         );
         Ok(config
             .with_port(self.port)

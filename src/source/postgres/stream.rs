@@ -71,13 +71,13 @@ impl PostgresStream {
     /// [`ErrorKind::Gap`] if it is; otherwise the server cannot be reached or refuses.
     pub(crate) async fn open(
         place: &Place,
-        slot: &str,
+        (slot, publication): (&str, &str),
         start: u64,
         server: &Server,
         catalog: Client,
     ) -> Result<Self> {
         let reference = (recent_xid(&catalog).await?, Instant::now());
-        let config = place.replication(slot, start)?;
+        let config = place.replication(slot, publication, start)?;
         let mut log = ReplicationClient::connect_gated(config)
             .await
             .map_err(|error| log_error(&error, || format!("could not open the log of {place}")))?;
