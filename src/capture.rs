@@ -11,6 +11,7 @@
 pub mod assembler;
 mod copying;
 mod preparing;
+mod retention;
 mod session;
 mod state;
 
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::ledger::standing::SourceFacts;
@@ -49,24 +50,48 @@ pub struct Capture {
     pub ledger: Arc<Ledger>,
     /// Bounds.
     pub limits: Limits,
+    /// Bytes of log that the source may keep for us.
+    pub retained_bytes_max: u64,
     /// Keys whose rows lack cells, told by conform.
     pub lacking: watch::Receiver<Lacking>,
     /// What people see.
     pub state: Arc<CaptureState>,
 }
 
+/// Shows a gap that an earlier process found: until a person acts, nobody may see anything better.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`].
+pub fn show_gap(capture: &Capture) -> Result<()> {
+    if let Some(gap) = preparing::remembered_gap(capture)? {
+        capture.state.failed(Phase::Gap, &gap);
+    }
+    Ok(())
+}
+
 /// Captures until cancelled. Failures are retried with backoff and shown; a gap stops here and
 /// waits for a person.
 pub async fn run(capture: Capture, cancel: CancellationToken) {
+    tokio::select! {
+        () = sessions(&capture, &cancel) => {}
+        error = retention::overdue(&capture) => {
+            stop(&capture, &error);
+            tokio::select! {
+                () = retention::give_up(&capture) => cancel.cancelled().await,
+                () = cancel.cancelled() => {}
+            }
+        }
+    }
+}
+
+async fn sessions(capture: &Capture, cancel: &CancellationToken) {
     let mut pause = RETRY_PAUSE;
     while !cancel.is_cancelled() {
         let before = capture.state.journaled_transactions();
-        let ended = session::run(&capture, &cancel).await;
+        let ended = session::run(capture, cancel).await;
         let Err(error) = ended else { break };
         if error.kind() == ErrorKind::Gap {
-            remember_gap(&capture, &error.chain());
-            capture.state.failed(Phase::Gap, &error);
-            tracing::error!(source = %capture.name, error = %error.chain(), "changes may be lost");
+            stop(capture, &error);
             cancel.cancelled().await;
             break;
         }
@@ -89,12 +114,21 @@ pub async fn run(capture: Capture, cancel: CancellationToken) {
     }
 }
 
+/// Changes are lost or may be: that is remembered and shown.
+fn stop(capture: &Capture, error: &Error) {
+    remember_gap(capture, &error.chain());
+    capture.state.failed(Phase::Gap, error);
+    tracing::error!(source = %capture.name, error = %error.chain(), "changes may be lost");
+}
+
 fn remember_gap(capture: &Capture, why: &str) {
     let remembered = capture.ledger.source(&capture.name).and_then(|facts| {
         // The first reason is the one that a person needs.
         if facts.gap.is_some() {
             return Ok(());
         }
+        let named = format!("source {}: ", capture.name);
+        let why = why.strip_prefix(&named).unwrap_or(why);
         let facts = SourceFacts { gap: Some(why.to_owned()), ..facts };
         capture.ledger.set_source(&capture.name, &facts)
     });

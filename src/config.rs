@@ -176,12 +176,20 @@ pub struct SourceConfig {
     /// What its zoneless timestamps mean.
     #[serde(default = "utc")]
     pub timezone: String,
+    /// Bytes of log that a PostgreSQL server may keep for us before it is given up.
+    #[serde(default = "retained_bytes_max")]
+    pub max_retained_bytes: u64,
     /// Transport security.
     #[serde(default)]
     pub tls: Tls,
     /// A PEM file of certificate authorities to trust instead of the system's.
     #[serde(default)]
     pub tls_ca: Option<PathBuf>,
+}
+
+/// What a legacy server's disk can hold beside its data, mostly; its own bound is the better one.
+fn retained_bytes_max() -> u64 {
+    10 << 30
 }
 
 fn utc() -> String {

@@ -9,6 +9,7 @@
 //! the newest event and applied exactly there, so that no row ever goes back.
 
 mod baseline;
+mod opening;
 mod parking;
 pub mod plan;
 mod render;
@@ -27,7 +28,7 @@ use crate::config::{Limits, TargetConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::standing::TargetFacts;
-use crate::target::{Apply, BaselineState, Target};
+use crate::target::{Apply, Target};
 use baseline::Purpose;
 pub use baseline::{Canon, CanonChunk};
 use parking::{Parking, Settlement, now_micros};
@@ -70,17 +71,31 @@ pub fn compile(entities: &[Entity], config: &TargetConfig) -> Result<()> {
     Renderer::new(entities, config).map(drop)
 }
 
+/// Shows a gap that an earlier process found: until a person acts, nobody may see anything better.
+///
+/// # Errors
+/// [`ErrorKind::Ledger`].
+pub fn show_gap(deliver: &Deliver) -> Result<()> {
+    if let Some(gap) = opening::remembered_gap(&deliver.ledger.target(&deliver.name)?) {
+        deliver.state.failed(DeliverPhase::Gap, &gap);
+    }
+    Ok(())
+}
+
 /// Delivers until cancelled. Failures are retried with backoff and shown; a gap stops here and
 /// waits for a person.
 pub async fn run(deliver: Deliver, cancel: CancellationToken) {
     let mut pause = RETRY_PAUSE;
-    let mut was_open = false;
     while !cancel.is_cancelled() {
         let before = deliver.state.seen().cursor;
-        let ended = session(&deliver, &mut was_open, &cancel).await;
+        let ended = session(&deliver, &cancel).await;
         let Err(error) = ended else { break };
         let is_gap = error.kind() == ErrorKind::Gap;
         let phase = if is_gap { DeliverPhase::Gap } else { DeliverPhase::Retrying };
+        if is_gap {
+            crate::failpoint::reach("before-gap-remembered");
+            remember_gap(&deliver, &error);
+        }
         deliver.state.failed(phase, &error);
         tracing::error!(
             target_name = %deliver.name,
@@ -89,7 +104,6 @@ pub async fn run(deliver: Deliver, cancel: CancellationToken) {
             "delivery failed"
         );
         if is_gap {
-            remember_gap(&deliver, &error);
             cancel.cancelled().await;
             break;
         }
@@ -104,8 +118,7 @@ pub async fn run(deliver: Deliver, cancel: CancellationToken) {
     }
 }
 
-/// A gap outlives the process: later starts would raise the epoch past the other one's, and new
-/// events would count past the target's cursor, until nothing told any more that rows differ.
+/// A gap outlives the process and its own reason: only a person says that it is mended.
 fn remember_gap(deliver: &Deliver, error: &Error) {
     let name = &deliver.name;
     let remembered = deliver.ledger.target(name).and_then(|facts| {
@@ -117,11 +130,8 @@ fn remember_gap(deliver: &Deliver, error: &Error) {
     }
 }
 
-/// `was_open`: this process had the target open before.
-async fn session(deliver: &Deliver, was_open: &mut bool, cancel: &CancellationToken) -> Result<()> {
-    deliver.state.entered(DeliverPhase::Opening);
-    let mut session = Session::open(deliver, *was_open).await?;
-    *was_open = true;
+async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
+    let mut session = Session::open(deliver).await?;
     let mut events = deliver.events.clone();
     while !cancel.is_cancelled() {
         let newest = *events.borrow_and_update();
@@ -154,32 +164,9 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Raises the epoch, in the ledger first, and learns from the target what it has.
-    async fn open(deliver: &'a Deliver, was_open: bool) -> Result<Self> {
-        let facts = deliver.ledger.target(&deliver.name)?;
-        if let Some(gap) = facts.gap {
-            return Err(Error::new(ErrorKind::Gap, gap).hint(parking::GAP_REMEDY));
-        }
-        let epoch = facts.epoch + 1;
-        let install = deliver.ledger.install().to_string();
-        let mut target = Target::new(&deliver.name, &install, &deliver.config)?;
-        deliver.ledger.set_target(&deliver.name, &TargetFacts { epoch, ..facts })?;
-        let account = target.open(epoch).await?;
-        let newest = if was_open {
-            deliver.ledger.last_batch()?.map_or(0, |batch| batch.event_last)
-        } else {
-            deliver.ledger.event_at_open()
-        };
-        if account.cursor > newest {
-            return Err(parking::ahead(&deliver.name, account.cursor, newest));
-        }
-        // A target that never had anything begins with a baseline, and needs no older events.
-        let has_begun = account.cursor > 0
-            || account.baselines.values().any(|state| *state == BaselineState::Done);
-        let oldest = deliver.ledger.oldest_event()?;
-        if has_begun && account.cursor < newest && account.cursor + 1 < oldest {
-            return Err(parking::behind(&deliver.name, account.cursor, oldest));
-        }
+    /// Takes the target and learns from it what it has.
+    async fn open(deliver: &'a Deliver) -> Result<Self> {
+        let (mut target, account, epoch) = opening::take(deliver).await?;
         let names = deliver.entities.iter().map(|entity| entity.name.clone()).collect();
         let mut standing = Standing::new(names, account);
         forget(deliver, &mut target, &mut standing).await?;

@@ -28,6 +28,7 @@ pub const NAMES: &[(&str, &str)] = &[
         "after-parking",
         "the target committed rows, holes and cursor in one; the ledger knows nothing of the parked",
     ),
+    ("before-gap-remembered", "a target turned out to lack events or to have others; nobody knows"),
     ("before-settle", "the target's answer is known; the ledger is about to record it"),
     ("after-chunk", "a copy chunk was read; nothing of it is in the journal"),
     ("after-chunk-commit", "a copy chunk is in the journal; the copy's progress is not recorded"),

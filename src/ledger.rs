@@ -26,7 +26,6 @@ use crate::error::{Context, Error, ErrorKind, Result};
 pub struct Ledger {
     connection: Mutex<Connection>,
     install: Uuid,
-    event_at_open: u64,
 }
 
 impl Ledger {
@@ -41,22 +40,13 @@ impl Ledger {
             .execute_batch(include_str!("../sql/ledger/ledger.sql"))
             .context(ErrorKind::Ledger, || format!("could not prepare {}", path.display()))?;
         let install = install_id(&connection)?;
-        let mut ledger = Self { connection: Mutex::new(connection), install, event_at_open: 0 };
-        ledger.event_at_open = ledger.last_batch()?.map_or(0, |batch| batch.event_last);
-        Ok(ledger)
+        Ok(Self { connection: Mutex::new(connection), install })
     }
 
     /// Names this install for ever; part of every event id and of every slot's name.
     #[must_use]
     pub fn install(&self) -> Uuid {
         self.install
-    }
-
-    /// The last event when it was opened. No target can have a later one from before, unless this
-    /// ledger was restored; events made since then say nothing about that.
-    #[must_use]
-    pub fn event_at_open(&self) -> u64 {
-        self.event_at_open
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Connection>> {

@@ -241,6 +241,29 @@ impl Source {
         })
     }
 
+    /// Bytes of log that the server keeps because we have not confirmed them; `None` if it keeps
+    /// its log by its own rules (MariaDB), or nothing of ours is there.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn retained(&self) -> Result<Option<u64>> {
+        match self {
+            Source::Postgres(source) => source.retained().await,
+            Source::Mysql(_) => Ok(None),
+        }
+    }
+
+    /// Makes the server keep no more log for us. What is not captured is lost with it.
+    ///
+    /// # Errors
+    /// As [`Source::uninstall`].
+    pub async fn give_up(&self) -> Result<()> {
+        match self {
+            Source::Postgres(source) => source.give_up().await,
+            Source::Mysql(_) => Ok(()),
+        }
+    }
+
     /// Removes what we made on the server, or with `dry_run` only says what: one line of SQL per
     /// thing. Nothing of ours lies in MariaDB.
     ///

@@ -167,6 +167,17 @@ impl Refusal {
     }
 }
 
+/// How a ledger takes a target, and how the target knows it from a copy of that ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Greater than any used before: sessions with an older one are refused from then on.
+    pub epoch: u64,
+    /// What the target holds from then on. The same again while the outcome is not known.
+    pub token: String,
+    /// What it held when it was last opened from here.
+    pub former: Option<String>,
+}
+
 /// A configured target. A closed list.
 #[derive(Debug)]
 pub enum Target {
@@ -187,15 +198,16 @@ impl Target {
         })
     }
 
-    /// Connects, makes `_trueup` if it is missing, raises the epoch from `epoch - 1` (the one
-    /// the ledger last used) by compare-and-set, and reads the account.
+    /// Connects, makes `_trueup` if it is missing, takes the target by compare-and-set, and reads
+    /// the account.
     ///
     /// # Errors
-    /// `Unreachable`; or `Gap` when the target's epoch is not below `epoch` (a clone or a
-    /// restored ledger).
-    pub async fn open(&mut self, epoch: u64) -> Result<Account> {
+    /// `Unreachable` when the outcome is not known; or `Gap` when the target is held under another
+    /// token than the claim names, or under its epoch or a later one (a clone or a restored
+    /// ledger).
+    pub async fn open(&mut self, claim: &Claim) -> Result<Account> {
         match self {
-            Target::Postgres(target) => target.open(epoch).await,
+            Target::Postgres(target) => target.open(claim).await,
         }
     }
 

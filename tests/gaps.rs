@@ -249,3 +249,36 @@ async fn a_table_that_is_mirrored_no_more_is_gone_and_comes_back_whole() {
     stage.erp.batch_execute("DELETE FROM more").await.unwrap();
     count("0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_must_keep_too_much_log_is_given_up_before_its_disk_fills() {
+    let limits = "chunk_bytes = 20000\nsegment_bytes = 50000\njournal_bytes_max = 1000000";
+    let mut stage = Stage::with_limits(limits).await;
+    let bounded = "max_retained_bytes = 2000000\ntables = ";
+    stage.configuration = stage.configuration.replacen("tables = ", bounded, 1);
+    stage.configure(limits);
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for("erp", "1a 2b");
+    let slots = format!(
+        "SELECT count(*) FROM pg_replication_slots WHERE database = '{}'",
+        stage.erp_database
+    );
+    let slots = || servers::postgres().sql(&stage.erp_database, &slots).unwrap();
+    assert_eq!(slots().trim(), "1");
+    // WHEN nothing more can be taken, and the source's log grows
+    let large = "INSERT INTO t SELECT g, repeat(md5(g::text), 9)
+                 FROM generate_series(10, 20000) AS g";
+    stage.erp.batch_execute(large).await.unwrap();
+    // THEN its slot goes, and that is a gap that says why; the other source's stays
+    let said = stage.wait_for_gap("erp");
+    assert!(said["message"].as_str().is_some_and(|why| why.contains("max_retained_bytes 2000000")));
+    wait_until("the slot to go", PATIENCE, || {
+        if slots().trim() == "0" { Ok(()) } else { Err(slots()) }
+    });
+    let hr = stage.status().0;
+    assert_ne!(hr["sources"][1]["state"], "gap", "{hr}");
+    daemon.kill();
+    let _daemon = stage.installation.start(&["run"], &[]);
+    let again = stage.wait_for_gap("erp");
+    assert_eq!(again["message"], said["message"]);
+}

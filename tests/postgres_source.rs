@@ -73,6 +73,7 @@ impl Bench {
             mapping: None,
             timezone: "UTC".to_owned(),
             tls: Tls::Auto,
+            max_retained_bytes: 10 << 30,
             tls_ca: None,
         }
     }

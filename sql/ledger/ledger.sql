@@ -36,12 +36,16 @@ CREATE TABLE IF NOT EXISTS outbox_block (
     bytes BLOB    NOT NULL          -- zstd of JSON lines
 );
 
--- Per target: the last epoch used, and what it was last known to have (a copy of its own account).
+-- Per target: how it knows this ledger from a copy of it, and what it was last known to have (a
+-- copy of its own account).
 CREATE TABLE IF NOT EXISTS target (
-    name   TEXT PRIMARY KEY,
-    epoch  INTEGER NOT NULL,
-    cursor INTEGER NOT NULL,
-    gap    TEXT
+    name          TEXT PRIMARY KEY,
+    epoch         INTEGER NOT NULL,  -- the last one used
+    holder        TEXT,              -- the token it holds since we last opened it
+    claim         TEXT,              -- the token of an opening whose outcome is not known
+    newest_before INTEGER,           -- our last event before the first start since; NULL: none since
+    cursor        INTEGER NOT NULL,
+    gap           TEXT
 );
 
 -- Events a target does not have yet although its cursor has passed them.

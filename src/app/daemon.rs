@@ -16,11 +16,11 @@ use super::lag::{self, Lag};
 use super::loops::Loops;
 use super::operator::{Daemon, STATEMENTS_MAX};
 use super::{planning, startup};
-use crate::capture::{Capture, CaptureState};
+use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
 use crate::config::{Config, TargetConfig};
 use crate::conform::{Conform, ConformState};
-use crate::deliver::{Canon, Deliver, DeliverState};
+use crate::deliver::{self, Canon, Deliver, DeliverState};
 use crate::error::{Context, ErrorKind, Result};
 use crate::failpoint;
 use crate::ledger::Ledger;
@@ -37,6 +37,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), started)
         .context(ErrorKind::Bug, || "could not register the metrics".to_owned())?;
     let ledger = Arc::new(Ledger::open(state.path())?);
+    ledger.note_start()?;
     let seq_floor = ledger.last_batch()?.map_or(0, |batch| batch.seq_upto);
     let journal =
         Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
@@ -108,16 +109,19 @@ fn captures(
 ) -> Result<Vec<Capture>> {
     let install = ledger.install().simple().to_string();
     let one = |(name, source): (&String, &crate::config::SourceConfig)| {
-        Ok(Capture {
+        let capture = Capture {
             name: name.clone(),
             source: planning::source(name, &install, config)?,
             default_schema: planning::default_schema(source),
             journal: Arc::clone(journal),
             ledger: Arc::clone(ledger),
             limits: config.limits.clone(),
+            retained_bytes_max: source.max_retained_bytes,
             lacking: lacking.clone(),
             state: Arc::new(CaptureState::default()),
-        })
+        };
+        capture::show_gap(&capture)?;
+        Ok(capture)
     };
     config.source.iter().map(one).collect()
 }
@@ -130,7 +134,7 @@ fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
 fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
     let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
     let one = |(name, target): (&String, &TargetConfig)| {
-        Ok(Deliver {
+        let deliver = Deliver {
             name: name.clone(),
             config: target.clone(),
             entities: planning::taken(name, target, &conform.mappings)?,
@@ -139,7 +143,9 @@ fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
             events: conform.events.subscribe(),
             limits: config.limits.clone(),
             state: Arc::new(DeliverState::default()),
-        })
+        };
+        deliver::show_gap(&deliver)?;
+        Ok(deliver)
     };
     config.target.iter().map(one).collect()
 }

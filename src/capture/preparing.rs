@@ -16,16 +16,17 @@ use crate::source::{Fence, Prepared, Standing};
 /// A source with a gap is read no further, whoever found it: capture itself, or conform in what
 /// it had journaled.
 pub(super) fn refuse_gap(capture: &Capture) -> Result<()> {
-    match on_disk(|| capture.ledger.source(&capture.name))?.gap {
-        Some(why) => Err(gap(capture, &why)),
-        None => Ok(()),
-    }
+    on_disk(|| remembered_gap(capture))?.map_or(Ok(()), Err)
+}
+
+/// The gap that the ledger knows of, if there is one.
+pub(super) fn remembered_gap(capture: &Capture) -> Result<Option<Error>> {
+    Ok(capture.ledger.source(&capture.name)?.gap.map(|why| gap(capture, &why)))
 }
 
 /// Compares the source with the ledger, and makes what is missing.
 pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     let name = &capture.name;
-    refuse_gap(capture)?;
     let facts = on_disk(|| capture.ledger.source(name))?;
     let position = on_disk(|| capture.journal.position(name))?;
     let known = position.as_ref();

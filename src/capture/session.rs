@@ -22,6 +22,7 @@ const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs until cancelled (`Ok`) or until something fails.
 pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<()> {
+    preparing::refuse_gap(capture)?;
     capture.state.entered(Phase::Preparing);
     // What an earlier session left without an end is sent again.
     on_disk(|| capture.journal.drop_open_tail(&capture.name))?;

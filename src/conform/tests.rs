@@ -8,6 +8,7 @@ use super::*;
 use crate::change::{Cell, Column, Kind, Table, Visibility, tuple};
 use crate::config::EntityConfig;
 use crate::ledger::segment::{EntryKind, NewEntry};
+use crate::ledger::standing::TargetFacts;
 use crate::source::Chunk;
 use crate::source::entry::{Control, encode_chunk};
 use crate::source::frame;
@@ -360,7 +361,7 @@ fn the_clock_is_looked_at_while_the_journal_is_never_drained() {
 fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
     let mut rig = Rig::new();
     rig.conform.limits.outbox_retention_hours = 0;
-    let target = |cursor| crate::ledger::standing::TargetFacts { epoch: 1, cursor, gap: None };
+    let target = |cursor| TargetFacts { cursor, ..TargetFacts::default() };
     rig.session().unwrap().drain();
     // Every event is a batch of its own here.
     let counts = |rig: &Rig| {

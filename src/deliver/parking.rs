@@ -8,14 +8,9 @@ use super::plan::{self, Standing};
 use super::render::Unrendered;
 use super::retry::{self, Reason, Since};
 use crate::config::Limits;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::ledger::parked::{Parked, ParkedState};
 use crate::target::{Applied, Apply, Hole, Refusal, Refused};
-
-/// What a person does about a gap. An install of its own has an account of its own in the target.
-pub(super) const GAP_REMEDY: &str = "this state folder was restored or cloned: find out which \
-    daemon is the right one, compare the target, then give the daemon an empty state_dir: it copies \
-    anew and takes the target's rows over by key";
 
 /// Keys that are tried again in one transaction of the target.
 const RETRY_KEYS_MAX: usize = 500;
@@ -276,27 +271,6 @@ impl Session<'_> {
         }
         Ok(worked)
     }
-}
-
-/// The target has events the ledger never made: the ledger was restored.
-pub(super) fn ahead(target: &str, cursor: u64, newest: u64) -> Error {
-    Error::new(
-        ErrorKind::Gap,
-        format!("target {target} has events up to {cursor}, the ledger only up to {newest}"),
-    )
-    .hint(GAP_REMEDY)
-}
-
-/// The target lost events that the queue does not have any more: the target was restored.
-pub(super) fn behind(target: &str, cursor: u64, oldest: u64) -> Error {
-    Error::new(
-        ErrorKind::Gap,
-        format!(
-            "target {target} has events up to {cursor}, the queue begins with {oldest}: the target \
-             was restored to what it was before, and lacks what came in between"
-        ),
-    )
-    .hint(GAP_REMEDY)
 }
 
 pub(super) fn now_micros() -> i64 {

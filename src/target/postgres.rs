@@ -26,7 +26,7 @@ use tokio_postgres::Client;
 use self::account::{Book, Owner};
 use self::connect::Address;
 use self::write::{Failed, OpenTable, Writer};
-use super::{Account, Applied, Apply, Hole, Refused};
+use super::{Account, Applied, Apply, Claim, Hole, Refused};
 use crate::config::{TargetConfig, TargetEntity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -61,14 +61,14 @@ impl PostgresTarget {
     ///
     /// # Errors
     /// See there; `Setup` if a table does not fit its mapping.
-    pub async fn open(&mut self, epoch: u64) -> Result<Account> {
+    pub async fn open(&mut self, claim: &Claim) -> Result<Account> {
         self.session = None;
         let client = self.address.connect().await?;
         let tables = self.tables(&client).await?;
         self.ensure_schema(&client).await?;
-        let session = Session { client, tables, epoch };
+        let session = Session { client, tables, epoch: claim.epoch };
         session.begin(&self.address).await?;
-        let account = session.book(&self.address, &self.owner).open(epoch).await?;
+        let account = session.book(&self.address, &self.owner).open(claim).await?;
         session.commit(&self.address).await?;
         self.session = Some(session);
         Ok(account)

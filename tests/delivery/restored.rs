@@ -48,6 +48,12 @@ async fn a_restored_ledger_is_a_gap_at_every_start_and_writes_nothing() {
         let before = target(&chain);
 
         chain.restore(backup.path());
+        // Twice it dies before anybody learns of it.
+        for again in 0..2 {
+            change(&chain, &format!("unseen {again}"));
+            let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", "before-gap-remembered")]);
+            assert!(!daemon.wait(PATIENCE).success());
+        }
         // At later starts its epoch and its events have counted on.
         for start in 0..3 {
             change(&chain, &format!("later {start}"));

@@ -30,6 +30,7 @@ pub(super) fn config(server: &MariadbServer, database: &str, tables: &[&str]) ->
         mapping: None,
         timezone: "UTC".to_owned(),
         tls: Tls::Auto,
+        max_retained_bytes: 10 << 30,
         tls_ca: None,
     }
 }

@@ -16,7 +16,7 @@ use trueup::error::ErrorKind;
 use trueup::target::TargetRow;
 use trueup::target::postgres::PostgresTarget;
 
-use super::rig::{Psa, range, server, target, worker};
+use super::rig::{Psa, claim, range, server, target, worker};
 
 /// Nobody waits longer than this for the moments a test needs.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -154,7 +154,7 @@ impl Delivery {
                 self.fenced
             );
             let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
-            let account = match self.target.open(epoch).await {
+            let account = match self.target.open(&claim(epoch)).await {
                 Ok(account) => account,
                 Err(error) => {
                     let expected = [ErrorKind::Unreachable, ErrorKind::Gap];

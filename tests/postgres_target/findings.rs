@@ -4,7 +4,7 @@ use trueup::error::ErrorKind;
 use trueup::finding::Finding;
 use trueup::finding::Severity;
 
-use super::rig::{Psa, server, target};
+use super::rig::{Psa, claim, server, target};
 
 /// Errors found with these entities.
 async fn errors(psa: &Psa, entities: &str) -> Vec<Finding> {
@@ -82,13 +82,13 @@ async fn a_missing_unique_index_is_an_error_whose_sql_mends_it() {
     let [error] = &found[..] else { panic!("{found:?}") };
     assert!(error.what.contains("no unique index on exactly (A key, b) of public.t"), "{error:?}");
     let config = psa.config_with("right", &server().url(&psa.database), entity);
-    let unopened = target(&config).unwrap().open(1).await.unwrap_err();
+    let unopened = target(&config).unwrap().open(&claim(1)).await.unwrap_err();
     assert_eq!(unopened.kind(), ErrorKind::Setup);
     assert_eq!(unopened.remedy(), error.remedy.as_deref());
     assert_eq!(psa.sql("SELECT to_regclass('_trueup.cursor') IS NULL"), "t");
     psa.sql(error.remedy.as_ref().unwrap());
     assert_eq!(errors(&psa, entity).await, []);
-    target(&config).unwrap().open(1).await.unwrap();
+    target(&config).unwrap().open(&claim(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -139,7 +139,10 @@ async fn missing_privileges_are_named_and_the_grants_suffice() {
     assert!(what.contains("lacks INSERT, UPDATE, DELETE on public.resource"), "{what}");
     assert!(what.contains("may not use schema time"), "{what}");
     assert!(what.contains("schema _trueup is missing"), "{what}");
-    assert_eq!(target(&config).unwrap().open(1).await.unwrap_err().kind(), ErrorKind::Setup);
+    assert_eq!(
+        target(&config).unwrap().open(&claim(1)).await.unwrap_err().kind(),
+        ErrorKind::Setup
+    );
     // WHEN an administrator runs the remedies as often as new ones appear, THEN none is left.
     for _ in 0..3 {
         for finding in found(target(&config).unwrap().examine().await) {
@@ -150,7 +153,7 @@ async fn missing_privileges_are_named_and_the_grants_suffice() {
     // The triggers of this test write with the role's own rights.
     psa.sql(&format!("GRANT ALL ON written, delivered TO {role}"));
     let mut target = target(&config).unwrap();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let mut row = super::rig::worker("W1", "w", &[1]);
     row.cells.as_mut().unwrap().truncate(2);
     assert_eq!(target.apply(super::rig::range(1, 1, vec![row])).await.unwrap().refused, []);
@@ -169,7 +172,7 @@ async fn an_unreachable_server_and_a_wrong_password_are_told_apart() {
         ("missing", url.as_str(), ErrorKind::Config, "could not read the secret file"),
     ] {
         let config = psa.config_with(password, url, "");
-        let error = target(&config).unwrap().open(1).await.unwrap_err();
+        let error = target(&config).unwrap().open(&claim(1)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{}", error.chain());
         assert!(error.chain().contains(says), "{}", error.chain());
         assert!(!error.chain().contains(server().password()));
@@ -179,7 +182,7 @@ async fn an_unreachable_server_and_a_wrong_password_are_told_apart() {
     }
     let mut config = psa.config_with("right", &url, "");
     config.password = None;
-    let error = target(&config).unwrap().open(1).await.unwrap_err();
+    let error = target(&config).unwrap().open(&claim(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setup);
     assert!(error.remedy().unwrap().contains("password ="));
 }

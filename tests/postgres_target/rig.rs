@@ -7,7 +7,7 @@ use trueup::config::{Config, TargetConfig};
 use trueup::demo::servers::{Options, PostgresServer};
 use trueup::error::Result;
 use trueup::target::postgres::PostgresTarget;
-use trueup::target::{Apply, Hole, TargetRow};
+use trueup::target::{Apply, Claim, Hole, TargetRow};
 
 /// One server for all tests here; its guard stops it when the process ends.
 pub(super) fn server() -> &'static Arc<PostgresServer> {
@@ -97,6 +97,11 @@ impl Psa {
              SELECT concat_ws(' ', 'hole', seq, entity, key) FROM _trueup.hole ORDER BY seq, key;",
         )
     }
+}
+
+/// What a ledger claims that has used `epoch - 1` epochs, and never was copied.
+pub(super) fn claim(epoch: u64) -> Claim {
+    Claim { epoch, token: "the original".to_owned(), former: None }
 }
 
 pub(super) fn target(config: &TargetConfig) -> Result<PostgresTarget> {

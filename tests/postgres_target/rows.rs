@@ -2,7 +2,7 @@
 
 use trueup::target::{Applied, Refusal, TargetRow};
 
-use super::rig::{Psa, entry, full_worker, gone, range, retry, worker};
+use super::rig::{Psa, claim, entry, full_worker, gone, range, retry, worker};
 
 /// A worker with badge and e-mail.
 fn mailed(key: &str, badge: &str, email: &str, sequences: &[u64]) -> TargetRow {
@@ -24,7 +24,7 @@ fn refused(applied: &Applied) -> Vec<(&str, Refusal, &str)> {
 async fn a_new_key_may_take_the_email_of_the_old_one() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     target.apply(range(1, 1, vec![mailed("OLD", "b1", "ada@x", &[1])])).await.unwrap();
     let rows = vec![
         mailed("NEW", "b1", "ada@x", &[3]),
@@ -40,7 +40,7 @@ async fn a_new_key_may_take_the_email_of_the_old_one() {
 async fn workers_may_swap_what_is_unique() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let people = |mails: [(&str, &str, &str); 4], first: u64| -> Vec<TargetRow> {
         let rows = mails.iter().zip(first..);
         rows.map(|((key, badge, mail), sequence)| mailed(key, badge, mail, &[sequence])).collect()
@@ -61,7 +61,7 @@ async fn workers_may_swap_what_is_unique() {
 async fn a_swap_goes_through_beside_a_chain_whose_end_is_taken() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let rows = ["A", "B", "C", "D", "E"].map(|key| mailed(key, key, &format!("{key}@"), &[1]));
     target.apply(range(1, 1, rows.to_vec())).await.unwrap();
     // A and B swap; C wants D's and D wants E's, which E keeps.
@@ -91,7 +91,7 @@ async fn a_swap_goes_through_beside_a_chain_whose_end_is_taken() {
 async fn a_reference_to_nothing_waits_and_goes_through_when_it_is_there() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let orphan = entry("7", "W1", "8", &[2]);
     let applied =
         target.apply(range(1, 2, vec![orphan.clone(), worker("W2", "w", &[1])])).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_reference_to_nothing_waits_and_goes_through_when_it_is_there() {
 async fn the_order_of_entities_and_a_poison_row_between_them_break_no_reference() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     // A time entry before its worker; a report before its manager, with a poison row that
     // splits them into different statements.
     let mut poison = worker("P", "", &[3]);
@@ -129,7 +129,7 @@ async fn the_order_of_entities_and_a_poison_row_between_them_break_no_reference(
 async fn deletes_go_from_the_referring_to_the_referred() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let rows =
         vec![worker("W1", "w", &[1]), entry("1", "W1", "8", &[2]), entry("2", "W1", "8", &[3])];
     target.apply(range(1, 3, rows)).await.unwrap();
@@ -153,7 +153,7 @@ async fn deletes_go_from_the_referring_to_the_referred() {
 async fn one_poison_row_among_thousands_is_found_and_the_others_arrive() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let mut rows = vec![worker("W1", "w", &[1])];
     for sequence in 2..=5_000_u64 {
         let hours = if sequence == 3_210 { "24.01" } else { "7.5" };
@@ -172,7 +172,7 @@ async fn one_poison_row_among_thousands_is_found_and_the_others_arrive() {
 async fn values_that_do_not_fit_are_refused_never_cut_and_never_quoted() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let rows = vec![
         mailed("W1", "TOOLONG", "a@", &[1]),
         full_worker("W2", [Some("w2"), Some("w"), None, Some("LONG"), None, None], &[2]),
@@ -215,7 +215,7 @@ async fn a_trigger_that_objects_is_heard_in_its_own_words() {
              closed();",
     );
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let rows = vec![
         worker("W1", "w", &[1]),
         entry("1", "W1", "13", &[2]),
@@ -236,7 +236,7 @@ async fn a_trigger_that_objects_is_heard_in_its_own_words() {
 async fn a_constraint_checked_at_commit_refuses_its_row_only() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let approved = |key: &str, approver: &str, sequence: u64| {
         let mut row = entry(key, "W1", "8", &[sequence]);
         row.cells.as_mut().unwrap()[0] = Some(approver.to_owned());
@@ -260,7 +260,7 @@ async fn a_constraint_checked_at_commit_refuses_its_row_only() {
 async fn rows_that_are_there_already_are_left_alone_and_the_operators_columns_always() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let person = |profile: &str, sequence: u64| {
         let cells = [Some("b"), Some("Ada"), None, None, None, Some(profile)];
         full_worker("W1", cells, &[sequence])
@@ -282,7 +282,7 @@ async fn rows_that_are_there_already_are_left_alone_and_the_operators_columns_al
 async fn a_row_whose_soft_reference_is_missing_is_written_without_it_and_patched() {
     let psa = Psa::new();
     let mut target = psa.target();
-    target.open(1).await.unwrap();
+    target.open(&claim(1)).await.unwrap();
     let soft = |mut row: TargetRow, places: &[usize]| {
         row.soft = places.iter().map(|place| vec![(*place, None)]).collect();
         row

@@ -7,7 +7,7 @@ use trueup::config::{TargetConfig, Tls};
 use trueup::demo::servers::{Options, PostgresServer};
 use trueup::error::ErrorKind;
 
-use super::rig::target;
+use super::rig::{claim, target};
 
 /// Writes a file into the server's data folder, as the server's user and for it alone.
 fn install(server: &PostgresServer, name: &str, text: &str) {
@@ -42,7 +42,8 @@ async fn a_connection_is_encrypted_to_the_right_server_or_refused() {
     };
 
     // GIVEN a server without TLS, THEN asking for it fails instead of falling back.
-    let opened = target(&config_for("localhost", Tls::Require, false)).unwrap().open(1).await;
+    let opened =
+        target(&config_for("localhost", Tls::Require, false)).unwrap().open(&claim(1)).await;
     let error = opened.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.chain().contains("does not support TLS"), "{}", error.chain());
@@ -64,7 +65,7 @@ async fn a_connection_is_encrypted_to_the_right_server_or_refused() {
     ] {
         epoch += 1;
         let mut target = target(&config_for(host, tls, with_authority)).unwrap();
-        let opened = target.open(epoch).await;
+        let opened = target.open(&claim(epoch)).await;
         let case = format!("{host} {tls:?} {with_authority}: {opened:?}");
         match encrypted {
             None => assert!(opened.unwrap_err().chain().contains("ertificate"), "{case}"),

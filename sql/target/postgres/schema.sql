@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS _trueup.cursor (
     install   text        NOT NULL,
     target    text        NOT NULL,
     epoch     bigint      NOT NULL,
+    holder    text        NOT NULL,
     seq       bigint      NOT NULL,
     backend   integer     NOT NULL,
     opened_at timestamptz NOT NULL,
@@ -32,6 +33,7 @@ COMMENT ON TABLE _trueup.cursor IS 'How far delivery has come, one row per insta
 COMMENT ON COLUMN _trueup.cursor.install IS 'The installation of Trueup (a UUID in its state folder).';
 COMMENT ON COLUMN _trueup.cursor.target IS 'The name of this target in its configuration.';
 COMMENT ON COLUMN _trueup.cursor.epoch IS 'Raised by each start; a process with an older one is refused.';
+COMMENT ON COLUMN _trueup.cursor.holder IS 'A token that only the state folder of the daemon that was here last knows; a copy of an older one is refused.';
 COMMENT ON COLUMN _trueup.cursor.seq IS 'Every event up to this number is applied, but for the holes.';
 COMMENT ON COLUMN _trueup.cursor.backend IS 'The server process of the session that raised the epoch.';
 COMMENT ON COLUMN _trueup.cursor.opened_at IS 'When the epoch was raised.';

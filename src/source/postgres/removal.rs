@@ -1,4 +1,5 @@
-//! Taking away what we made in a PostgreSQL source: the slot and the publication.
+//! Taking away what we made in a PostgreSQL source, the slot and the publication; and how much log
+//! the server keeps for the slot.
 
 use tokio_postgres::error::SqlState;
 
@@ -10,6 +11,26 @@ use super::slot::{self, Slot};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Postgres {
+    /// See [`crate::source::Source::retained`].
+    pub(in crate::source) async fn retained(&self) -> Result<Option<u64>> {
+        let client = self.place.connect().await?;
+        let what = || "could not read how much log the server keeps".to_owned();
+        let sql = include_str!("../../../sql/source/postgres/retained.sql");
+        let row = client.query_opt(sql, &[&self.object]).await.asking(what)?;
+        let bytes = row.map(|row| row.try_get::<_, Option<i64>>(0)).transpose().asking(what)?;
+        Ok(bytes.flatten().and_then(|bytes| u64::try_from(bytes).ok()))
+    }
+
+    /// See [`crate::source::Source::give_up`].
+    pub(in crate::source) async fn give_up(&self) -> Result<()> {
+        let client = self.place.connect().await?;
+        let server = Server::read(&client).await?;
+        match Slot::read_released(&client, &self.object, &server).await? {
+            Some(_) => slot::drop_slot(&client, &self.object).await,
+            None => Ok(()),
+        }
+    }
+
     /// See [`crate::source::Source::uninstall`]. The slot goes first: it is what makes the server
     /// keep its log.
     pub(in crate::source) async fn uninstall(&self, dry_run: bool) -> Result<Vec<String>> {

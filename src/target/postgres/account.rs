@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use super::connect::Address;
 use crate::error::{Error, ErrorKind, Result};
-use crate::target::{Account, BaselineState, Hole};
+use crate::target::{Account, BaselineState, Claim, Hole};
 
 /// Which row of `_trueup.cursor` is ours.
 #[derive(Debug, Clone)]
@@ -26,17 +26,18 @@ pub(super) struct Book<'a> {
 }
 
 impl Book<'_> {
-    /// Raises the epoch by compare-and-set and reads everything.
-    pub(super) async fn open(&self, epoch: u64) -> Result<Account> {
+    /// Takes the target by compare-and-set and reads everything.
+    pub(super) async fn open(&self, claim: &Claim) -> Result<Account> {
         let Owner { install, target } = self.owner;
         let raise = include_str!("../../../sql/target/postgres/raise_epoch.sql");
+        let Claim { epoch, token, former } = claim;
         let row = self
             .client
-            .query_opt(raise, &[install, target, &signed(epoch)?])
+            .query_opt(raise, &[install, target, &signed(*epoch)?, token, former])
             .await
             .map_err(|error| self.failed("could not take the cursor", &error))?;
         match row {
-            None => Err(self.rival(epoch).await?),
+            None => Err(self.rival(*epoch).await?),
             Some(row) => Ok(Account {
                 cursor: unsigned(row.get("seq"))?,
                 holes: self.holes().await?,
@@ -161,7 +162,7 @@ impl Book<'_> {
         Ok(rows.iter().filter_map(|row| Some((row.get("entity"), state(row)?))).collect())
     }
 
-    /// Why the epoch could not be raised.
+    /// Why the target could not be taken.
     async fn rival(&self, epoch: u64) -> Result<Error> {
         let Owner { install, target } = self.owner;
         let sql = include_str!("../../../sql/target/postgres/rival.sql");
@@ -171,15 +172,16 @@ impl Book<'_> {
             .await
             .map_err(|error| self.failed("could not read the cursor", &error))?;
         let (theirs, since): (i64, String) = (row.get("epoch"), row.get("opened_at"));
-        let seen =
-            format!("target `{target}` is at epoch {theirs} since {since} UTC, we are at {epoch}");
+        let seen = format!(
+            "target `{target}` is held since {since} UTC by another copy of our ledger (at epoch \
+             {theirs}, we are at {epoch})"
+        );
         Ok(if row.get("is_alive") {
-            let what =
-                format!("{seen}: another process with a copy of our state is delivering now");
+            let what = format!("{seen}: another process is delivering now");
             Error::new(ErrorKind::Gap, what)
                 .hint("stop the other process; if both were used, reconcile before you go on")
         } else {
-            let what = format!("{seen}: our ledger is older than what the target has seen");
+            let what = format!("{seen}: ours is older than what the target has seen");
             Error::new(ErrorKind::Gap, what).hint(
                 "the state folder was restored or cloned: reconcile this target before it is \
                  written to again",

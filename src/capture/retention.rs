@@ -1,0 +1,73 @@
+//! We never fill a source's disk: a source that must keep more log for us than it may, while we take
+//! nothing, is given up on purpose, and that is a gap. (The first limit is the journal's, at which
+//! we stop taking.)
+//!
+//! A daemon that does not run cannot do this: `check` proposes the server's own bound for that.
+
+use std::time::Duration;
+
+use super::{Capture, Phase};
+use crate::change::Position;
+use crate::error::{Error, ErrorKind};
+
+/// Between two looks at what a source keeps.
+const LOOK_PAUSE: Duration = Duration::from_secs(5);
+/// Looks in a row that must find too much kept and nothing taken: a daemon that catches up after
+/// a long pause is not given up.
+const LOOKS_MIN: u32 = 4;
+
+/// Ends when the source is to be given up, with the reason.
+pub(super) async fn overdue(capture: &Capture) -> Error {
+    let mut looks = 0;
+    let mut before = taken(capture);
+    loop {
+        tokio::time::sleep(LOOK_PAUSE).await;
+        let now = taken(capture);
+        let is_at_rest = now == before;
+        before = now;
+        let kept = match capture.source.retained().await {
+            Ok(kept) => kept.unwrap_or(0),
+            Err(error) => {
+                // Capture itself says why the source cannot be reached.
+                let error = error.chain();
+                tracing::debug!(source = %capture.name, error, "retained log not known");
+                continue;
+            }
+        };
+        let is_too_much = kept > capture.retained_bytes_max;
+        looks = if is_too_much && is_at_rest { looks + 1 } else { 0 };
+        if looks >= LOOKS_MIN {
+            return given_up(capture, kept);
+        }
+    }
+}
+
+/// Whatever shows that something is taken.
+fn taken(capture: &Capture) -> ((u64, u64, u64), Option<Position>) {
+    (capture.state.counts(), capture.state.seen().position)
+}
+
+/// Drops what makes the source keep its log. Tried until it succeeds: that is the point of it.
+pub(super) async fn give_up(capture: &Capture) {
+    while let Err(error) = capture.source.give_up().await {
+        tracing::error!(
+            source = %capture.name,
+            error = %error.chain(),
+            "a source that keeps too much log could not be given up, it is tried again"
+        );
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+fn given_up(capture: &Capture, kept: u64) -> Error {
+    let was = match capture.state.seen().phase {
+        Phase::Paused => "the capture log is full",
+        _ => "nothing could be taken",
+    };
+    let what = format!(
+        "source {} kept {kept} bytes of log for us, more than its max_retained_bytes {}, while {was}: \
+         its slot was dropped so that its disk does not fill",
+        capture.name, capture.retained_bytes_max
+    );
+    Error::new(ErrorKind::Gap, what).hint(crate::source::all_anew(&capture.name))
+}
