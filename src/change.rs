@@ -11,7 +11,7 @@ pub mod visibility;
 
 use std::sync::Arc;
 
-pub use position::{Position, TransactionId};
+pub use position::{Position, Reached, TransactionId};
 pub use schema::{Column, Kind, Table, TableName};
 pub use value::Cell;
 pub use visibility::Visibility;

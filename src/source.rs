@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::{Position, Table, TableName, Visibility};
+use crate::change::{Position, Reached, Table, TableName, Visibility};
 use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
@@ -32,9 +32,9 @@ pub enum Captured {
     /// [`Captured::Frame`].
     Schema(Arc<Table>),
     /// The transaction in flight is whole; the log continues at this position.
-    End(Position),
+    End(Reached),
     /// Nothing is in flight and everything up to this position has been handed over.
-    Idle(Position),
+    Idle(Reached),
 }
 
 /// How a slot, a binlog position or a server identity stands to what the ledger knows.
@@ -239,6 +239,19 @@ impl Source {
             Source::Postgres(source) => LogEnd::Postgres(source.session().await?),
             Source::Mysql(source) => LogEnd::Mysql(Box::new(source.log_end().await?)),
         })
+    }
+
+    /// True unless the log that the server has is another one than what was read, under the same
+    /// positions: then [`Standing::Gap`]. Asked when [`Source::standing`] found nothing.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn recognize(&self, reached: &Reached) -> Result<Standing> {
+        match self {
+            // Its log is compared by the slot alone.
+            Source::Postgres(_) => Ok(Standing::Continues),
+            Source::Mysql(source) => source.recognize(reached).await,
+        }
     }
 
     /// Bytes of log that the server keeps because we have not confirmed them; `None` if it keeps

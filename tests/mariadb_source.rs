@@ -10,3 +10,4 @@ mod snapshots;
 mod statements;
 mod transport;
 mod types;
+mod witness;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio_postgres::Client;
 use trueup::change::position::parse_lsn;
 use trueup::change::tuple::read_row;
-use trueup::change::{Cell, Change, Op, Position, Table, TableName, Transaction};
+use trueup::change::{Cell, Change, Op, Position, Reached, Table, TableName, Transaction};
 use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::demo::servers::{Options, PostgresServer};
 use trueup::source::decode::{Decoder, Tables};
@@ -150,7 +150,7 @@ impl Reader {
         match next.expect("the log stands still").unwrap() {
             Captured::Frame(bytes) => frame::push(&mut self.entry, &bytes),
             Captured::Schema(table) => self.schemas.push(table),
-            Captured::End(position) => {
+            Captured::End(Reached { position, .. }) => {
                 let entry = self.entry.split().freeze();
                 let whole = self.decoder.feed(entry).unwrap();
                 assert_eq!(whole.len(), 1, "one transaction ends at an end");
@@ -158,7 +158,7 @@ impl Reader {
                 self.transactions.extend(whole);
                 self.advance(&position);
             }
-            Captured::Idle(position) => {
+            Captured::Idle(Reached { position, .. }) => {
                 assert!(self.entry.is_empty(), "idle within a transaction");
                 self.advance(&position);
                 self.idles.push(self.reached);

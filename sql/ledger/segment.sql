@@ -24,7 +24,8 @@ CREATE TABLE schema_history (
 -- Up to where each source is journaled and may be confirmed, keepalives included.
 CREATE TABLE source_position (
     source   TEXT PRIMARY KEY,
-    position TEXT NOT NULL
+    position TEXT NOT NULL,
+    witness  TEXT                   -- what the last transaction before it looked like
 );
 
 -- How far each table's copy is journaled.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::change::{Position, Table};
+use crate::change::{Reached, Table};
 use crate::source::frame;
 
 /// What is to be written as one journal entry.
@@ -22,7 +22,7 @@ pub struct Piece {
     /// True if it goes on with a transaction that an earlier piece began.
     pub continues: bool,
     /// Where the log continues after it; `None` if the transaction has no end yet.
-    pub end: Option<Position>,
+    pub end: Option<Reached>,
     /// Whole transactions in it.
     pub transactions: u64,
 }
@@ -33,7 +33,7 @@ pub struct Assembler {
     piece_bytes_max: usize,
     /// Whole transactions, and where the log continues after them.
     whole: Gathered,
-    whole_end: Option<Position>,
+    whole_end: Option<Reached>,
     transactions: u64,
     /// The transaction in flight, or what is left of it.
     open: Gathered,
@@ -83,16 +83,16 @@ impl Assembler {
     }
 
     /// The transaction in flight is whole.
-    pub fn end(&mut self, position: Position) {
+    pub fn end(&mut self, reached: Reached) {
         let mut open = std::mem::take(&mut self.open);
         if self.is_split {
-            self.give_out(open, Some(position), 1);
+            self.give_out(open, Some(reached), 1);
             self.is_split = false;
             return;
         }
         self.whole.bytes.unsplit(open.bytes.split());
         self.whole.schemas.append(&mut open.schemas);
-        self.whole_end = Some(position);
+        self.whole_end = Some(reached);
         self.transactions += 1;
     }
 
@@ -116,7 +116,7 @@ impl Assembler {
         self.open.bytes.is_empty() && self.open.schemas.is_empty() && !self.is_split
     }
 
-    fn give_out(&mut self, from: Gathered, end: Option<Position>, transactions: u64) {
+    fn give_out(&mut self, from: Gathered, end: Option<Reached>, transactions: u64) {
         let Gathered { bytes, schemas } = from;
         let continues = self.is_split;
         self.pieces.push_back(Piece { bytes, schemas, continues, end, transactions });
@@ -126,6 +126,7 @@ impl Assembler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::Position;
     use proptest::prelude::*;
 
     fn drain(assembler: &mut Assembler) -> Vec<Piece> {
@@ -137,13 +138,13 @@ mod tests {
         let mut assembler = Assembler::new(100);
         for n in 0..3 {
             assembler.frame(b"abc");
-            assembler.end(Position::Lsn(n));
+            assembler.end(Position::Lsn(n).into());
         }
         assert!(drain(&mut assembler).is_empty(), "nothing is given out before it must");
         assembler.flush();
         let pieces = drain(&mut assembler);
         assert_eq!(pieces.len(), 1);
-        assert_eq!((pieces[0].transactions, &pieces[0].end), (3, &Some(Position::Lsn(2))));
+        assert_eq!((pieces[0].transactions, &pieces[0].end), (3, &Some(Position::Lsn(2).into())));
         assert_eq!(pieces[0].bytes.len(), 21);
     }
 
@@ -151,13 +152,13 @@ mod tests {
     fn a_large_transaction_is_split_and_never_shares_a_piece() {
         let mut assembler = Assembler::new(20);
         assembler.frame(b"small");
-        assembler.end(Position::Lsn(1));
+        assembler.end(Position::Lsn(1).into());
         for _ in 0..3 {
             assembler.frame(&[0; 18]);
         }
         assert!(!assembler.is_between_transactions());
         assembler.frame(b"rest");
-        assembler.end(Position::Lsn(2));
+        assembler.end(Position::Lsn(2).into());
         assert!(assembler.is_between_transactions());
         let pieces = drain(&mut assembler);
         let shape: Vec<_> =
@@ -184,7 +185,7 @@ mod tests {
                     frame::push(&mut expected, &body);
                     assembler.frame(&body);
                 }
-                assembler.end(Position::Lsn(n as u64));
+                assembler.end(Position::Lsn(n as u64).into());
                 if flushes[n] {
                     assembler.flush();
                 }

@@ -28,11 +28,14 @@ pub(super) fn remembered_gap(capture: &Capture) -> Result<Option<Error>> {
 pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     let name = &capture.name;
     let facts = on_disk(|| capture.ledger.source(name))?;
-    let position = on_disk(|| capture.journal.position(name))?;
-    let known = position.as_ref();
-    match capture.source.standing(known, facts.identity.as_deref()).await? {
-        Standing::Gap(why) => return Err(gap(capture, &why)),
-        Standing::New | Standing::Continues => {}
+    let reached = on_disk(|| capture.journal.reached(name))?;
+    let known = reached.as_ref().map(|reached| &reached.position);
+    let mut standing = capture.source.standing(known, facts.identity.as_deref()).await?;
+    if let (Standing::Continues, Some(reached)) = (&standing, &reached) {
+        standing = capture.source.recognize(reached).await?;
+    }
+    if let Standing::Gap(why) = standing {
+        return Err(gap(capture, &why));
     }
     let prepared = capture.source.prepare(known).await?;
     let copies = on_disk(|| capture.journal.copies(name))?;
@@ -93,8 +96,8 @@ fn begin_copies(
         })
         .collect();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
-    let position = Some(&prepared.start);
-    capture.journal.append(&NewEntry { position, copies: &copies, ..entry })?;
+    let start = prepared.start.clone().into();
+    capture.journal.append(&NewEntry { reached: Some(&start), copies: &copies, ..entry })?;
     Ok(fence)
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::assembler::{Assembler, Piece};
 use super::copying::{self, Want, Wanted};
 use super::{Capture, Phase, on_disk, preparing};
-use crate::change::Position;
+use crate::change::{Position, Reached};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::segment::{CopyState, EntryKind, NewEntry};
 use crate::source::entry::{Control, encode_chunk};
@@ -77,7 +77,7 @@ struct Session<'a> {
     /// When what is whole was last made durable.
     flushed: Instant,
     /// The log moved on to here without anything of ours; not yet recorded.
-    idle: Option<(Position, Instant)>,
+    idle: Option<(Reached, Instant)>,
     wants: mpsc::Receiver<Wanted>,
     /// The copy may still want something.
     is_copying: bool,
@@ -162,12 +162,12 @@ impl Session<'_> {
         match captured {
             Captured::Frame(frame) => self.assembler.frame(&frame),
             Captured::Schema(table) => self.assembler.schema(table),
-            Captured::End(position) => self.assembler.end(position),
-            Captured::Idle(position) => {
+            Captured::End(reached) => self.assembler.end(reached),
+            Captured::Idle(reached) => {
                 self.flush()?;
-                self.capture.state.update(|seen| seen.read = Some(position.clone()));
+                self.capture.state.update(|seen| seen.read = Some(reached.position.clone()));
                 let since = self.idle.take().map_or_else(Instant::now, |(_, since)| since);
-                self.idle = Some((position, since));
+                self.idle = Some((reached, since));
                 self.admit()?;
             }
         }
@@ -193,7 +193,7 @@ impl Session<'_> {
             kind: EntryKind::Log,
             first,
             ends: piece.end.is_some(),
-            position: piece.end.as_ref(),
+            reached: piece.end.as_ref(),
             schemas: &piece.schemas,
             copies: &[],
             bytes: &piece.bytes,
@@ -201,10 +201,10 @@ impl Session<'_> {
         let seq = on_disk(|| self.capture.journal.append(&entry))?;
         self.capture.state.journaled(piece.bytes.len(), piece.transactions);
         match &piece.end {
-            Some(position) => {
+            Some(reached) => {
                 self.first = None;
                 self.idle = None;
-                self.moved_to(position.clone());
+                self.moved_to(reached.position.clone());
                 self.confirm();
             }
             None => self.first = first.or(Some(seq)),
@@ -229,9 +229,9 @@ impl Session<'_> {
 
     /// A position is in the ledger before it is sent as confirmed, an idle log's too.
     fn record_idle(&mut self) -> Result<()> {
-        let Some((position, _)) = self.idle.take() else { return Ok(()) };
-        on_disk(|| self.capture.journal.record_position(&self.capture.name, &position))?;
-        self.moved_to(position);
+        let Some((reached, _)) = self.idle.take() else { return Ok(()) };
+        on_disk(|| self.capture.journal.record_position(&self.capture.name, &reached))?;
+        self.moved_to(reached.position);
         self.confirm();
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Session<'_> {
         }
         let Some(wanted) = self.pending.take() else { return Ok(()) };
         if let Want::Chunk(chunk, _) = &wanted.what {
-            let idle = self.idle.as_ref().map(|(position, _)| position);
+            let idle = self.idle.as_ref().map(|(reached, _)| &reached.position);
             let here = idle.unwrap_or(&self.journaled);
             if !here.covers(&chunk.admit_after)? {
                 self.pending = Some(wanted);

@@ -22,6 +22,22 @@ pub enum Position {
     Gtid(BTreeMap<u32, Gtid>),
 }
 
+/// How far a log is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Everything up to here.
+    pub position: Position,
+    /// What the last transaction there looked like, where positions alone do not tell one log from
+    /// another: a text of the source's own.
+    pub witness: Option<String>,
+}
+
+impl From<Position> for Reached {
+    fn from(position: Position) -> Self {
+        Self { position, witness: None }
+    }
+}
+
 /// A MariaDB global transaction id without its domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gtid {

@@ -80,7 +80,7 @@ impl Rig {
             kind,
             first: None,
             ends: true,
-            position: None,
+            reached: None,
             schemas,
             copies: &[],
             bytes,

@@ -38,7 +38,8 @@ impl Glance {
     /// # Errors
     /// As [`Glance::at`].
     pub fn position(&self, source: &str) -> Result<Option<Position>> {
-        self.newest.as_ref().map_or(Ok(None), |segment| segment.position(source))
+        let reached = self.newest.as_ref().map_or(Ok(None), |segment| segment.reached(source))?;
+        Ok(reached.map(|reached| reached.position))
     }
 
     /// How far the copies of `source` are journaled.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::segment::{CopyProgress, Entry, NewEntry, Segment, file_name, first_seq_of, remove};
-use crate::change::{Position, Table};
+use crate::change::{Position, Reached, Table};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The writing side, shared by all captures.
@@ -113,12 +113,12 @@ impl Journal {
         Ok(self.lock()?.last_whole)
     }
 
-    /// Notes that everything of `source` up to `position` is journaled (an idle log moved on).
+    /// Notes that everything of `source` up to there is journaled (an idle log moved on).
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
-    pub fn record_position(&self, source: &str, position: &Position) -> Result<()> {
-        self.lock()?.segment.record_position(source, position)
+    pub fn record_position(&self, source: &str, reached: &Reached) -> Result<()> {
+        self.lock()?.segment.record_position(source, reached)
     }
 
     /// Up to where `source` is journaled; `None` if it never was.
@@ -126,7 +126,15 @@ impl Journal {
     /// # Errors
     /// [`ErrorKind::Ledger`].
     pub fn position(&self, source: &str) -> Result<Option<Position>> {
-        self.lock()?.segment.position(source)
+        Ok(self.reached(source)?.map(|reached| reached.position))
+    }
+
+    /// The same, with what tells its log from another one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn reached(&self, source: &str) -> Result<Option<Reached>> {
+        self.lock()?.segment.reached(source)
     }
 
     /// How far the copies of `source` are journaled.

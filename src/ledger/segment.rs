@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sqlite;
-use crate::change::{Position, Table};
+use crate::change::{Reached, Table};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Names of segment files: the first sequence they may hold, so that the folder sorts by it.
@@ -125,7 +125,7 @@ pub struct NewEntry<'a> {
     /// True if the transaction is whole with this entry.
     pub ends: bool,
     /// Where the source's log continues after it, if it ends a transaction of the log.
-    pub position: Option<&'a Position>,
+    pub reached: Option<&'a Reached>,
     /// Tables as they are from this entry on.
     pub schemas: &'a [Arc<Table>],
     /// Copies this entry begins, moves on or ends.
@@ -143,7 +143,7 @@ impl<'a> NewEntry<'a> {
             kind,
             first: None,
             ends: true,
-            position: None,
+            reached: None,
             schemas: &[],
             copies: &[],
             bytes,
@@ -210,7 +210,7 @@ impl Segment {
                 entry.kind.code(),
                 entry.first.unwrap_or(seq),
                 entry.ends,
-                entry.position.map(ToString::to_string),
+                entry.reached.map(|reached| reached.position.to_string()),
                 at_micros,
                 entry.bytes,
             ])?;
@@ -236,25 +236,26 @@ impl Segment {
                     copy.row_count
                 ])?;
             }
-            if let Some(position) = entry.position.filter(|_| entry.ends) {
-                set_position(c, entry.source, position)?;
+            if let Some(reached) = entry.reached.filter(|_| entry.ends) {
+                set_position(c, entry.source, reached)?;
             }
             crate::failpoint::reach("before-journal-commit");
             Ok(())
         })
     }
 
-    pub(super) fn record_position(&self, source: &str, position: &Position) -> Result<()> {
-        self.write(|c| set_position(c, source, position))
+    pub(super) fn record_position(&self, source: &str, reached: &Reached) -> Result<()> {
+        self.write(|c| set_position(c, source, reached))
     }
 
-    pub(super) fn position(&self, source: &str) -> Result<Option<Position>> {
-        let text: Option<String> = self.read("a position", |c| {
-            c.prepare_cached("SELECT position FROM source_position WHERE source = ?1")?
-                .query_row([source], |row| row.get(0))
+    pub(super) fn reached(&self, source: &str) -> Result<Option<Reached>> {
+        let found: Option<(String, Option<String>)> = self.read("a position", |c| {
+            c.prepare_cached("SELECT position, witness FROM source_position WHERE source = ?1")?
+                .query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
         })?;
-        text.map(|text| text.parse()).transpose()
+        let whole = |(text, witness): (String, _)| Ok(Reached { position: text.parse()?, witness });
+        found.map(whole).transpose()
     }
 
     pub(super) fn copies(&self, source: &str) -> Result<Vec<CopyProgress>> {
@@ -424,10 +425,17 @@ pub(super) fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn set_position(c: &Connection, source: &str, position: &Position) -> rusqlite::Result<()> {
-    c.prepare_cached("INSERT OR REPLACE INTO source_position (source, position) VALUES (?1, ?2)")?
-        .execute(params![source, position.to_string()])
-        .map(drop)
+/// Who is still where they were knows of no witness, and forgets none.
+fn set_position(c: &Connection, source: &str, reached: &Reached) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "INSERT INTO source_position (source, position, witness) VALUES (?1, ?2, ?3)
+         ON CONFLICT (source) DO UPDATE SET
+            witness = CASE WHEN position = excluded.position
+                           THEN coalesce(excluded.witness, witness) ELSE excluded.witness END,
+            position = excluded.position",
+    )?
+    .execute(params![source, reached.position.to_string(), reached.witness])
+    .map(drop)
 }
 
 fn read_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {

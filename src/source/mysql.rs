@@ -35,6 +35,7 @@ pub mod stream;
 mod table_map;
 mod token;
 mod value;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ use mysql_async::prelude::Queryable;
 
 use super::{Fence, Finding, Prepared, Standing};
 use crate::change::position::parse_gtids;
-use crate::change::{Position, TableName};
+use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 use committed::Committed;
@@ -115,6 +116,20 @@ impl Mysql {
             )));
         }
         Ok(Standing::Continues)
+    }
+
+    /// See [`super::Source::recognize`].
+    pub(super) async fn recognize(&self, reached: &Reached) -> Result<Standing> {
+        let Some(witness) = &reached.witness else { return Ok(Standing::Continues) };
+        let why = witness::contradiction(&self.address, &witness.parse()?).await?;
+        let gap = |why| {
+            Standing::Gap(format!(
+                "the server's log is another one than we read up to {}, although its numbers are \
+                 the same: {why}; it was restored, or lost transactions in a crash",
+                reached.position
+            ))
+        };
+        Ok(why.map_or(Standing::Continues, gap))
     }
 
     /// What the oldest binlog file says that came before it.

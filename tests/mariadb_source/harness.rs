@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use trueup::change::{Cell, Change, Op, Position, Table, TableName, Transaction, tuple};
+use trueup::change::{Cell, Change, Op, Position, Reached, Table, TableName, Transaction, tuple};
 use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::demo::servers::MariadbServer;
 use trueup::error::Result;
@@ -52,6 +52,8 @@ pub(super) struct Log {
     entry: BytesMut,
     /// The end of the last whole transaction.
     pub(super) position: Position,
+    /// The same, once the log has told.
+    pub(super) reached: Option<Reached>,
     /// Schemas that were handed over.
     pub(super) schemas: Vec<Table>,
 }
@@ -71,7 +73,7 @@ impl Log {
     ) -> Result<Self> {
         let stream = source.stream(start, tables).await?;
         let (position, entry) = (start.clone(), BytesMut::new());
-        Ok(Self { stream, decoder, entry, position, schemas: Vec::new() })
+        Ok(Self { stream, decoder, entry, position, reached: None, schemas: Vec::new() })
     }
 
     /// Prepares the source and opens its log where that says.
@@ -91,15 +93,17 @@ impl Log {
         match captured {
             Captured::Frame(next) => frame::push(&mut self.entry, &next),
             Captured::Schema(table) => self.schemas.push(Table::clone(&table)),
-            Captured::Idle(position) => {
+            Captured::Idle(reached) => {
                 assert!(self.entry.is_empty(), "idle with a transaction in flight");
-                self.position = position;
+                self.position = reached.position.clone();
+                self.reached = Some(reached);
             }
-            Captured::End(position) => {
+            Captured::End(reached) => {
                 let whole = self.decoder.feed(self.entry.split().freeze())?;
                 assert!(!whole.is_empty(), "an end without a transaction");
-                assert_eq!(whole.last().unwrap().position, position);
-                self.position = position;
+                assert_eq!(whole.last().unwrap().position, reached.position);
+                self.position = reached.position.clone();
+                self.reached = Some(reached);
                 return Ok(whole);
             }
         }

@@ -123,8 +123,8 @@ async fn positions_hold_every_domain_and_an_idle_log_moves_on() {
     // Nothing of ours, not even the end of a group, and a heartbeat says where we are.
     for _ in 0..2 {
         let captured = log.stream.next().await.unwrap();
-        let Captured::Idle(position) = captured else { panic!("{captured:?}") };
-        assert!(position.covers(&log.position).unwrap());
+        let Captured::Idle(reached) = captured else { panic!("{captured:?}") };
+        assert!(reached.position.covers(&log.position).unwrap());
     }
 }
 

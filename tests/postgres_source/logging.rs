@@ -300,8 +300,8 @@ async fn a_schema_goes_before_its_first_row() {
             Captured::Frame(frame) => seen.push(char::from(frame[0])),
             Captured::Schema(_) => seen.push('+'),
             Captured::Idle(_) => {}
-            Captured::End(position) => {
-                assert!(lsn(&position) > lsn(&prepared.start));
+            Captured::End(reached) => {
+                assert!(lsn(&reached.position) > lsn(&prepared.start));
                 break;
             }
         }

@@ -6,8 +6,8 @@ use crate::ledger::segment::{CopyState, EntryKind};
 
 const TINY_SEGMENT: u64 = 2_000;
 
-fn lsn(n: u64) -> Position {
-    Position::Lsn(n)
+fn lsn(n: u64) -> Reached {
+    Position::Lsn(n).into()
 }
 
 fn table(id: u64, columns: &[&str]) -> Arc<Table> {
@@ -25,13 +25,13 @@ fn table(id: u64, columns: &[&str]) -> Arc<Table> {
     })
 }
 
-fn whole<'a>(source: &'a str, position: &'a Position, bytes: &'a [u8]) -> NewEntry<'a> {
+fn whole<'a>(source: &'a str, reached: &'a Reached, bytes: &'a [u8]) -> NewEntry<'a> {
     NewEntry {
         source,
         kind: EntryKind::Log,
         first: None,
         ends: true,
-        position: Some(position),
+        reached: Some(reached),
         schemas: &[],
         copies: &[],
         bytes,
@@ -44,7 +44,7 @@ fn bare<'a>(kind: EntryKind, bytes: &'a [u8]) -> NewEntry<'a> {
         kind,
         first: None,
         ends: true,
-        position: None,
+        reached: None,
         schemas: &[],
         copies: &[],
         bytes,
@@ -128,7 +128,7 @@ fn a_transaction_without_an_end_is_dropped_after_a_crash_and_a_whole_one_never()
     let shapes: Vec<(&str, usize)> =
         run.transactions.iter().map(|parts| (parts[0].source.as_str(), parts.len())).collect();
     assert_eq!(shapes, vec![("erp", 4), ("hr", 1)]);
-    assert_eq!(journal.position("erp").unwrap(), Some(lsn(10)));
+    assert_eq!(journal.position("erp").unwrap(), Some(lsn(10).position));
     let next = journal.append(&whole("erp", &lsn(11), b"again")).unwrap();
     assert!(next > run.upto, "a durable sequence is not used twice");
     assert!(journal.reader().tables_before("erp", next).unwrap().is_empty());
@@ -225,7 +225,7 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
         journal.record_position("erp", &lsn(99)).unwrap();
     }
     let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
-    assert_eq!(journal.position("erp").unwrap(), Some(lsn(99)));
+    assert_eq!(journal.position("erp").unwrap(), Some(lsn(99).position));
     assert_eq!(journal.position("hr").unwrap(), None);
     assert_eq!(journal.copies("erp").unwrap()[0].next_after, Some(vec![1, 2]));
     let mut reader = journal.reader();

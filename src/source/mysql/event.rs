@@ -95,6 +95,15 @@ impl Event {
     }
 }
 
+/// Where in its file an event begins (the header says where it ends); `None` if it is in none.
+pub(super) fn offset(event: &[u8]) -> Option<u32> {
+    let mut reader = Reader(event.get(..HEADER_BYTES)?);
+    reader.take(9)?;
+    let size = reader.u32()?;
+    let end = reader.u32()?;
+    end.checked_sub(size).filter(|offset| *offset > 0)
+}
+
 /// The event that begins a group of events (a transaction, or one statement).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GtidEvent {

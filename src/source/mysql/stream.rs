@@ -25,14 +25,15 @@ use tokio::time::Instant;
 use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, GtidEvent, kind};
 use super::session::Address;
 use super::statement::{self, Effect, Mirrored};
-use super::{binlog, catalog, table_map};
+use super::witness::{Testimony, Witness};
+use super::{binlog, catalog, table_map, witness};
 use crate::change::position::Gtid;
-use crate::change::{Position, Table, TableName, TransactionId};
+use crate::change::{Position, Reached, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
 
 /// How often the server speaks when it has nothing to say.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// After this silence the connection is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// However late a caller comes back, the socket gets this long to show what it has.
@@ -47,6 +48,10 @@ pub struct MysqlStream {
     met: HashSet<TableName>,
     /// The end of the last whole group handed over, per domain.
     position: BTreeMap<u32, Gtid>,
+    /// What the last whole group looked like, once one was read.
+    witness: Option<Witness>,
+    /// The binlog file that is being read.
+    file: String,
     group: Option<InFlight>,
     ready: VecDeque<Captured>,
     /// An event that must not be handed over before schemas that are being read.
@@ -64,6 +69,7 @@ struct InFlight {
     begin: Option<Bytes>,
     /// Log numbers of the tables whose rows are handed over.
     wanted: HashSet<u64>,
+    testimony: Option<Testimony>,
 }
 
 /// An event and the schemas it waits for.
@@ -106,6 +112,8 @@ impl MysqlStream {
             mirrored: tables.iter().collect(),
             met: HashSet::new(),
             position: position.clone(),
+            witness: None,
+            file: String::new(),
             group: None,
             ready: VecDeque::new(),
             held: None,
@@ -187,14 +195,20 @@ impl MysqlStream {
                 let what = "the server lost events of its own log (an incident event)".to_owned();
                 return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
             }
+            kind::ROTATE => self.file = witness::file_named(raw).unwrap_or_default(),
             kind::FORMAT_DESCRIPTION
-            | kind::ROTATE
             | kind::STOP
             | kind::CHECKPOINT
             | kind::START_ENCRYPTION
             | kind::HEARTBEAT
             | kind::GTID_LIST => {}
-            _ => self.in_group(&event, frame)?,
+            _ => {
+                let testimony = self.group.as_mut().and_then(|group| group.testimony.as_mut());
+                if let Some(testimony) = testimony {
+                    testimony.add(&frame);
+                }
+                self.in_group(&event, frame)?;
+            }
         }
         Ok(())
     }
@@ -230,7 +244,13 @@ impl MysqlStream {
     }
 
     fn idle(&mut self) {
-        self.ready.push_back(Captured::Idle(Position::Gtid(self.position.clone())));
+        let reached = self.reached();
+        self.ready.push_back(Captured::Idle(reached));
+    }
+
+    fn reached(&self) -> Reached {
+        let witness = self.witness.as_ref().map(ToString::to_string);
+        Reached { position: Position::Gtid(self.position.clone()), witness }
     }
 
     /// Each binlog file begins with what the files before it hold: more than we have read means
@@ -265,7 +285,8 @@ impl MysqlStream {
         let tail = self.group.take().is_some_and(|group| group.begin.is_none());
         // The end of an XA transaction must find its beginning: all of them are handed over.
         let is_wanted = tail || gtid.is_prepared_xa() || gtid.is_completed_xa();
-        self.group = Some(InFlight { gtid, begin: Some(frame), wanted: HashSet::new() });
+        let testimony = Testimony::begin(&self.file, &frame);
+        self.group = Some(InFlight { gtid, begin: Some(frame), wanted: HashSet::new(), testimony });
         if is_wanted {
             self.hand_over_begin();
         }
@@ -338,16 +359,17 @@ impl MysqlStream {
     fn end(&mut self, frame: Bytes) {
         let Some(group) = self.group.take() else { return };
         self.position.insert(group.gtid.domain, group.gtid.gtid);
+        self.witness = group.testimony.map(Testimony::finish);
         if group.begin.is_some() {
             self.idle();
             return;
         }
-        let position = Position::Gtid(self.position.clone());
+        let reached = self.reached();
         let mut said = BytesMut::from(&[frame::POSITION][..]);
-        said.put_slice(position.to_string().as_bytes());
+        said.put_slice(reached.position.to_string().as_bytes());
         self.ready.push_back(Captured::Frame(said.freeze()));
         self.ready.push_back(Captured::Frame(frame));
-        self.ready.push_back(Captured::End(position));
+        self.ready.push_back(Captured::End(reached));
     }
 
     /// What a statement does to us. Those that do nothing stay out of the journal: some of them
@@ -424,7 +446,7 @@ fn is_silent(number: u8) -> bool {
 }
 
 /// Header and body as the server sent them, the checksum left out.
-fn event_frame(raw: &RawEvent) -> Bytes {
+pub(super) fn event_frame(raw: &RawEvent) -> Bytes {
     let header = raw.header();
     let mut frame = BytesMut::with_capacity(1 + event::HEADER_BYTES + raw.data().len());
     frame.put_u8(frame::BINLOG_EVENT);

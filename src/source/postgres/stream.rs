@@ -194,7 +194,7 @@ impl PostgresStream {
                 if self.transaction.take().is_some_and(|transaction| transaction.is_emitted) {
                     let commit = commit_frame(lsn.as_u64(), end, commit_time_micros);
                     self.ready.push_back(Captured::Frame(commit));
-                    self.ready.push_back(Captured::End(Position::Lsn(end)));
+                    self.ready.push_back(Captured::End(Position::Lsn(end).into()));
                     self.reached = self.reached.max(end);
                 } else {
                     self.idle(end);
@@ -244,7 +244,7 @@ impl PostgresStream {
     fn idle(&mut self, end: u64) {
         if self.transaction.is_none() && end > self.reached {
             self.reached = end;
-            self.ready.push_back(Captured::Idle(Position::Lsn(end)));
+            self.ready.push_back(Captured::Idle(Position::Lsn(end).into()));
         }
     }
 }
