@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::canon::mapping::Pack;
 use crate::canon::{Entity, MappingSet};
 use crate::cli::MappingTestOptions;
 use crate::config::{Config, SourceConfig, SourceKind, TargetConfig};
@@ -14,10 +15,13 @@ use crate::store::mapping_test;
 
 /// The configured mappings, with owners judged.
 pub(super) fn mappings(config: &Config) -> Result<MappingSet> {
-    let packs: BTreeMap<String, String> = config
+    let packs: BTreeMap<String, Pack> = config
         .source
         .iter()
-        .filter_map(|(name, source)| Some((name.clone(), source.mapping.clone()?)))
+        .filter_map(|(name, source)| {
+            let pack = source.mapping.clone()?;
+            Some((name.clone(), Pack { name: pack, timezone: source.timezone.clone() }))
+        })
         .collect();
     MappingSet::load(config.daemon.sql_dir.as_deref(), &packs, &config.entity)
 }
@@ -97,7 +101,7 @@ pub(super) fn source(name: &str, install: &str, config: &Config) -> Result<Sourc
 
 /// The mappings of one pack alone, for `source`.
 fn evaluator(config: &Config, source: &str, pack: &str) -> Result<Evaluator> {
-    let packs = BTreeMap::from([(source.to_owned(), pack.to_owned())]);
+    let packs = BTreeMap::from([(source.to_owned(), Pack::utc(pack))]);
     let set = MappingSet::load(config.daemon.sql_dir.as_deref(), &packs, &BTreeMap::new())?;
     Evaluator::new(&set, &schemas())
 }
@@ -105,7 +109,7 @@ fn evaluator(config: &Config, source: &str, pack: &str) -> Result<Evaluator> {
 /// Packs all of whose tables are among `tables` (names in the mirror).
 pub(super) fn fitting_packs(source: &str, tables: &BTreeSet<String>) -> Vec<String> {
     let fits = |pack: &String| {
-        let packs = BTreeMap::from([(source.to_owned(), pack.clone())]);
+        let packs = BTreeMap::from([(source.to_owned(), Pack::utc(pack))]);
         MappingSet::load(None, &packs, &BTreeMap::new())
             .and_then(|set| Evaluator::new(&set, &schemas()))
             .is_ok_and(|evaluator| evaluator.tables(source).is_subset(tables))

@@ -23,7 +23,7 @@ pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, anal
 pub use expression::{expression, expressions};
 pub(crate) use load::fixture;
 pub use load::packs;
-pub use set::{Contribution, MappingSet};
+pub use set::{Contribution, MappingSet, Pack};
 pub use syntax::Syntax;
 
 /// One mapping file.

@@ -5,6 +5,7 @@ use bytes::{BufMut, BytesMut};
 use serde_json::Value;
 
 use super::*;
+use crate::canon::mapping::Pack;
 use crate::change::{Cell, Column, Kind, Table, Visibility, tuple};
 use crate::config::EntityConfig;
 use crate::ledger::segment::{EntryKind, NewEntry};
@@ -179,7 +180,7 @@ impl Session<'_> {
 }
 
 fn conform(folder: &std::path::Path) -> Conform {
-    let packs = [("erp".to_owned(), "own".to_owned())].into();
+    let packs = [("erp".to_owned(), Pack::utc("own"))].into();
     let owners: std::collections::BTreeMap<String, EntityConfig> = Default::default();
     let sql = folder.join("sql");
     let ledger = Ledger::open(folder).unwrap();

@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::fixture::Fixture;
 use super::evaluate::{Difference, Evaluator, Moment, failed};
 use crate::canon::event::Row;
-use crate::canon::mapping::MappingSet;
+use crate::canon::mapping::{MappingSet, Pack};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What to run.
@@ -81,10 +81,11 @@ pub struct Failure {
 /// # Errors
 /// A pack that cannot be loaded, a mapping that is refused, or a fixture that cannot be read.
 pub fn run(sql_dir: Option<&Path>, pack: &str, options: Options) -> Result<Report> {
-    let packs = BTreeMap::from([(pack.to_owned(), pack.to_owned())]);
+    let fixture = Fixture::read(sql_dir, pack)?;
+    let used = Pack { name: pack.to_owned(), timezone: fixture.timezone.clone() };
+    let packs = BTreeMap::from([(pack.to_owned(), used)]);
     let set = MappingSet::load(sql_dir, &packs, &BTreeMap::new())?;
     let mut evaluator = Evaluator::new(&set, &BTreeMap::new())?;
-    let fixture = Fixture::read(sql_dir, pack)?;
     let connection = Connection::open_in_memory()
         .map_err(|error| failed("could not start DuckDB".to_owned(), &error))?;
     // On a handful of rows a second thread only waits.

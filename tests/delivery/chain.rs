@@ -58,6 +58,7 @@ impl Chain {
             "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n[limits]\n{limits}\n\
              [source.erp]\nkind = \"postgres\"\nurl = \"{}\"\n{password}\n\
              tables = [\"public.*\", \"!public.sys_*\"]\nmapping = \"demo_erp\"\n\
+             timezone = \"Europe/Berlin\"\n\
              [target.psa]\nkind = \"postgres\"\nurl = \"{}\"\n{password}\n\
              [target.psa.entity.org_unit]{wiring}",
             installation.state_folder(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use duckdb::Connection;
 use trueup::canon::EventOp;
-use trueup::canon::mapping::MappingSet;
+use trueup::canon::mapping::{MappingSet, Pack};
 use trueup::config::EntityConfig;
 use trueup::error::{Error, Result};
 use trueup::store::evaluate::{Delta, Difference, Evaluated, Evaluator, Moment};
@@ -69,7 +69,7 @@ pub(crate) fn set(
     packs: &[(&str, &str, &str)],
     owners: &[(&str, &[(&str, &str)])],
 ) -> MappingSet {
-    let packs = packs.iter().map(|(s, pack, _)| ((*s).to_owned(), (*pack).to_owned())).collect();
+    let packs = packs.iter().map(|(s, pack, _)| ((*s).to_owned(), Pack::utc(pack))).collect();
     let owners: BTreeMap<String, EntityConfig> = owners
         .iter()
         .map(|(entity, rules)| {

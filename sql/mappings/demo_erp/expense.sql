@@ -18,7 +18,7 @@ SELECT
     s.beleg AS receipt_ref,
     s.zweck AS note,
     CASE s.stat WHEN 0 THEN 'draft' WHEN 10 THEN 'submitted' WHEN 20 THEN 'approved' WHEN 90 THEN 'rejected' END AS approval_status,
-    CASE WHEN s.stat = 20 THEN (s.gen_zeit AT TIME ZONE 'Europe/Berlin') AT TIME ZONE 'UTC' END AS approved_at,
+    CASE WHEN s.stat = 20 THEN (s.gen_zeit AT TIME ZONE $timezone) AT TIME ZONE 'UTC' END AS approved_at,
     CASE WHEN s.stat = 20 THEN f.persnr END AS approver_no,
     CASE WHEN r.stat_cd = 'B' THEN 'invoiced' WHEN s.buch_per IS NOT NULL THEN 'posted' ELSE 'unposted' END AS posting_status,
     'D' || r.re_id AS invoice_document_no,

@@ -16,7 +16,7 @@ SELECT
     l.fakt_kz = 'J' AS billable,
     l.text AS note,
     CASE b.stat_cd WHEN 'E' THEN 'draft' WHEN 'V' THEN 'submitted' WHEN 'F' THEN 'approved' WHEN 'Z' THEN 'rejected' END AS approval_status,
-    CASE WHEN b.stat_cd = 'F' THEN (b.frei_zeit AT TIME ZONE 'Europe/Berlin') AT TIME ZONE 'UTC' END AS approved_at,
+    CASE WHEN b.stat_cd = 'F' THEN (b.frei_zeit AT TIME ZONE $timezone) AT TIME ZONE 'UTC' END AS approved_at,
     CASE WHEN b.stat_cd = 'F' THEN f.persnr END AS approver_no,
     CASE WHEN r.stat_cd = 'B' THEN 'invoiced' WHEN l.buch_per IS NOT NULL THEN 'posted' ELSE 'unposted' END AS posting_status,
     l.kosten AS cost_amount,

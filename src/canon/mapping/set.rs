@@ -16,8 +16,27 @@ use crate::canon::owner::Owner;
 use crate::config::EntityConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
 
+/// What stands in a mapping for its source's time zone.
+const TIMEZONE: &str = "$timezone";
 /// The file of a kept set that says which source uses which pack, and who owns what.
 const WIRING: &str = "set.json";
+
+/// A mapping pack as one source uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pack {
+    /// Its name.
+    pub name: String,
+    /// What the source's zoneless timestamps mean: `$timezone` of its mappings, an IANA name.
+    pub timezone: String,
+}
+
+impl Pack {
+    /// For a source whose zoneless timestamps are UTC.
+    #[must_use]
+    pub fn utc(name: &str) -> Self {
+        Self { name: name.to_owned(), timezone: "UTC".to_owned() }
+    }
+}
 
 /// One source's mapping for one entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +61,7 @@ pub struct MappingSet {
 #[derive(Serialize, Deserialize)]
 struct Wiring {
     /// Source → pack.
-    packs: BTreeMap<String, String>,
+    packs: BTreeMap<String, Pack>,
     /// Entity → attribute → source.
     owners: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -57,11 +76,11 @@ impl MappingSet {
     /// or owner rules that do not fit.
     pub fn load(
         sql_dir: Option<&Path>,
-        packs: &BTreeMap<String, String>,
+        packs: &BTreeMap<String, Pack>,
         owners: &BTreeMap<String, EntityConfig>,
     ) -> Result<Self> {
         let mut files = load::canonical(sql_dir)?;
-        for pack in packs.values().collect::<BTreeSet<_>>() {
+        for pack in packs.values().map(|pack| &pack.name).collect::<BTreeSet<_>>() {
             files.extend(load::pack(sql_dir, pack)?);
         }
         let owners = owners.iter().filter(|(_, rules)| !rules.owner.is_empty());
@@ -91,8 +110,9 @@ impl MappingSet {
         let entities = Entities::new(entities)?;
         let mut contributions = Vec::new();
         for (source, pack) in &wiring.packs {
-            for (path, text) in within(&files, &format!("mappings/{pack}/")) {
-                let mapping = Mapping::parse(path, text)?;
+            let zone = format!("'{}'", pack.timezone.replace('\'', "''"));
+            for (path, text) in within(&files, &format!("mappings/{}/", pack.name)) {
+                let mapping = Mapping::parse(path, &text.replace(TIMEZONE, &zone))?;
                 known_entity(&entities, &mapping)?;
                 contributions.push(Contribution { source: source.clone(), mapping });
             }
@@ -237,8 +257,28 @@ mod tests {
         folder
     }
 
-    fn packs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(a, s)| ((*a).to_owned(), (*s).to_owned())).collect()
+    fn packs(pairs: &[(&str, &str)]) -> BTreeMap<String, Pack> {
+        pairs.iter().map(|(source, pack)| ((*source).to_owned(), Pack::utc(pack))).collect()
+    }
+
+    #[test]
+    fn a_source_says_what_its_zoneless_timestamps_mean() {
+        let folder = folder();
+        let mapping = "-- entity: gadget\n-- version: 1\n-- unit: id\n-- driver: g\n-- watch: g = g.id\n\
+                       SELECT g.at AT TIME ZONE $timezone AS no, g.id AS id, g.id AS _from_g FROM g";
+        write(folder.path(), "mappings/own/gadget.sql", mapping);
+        let load = |timezone: &str| {
+            let pack = Pack { timezone: timezone.to_owned(), ..Pack::utc("own") };
+            let packs = BTreeMap::from([("erp".to_owned(), pack)]);
+            MappingSet::load(Some(folder.path()), &packs, &BTreeMap::new()).unwrap()
+        };
+        let (berlin, utc) = (load("Europe/Berlin"), load("UTC"));
+        // Another zone is another set: everything is evaluated again, and a replay keeps its own.
+        assert_ne!(berlin.hash(), utc.hash());
+        let again = MappingSet::from_files(berlin.files().clone()).unwrap();
+        assert_eq!(again, berlin);
+        let select = &berlin.contributions()[0].mapping;
+        assert!(format!("{select:?}").contains("AT TIME ZONE 'Europe/Berlin'"), "{select:?}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Fixture {
     path: String,
     /// `$as_of` of the expected rows.
     pub(super) as_of_micros: i64,
+    /// `$timezone` of the mappings.
+    pub(super) timezone: String,
 }
 
 /// One mirror table of the fixture.
@@ -52,12 +54,13 @@ impl Fixture {
             Error::new(ErrorKind::Config, format!("{path} is missing"))
                 .hint("write CREATE TABLE with PRIMARY KEY, and INSERTs of invented rows")
         })?;
-        let as_of = sql.lines().find_map(|line| line.trim().strip_prefix("-- as_of:"));
-        let as_of_micros = match as_of {
+        let said = |what: &str| sql.lines().find_map(|line| line.trim().strip_prefix(what));
+        let as_of_micros = match said("-- as_of:") {
             None => return Err(no_as_of(&path)),
             Some(text) => micros(text.trim()).ok_or_else(|| no_as_of(&path))?,
         };
-        Ok(Self { sql, path, as_of_micros })
+        let timezone = said("-- timezone:").map_or("UTC", str::trim).to_owned();
+        Ok(Self { sql, path, as_of_micros, timezone })
     }
 
     /// Makes the fixture's tables, and mirror tables without keys in schema `schema`.
