@@ -91,6 +91,8 @@ pub struct Limits {
     pub journal_retention_hours: u64,
     /// How long events and batches are kept after every target and the store have them.
     pub outbox_retention_hours: u32,
+    /// How long raw changes are kept in the store; a month goes as a whole.
+    pub changes_retention_days: u32,
     /// Journal size at which capture stops confirming and waits.
     pub journal_bytes_max: u64,
     /// Events of one outbox block.
@@ -129,6 +131,7 @@ impl Default for Limits {
             segment_bytes: 256 << 20,
             journal_retention_hours: 24,
             outbox_retention_hours: 168,
+            changes_retention_days: 30,
             journal_bytes_max: 20 << 30,
             block_events: 1_000,
             apply_events: 5_000,

@@ -178,6 +178,15 @@ impl Store {
         self.run("CHECKPOINT", "checkpoint")
     }
 
+    /// Drops the raw changes of months that had ended by `before_micros` (microseconds since
+    /// 1970-01-01 UTC); the names of their tables. The file keeps its size and uses the room again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn forget_changes(&self, before_micros: i64) -> Result<Vec<String>> {
+        changes::forget(&self.connection, before_micros)
+    }
+
     /// Bytes of the write-ahead log.
     #[must_use]
     pub fn wal_bytes(&self) -> u64 {

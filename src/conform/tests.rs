@@ -359,6 +359,18 @@ fn the_clock_is_looked_at_while_the_journal_is_never_drained() {
 }
 
 #[test]
+fn raw_changes_are_kept_for_their_time() {
+    let mut rig = Rig::new();
+    rig.update(["1", "A", "Ann", "2999-01-01"]);
+    let mut session = rig.session().unwrap();
+    session.drain();
+    let months = "SELECT string_agg(table_name) FROM duckdb_tables() WHERE schema_name = 'changes'";
+    assert_eq!(session.rows(months), ["m202505"]);
+    session.keep_house(Duration::ZERO).unwrap();
+    assert_eq!(session.rows(months), ["-"]);
+}
+
+#[test]
 fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
     let mut rig = Rig::new();
     rig.conform.limits.outbox_retention_hours = 0;

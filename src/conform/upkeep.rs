@@ -56,14 +56,22 @@ impl Session<'_> {
         // What is prepared in a source is read again after a restart.
         let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
         journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
-        let keep =
-            jiff::SignedDuration::from_hours(self.conform.limits.outbox_retention_hours.into());
-        let before = jiff::Timestamp::now().saturating_sub(keep).unwrap_or_default();
+        let limits = &self.conform.limits;
         self.conform.ledger.trim(&Needed {
             store_batch: self.mark.batch,
             targets: &self.conform.targets,
-            since_micros: before.as_microsecond(),
+            since_micros: hours_ago(limits.outbox_retention_hours),
         })?;
+        let days = limits.changes_retention_days;
+        for month in self.store.forget_changes(hours_ago(days.saturating_mul(24)))? {
+            tracing::info!(month, days, "raw changes of an old month are dropped");
+        }
         Ok(())
     }
+}
+
+/// Microseconds since 1970-01-01 UTC.
+fn hours_ago(hours: u32) -> i64 {
+    let ago = jiff::SignedDuration::from_hours(hours.into());
+    jiff::Timestamp::now().saturating_sub(ago).unwrap_or_default().as_microsecond()
 }

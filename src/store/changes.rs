@@ -46,6 +46,23 @@ pub(super) fn append(connection: &Connection, batch: &[Placed]) -> Result<()> {
     Ok(())
 }
 
+/// Drops the months that had ended by `before_micros`; their names.
+pub(super) fn forget(connection: &Connection, before_micros: i64) -> Result<Vec<String>> {
+    let what = || "could not drop old changes".to_owned();
+    let read = || -> duckdb::Result<Vec<String>> {
+        let sql = include_str!("../../sql/store/changes_months.sql");
+        let mut statement = connection.prepare(sql)?;
+        let months = statement.query_map([month_of(before_micros)], |row| row.get(0))?;
+        months.collect()
+    };
+    let months = read().context(ErrorKind::Store, what)?;
+    for month in &months {
+        let drop = format!("DROP TABLE changes.\"{month}\"");
+        connection.execute_batch(&drop).context(ErrorKind::Store, what)?;
+    }
+    Ok(months)
+}
+
 fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut ordinal = 0;
@@ -114,4 +131,31 @@ fn record_batch(lines: &[Line<'_>]) -> Result<RecordBatch> {
         text(&|line| line.new.clone()),
     ];
     batch_of(arrays, || "changes do not fit their columns".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_months_are_dropped_and_none_that_holds_younger_changes() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE SCHEMA changes; CREATE TABLE changes.mine (a INT)")
+            .unwrap();
+        for month in ["202511", "202601", "202602", "202603"] {
+            let create = include_str!("../../sql/store/changes_month.sql");
+            connection.execute_batch(&create.replace("{month}", month)).unwrap();
+        }
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+        let forget = |text: &str| forget(&connection, at(text)).unwrap();
+        assert!(forget("2025-11-30T23:59:59Z").is_empty());
+        assert_eq!(forget("2026-02-28T23:59:59Z"), ["m202511", "m202601"]);
+        assert_eq!(forget("2026-03-01T00:00:00Z"), ["m202602"]);
+        assert!(forget("2026-03-31T00:00:00Z").is_empty());
+        let left: i64 = connection
+            .query_row("SELECT count(*) FROM duckdb_tables()", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(left, 2);
+    }
 }
