@@ -9,6 +9,7 @@ mod init;
 mod locate;
 mod print;
 mod program;
+mod resume;
 mod run;
 mod sql;
 mod status;
@@ -48,6 +49,7 @@ enum Command {
     Demo(DemoArgs),
     Status(status::StatusArgs),
     Sql(sql::SqlArgs),
+    Resume(resume::ResumeArgs),
     #[command(subcommand)]
     Mapping(MappingCommand),
     Uninstall(uninstall::UninstallArgs),
@@ -118,6 +120,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Demo(args) => run::demo(demo_options(args), program),
         Command::Status(args) => status::status(args, &load(path, program)?, program),
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
+        Command::Resume(args) => resume::resume(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
         Command::Uninstall(args) => uninstall::uninstall(args, &load(path, program)?, program),
     }

@@ -93,6 +93,11 @@ pub struct Limits {
     pub outbox_retention_hours: u32,
     /// How long raw changes are kept in the store; a month goes as a whole.
     pub changes_retention_days: u32,
+    /// A batch that changes or deletes fewer rows of an entity is never held.
+    pub hold_rows_min: u64,
+    /// A batch that changes or deletes more of an entity's rows than this share is held for a
+    /// person. 100: none is.
+    pub hold_percent: u32,
     /// Journal size at which capture stops confirming and waits.
     pub journal_bytes_max: u64,
     /// Events of one outbox block.
@@ -132,6 +137,8 @@ impl Default for Limits {
             journal_retention_hours: 24,
             outbox_retention_hours: 168,
             changes_retention_days: 30,
+            hold_rows_min: 1_000,
+            hold_percent: 25,
             journal_bytes_max: 20 << 30,
             block_events: 1_000,
             apply_events: 5_000,

@@ -13,6 +13,7 @@
 //! remembers; the result must be equal and makes no event twice.
 
 mod decide;
+mod hold;
 mod mappings;
 mod prepared;
 mod replay;
@@ -40,6 +41,7 @@ use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
 use crate::store::{Mark, Store, StoreLimits};
+pub use hold::Held;
 pub use state::{ConformSeen, ConformState};
 use upkeep::{CLOCK_PAUSE, HOUSE_PAUSE};
 
@@ -186,10 +188,17 @@ impl<'a> Session<'a> {
     fn run(&mut self, cancel: &CancellationToken) -> Result<()> {
         while let Some(run) = self.take(cancel)? {
             match self.decide(&run) {
-                Ok(decided) => {
-                    self.land(&decided)?;
-                    self.finish(decided)?;
-                }
+                Ok(decided) => match self.mass_change(&decided)? {
+                    None => {
+                        self.land(&decided)?;
+                        self.finish(decided)?;
+                    }
+                    Some(held) => {
+                        if !self.hold(held, cancel)? {
+                            break;
+                        }
+                    }
+                },
                 Err(failure) => self.blame(&run, failure)?,
             }
         }
@@ -203,7 +212,7 @@ impl<'a> Session<'a> {
             // With nothing to do these follow every run; under load, by the clock.
             self.look_at_clock(CLOCK_PAUSE)?;
             self.keep_house(HOUSE_PAUSE)?;
-            let last = *news.borrow_and_update();
+            let last = self.bound(*news.borrow_and_update());
             let run = self.read(last, self.conform.limits.batch_bytes)?;
             if run.upto > self.mark.journal_seq {
                 return Ok(Some(run));

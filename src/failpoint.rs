@@ -23,6 +23,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("after-outbox-commit", "the ledger has the batch and its events, the store does not"),
     ("before-store-commit", "the store's transaction is complete but for its commit"),
     ("after-store-commit", "ledger and store have the batch; nobody was told"),
+    ("while-parking", "the target's transaction has rows, holes and cursor; it is still open"),
     ("after-apply", "the target committed; the ledger does not know"),
     (
         "after-parking",

@@ -55,6 +55,8 @@ families! {
     events: IntCounterVec = "trueup_events_total" ["entity", "op"];
     /// Duration of a batch, from its first entry read to its commit.
     conform_batch_seconds: Histogram = "trueup_conform_batch_seconds" [];
+    /// Rows that a held batch would change or delete; 0 when none is held.
+    held_rows: IntGauge = "trueup_held_rows" [];
     /// Entries of the capture log that the store does not have yet.
     journal_backlog_entries: IntGauge = "trueup_journal_backlog_entries" [];
     /// Size of the capture log on disk.

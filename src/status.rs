@@ -148,8 +148,31 @@ pub struct ConformStatus {
     pub batch: u64,
     /// When it was committed.
     pub last_batch_at: Option<Timestamp>,
+    /// The batch that waits for a person, if one does.
+    pub held: Option<HeldBatch>,
     /// Why the loop stands still, if it does.
     pub error: Option<String>,
+}
+
+/// A batch that would change so much of an entity that a person has to let it go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBatch {
+    /// The entity.
+    pub entity: String,
+    /// Its rows before.
+    pub rows: u64,
+    /// Rows that would have other values.
+    pub updated: u64,
+    /// Rows that would go.
+    pub deleted: u64,
+    /// Rows that would come.
+    pub created: u64,
+    /// How many rows would get another value, by attribute.
+    pub attributes: BTreeMap<String, u64>,
+    /// Some of the keys.
+    pub keys: Vec<String>,
+    /// The entry of the capture log with which it ends; `trueup resume` names it.
+    pub seq_upto: u64,
 }
 
 /// One canonical entity.
@@ -255,12 +278,14 @@ pub struct DeadLetter {
 }
 
 impl Status {
-    /// Whether something will not mend itself: a gap, a pause, a dead letter, a conform error,
+    /// Whether something will not mend itself: a gap, a pause, a dead letter, a conform error or a
+    /// held batch,
     /// an error finding, or a daemon that does not run (its sources keep their logs for it).
     #[must_use]
     pub fn needs_person(&self) -> bool {
         self.daemon == DaemonState::Stopped
             || self.conform.error.is_some()
+            || self.conform.held.is_some()
             || self.sources.iter().any(SourceStatus::needs_person)
             || self.targets.iter().any(TargetStatus::needs_person)
             || self.findings.iter().any(|finding| finding.severity == Severity::Error)

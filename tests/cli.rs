@@ -16,7 +16,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use trueup::error::{Error, ErrorKind, Result};
-use trueup::serve::http::{self, Operator, SqlColumn, SqlRequest, SqlResult};
+use trueup::serve::http::{self, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult};
 use trueup::status::{ConformStatus, DaemonState, Status};
 
 const SOURCE: &str = "[source.erp]\nkind = \"postgres\"\n\
@@ -274,6 +274,10 @@ impl Operator for Daemon {
 
     fn metrics(&self) -> BoxFuture<'_, String> {
         Box::pin(async { String::new() })
+    }
+
+    fn resume(&self, _: ResumeRequest) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Err(Error::new(ErrorKind::Usage, "nothing is held")) })
     }
 
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {

@@ -3,6 +3,7 @@
 //! and the event ranges that a trigger in the target wrote down.
 
 mod chain;
+mod holding;
 mod mending;
 mod metrics;
 mod restored;
@@ -85,6 +86,12 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
     if !require("postgres") {
         return;
     }
+    for point in ["while-parking", "after-parking"] {
+        park_through_a_crash(point).await;
+    }
+}
+
+async fn park_through_a_crash(point: &str) {
     let mut rng = seeded();
     let chain =
         Chain::new("retry_delay_ms = 200\nretry_delay_ms_max = 500\nattempts_max = 1000000");
@@ -92,8 +99,8 @@ async fn refused_rows_are_parked_through_a_crash_and_arrive_when_the_target_is_m
         "ALTER TABLE time_record ADD CONSTRAINT no_sundays CHECK (extract(dow FROM day) <> 3)",
     );
     let work = chain.work(rng.random(), 20.0);
-    let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", "after-parking:3")]);
-    assert!(!daemon.wait(Duration::from_secs(240)).success(), "after-parking must have crashed");
+    let mut daemon = chain.start(&[("TRUEUP_FAILPOINT", format!("{point}:3").as_str())]);
+    assert!(!daemon.wait(Duration::from_secs(240)).success(), "{point} must have crashed");
     let _daemon = chain.start(&[]);
     chain.ready();
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -12,17 +12,17 @@ use super::standing;
 use crate::canon::{Entity, MappingSet};
 use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
-use crate::conform::ConformState;
+use crate::conform::{ConformState, Held};
 use crate::deliver::DeliverPhase;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
-use crate::serve::http::{Operator, SqlColumn, SqlRequest, SqlResult};
+use crate::serve::http::{Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult};
 use crate::status::{
-    ConformStatus, CopyStatus, DaemonState, EntityStatus, SourceState, SourceStatus, Status,
-    TargetState, TargetStatus,
+    ConformStatus, CopyStatus, DaemonState, EntityStatus, HeldBatch, SourceState, SourceStatus,
+    Status, TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
 use crate::store::reader::{self, Statement};
@@ -69,6 +69,17 @@ impl Operator for Daemon {
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
         Box::pin(self.query(request))
     }
+
+    fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
+        let is_let_go = self.conform.release(request.seq_upto);
+        Box::pin(async move {
+            if is_let_go {
+                return Ok(());
+            }
+            let what = format!("no batch is held that ends with entry {}", request.seq_upto);
+            Err(Error::new(ErrorKind::Usage, what).hint("look again: trueup resume --dry-run"))
+        })
+    }
 }
 
 impl Daemon {
@@ -80,6 +91,9 @@ impl Daemon {
                 let why = source.message.as_deref().unwrap_or_default();
                 reasons.push(format!("source {} is {} {why}", source.name, source.state.word()));
             }
+        }
+        if status.conform.held.is_some() {
+            reasons.push("conform: a batch is held until `trueup resume`".to_owned());
         }
         if let Some(error) = &status.conform.error {
             reasons.push(format!("conform: {error}"));
@@ -103,6 +117,7 @@ impl Daemon {
                 last_batch_at: seen
                     .last_batch_micros
                     .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
+                held: seen.held.map(held),
                 error: seen.error.map(|(error, _)| error),
             },
             entities: self.entities(),
@@ -230,6 +245,11 @@ fn run(statement: Statement, query: &str, rows_max: usize) -> Result<SqlResult> 
         rows: found.rows.into_iter().map(cells).collect(),
         cut: found.cut.then(|| format!("{rows_max} rows (sql_rows_max)")),
     })
+}
+
+fn held(held: Held) -> HeldBatch {
+    let Held { entity, rows, updated, deleted, created, attributes, keys, seq_upto } = held;
+    HeldBatch { entity, rows, updated, deleted, created, attributes, keys, seq_upto }
 }
 
 fn state_of(phase: Phase) -> SourceState {

@@ -68,7 +68,7 @@ impl Session<'_> {
                 looks = last;
             }
             Some((EntryKind::Control, entry)) => {
-                found = self.obey(entry, moment)?;
+                found = self.obey(entry, batch, moment)?;
             }
         }
         let mut events = Vec::new();
@@ -168,7 +168,7 @@ impl Session<'_> {
     }
 
     /// A word of our own.
-    fn obey(&mut self, entry: &Entry, moment: Moment) -> Result<Evaluated> {
+    fn obey(&mut self, entry: &Entry, batch: &Batch, moment: Moment) -> Result<Evaluated> {
         match Control::decode(&entry.bytes)? {
             Control::CopyBegin { tables } => {
                 for (mirror, table) in &tables {
@@ -193,6 +193,9 @@ impl Session<'_> {
                 let moment = Moment { as_of_micros: micros, ..moment };
                 self.evaluator.evaluate_due(self.store.connection(), moment)
             }
+            Control::Mappings { hash } if self.is_superseded(&hash, batch) => {
+                Ok(Evaluated::default())
+            }
             Control::Mappings { hash } => self.let_in(&hash, moment),
         }
     }
@@ -205,6 +208,16 @@ impl Session<'_> {
         let found = self.evaluator.evaluate_all(connection, sources, moment)?;
         self.note_ready_entities()?;
         Ok(found)
+    }
+
+    /// A set that was asked for but never came into force is passed over once another one is
+    /// configured: it may have been held for good reason. A replay does what the batch did.
+    fn is_superseded(&self, hash: &str, batch: &Batch) -> bool {
+        let comes = match batch.mappings.as_str() {
+            "" => self.conform.mappings.hash(),
+            decided => decided,
+        };
+        hash != self.in_force && hash != comes
     }
 
     /// A set of mappings comes into force, with everything evaluated anew; or, if it is in force

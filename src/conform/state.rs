@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus::Histogram;
+use tokio::sync::watch;
 
+use super::Held;
 use crate::canon::{Event, EventOp};
 use crate::error::Error;
 use crate::ledger::batch::Batch;
@@ -17,6 +19,8 @@ pub struct ConformState {
     seen: Mutex<ConformSeen>,
     /// Where the duration of each batch goes, if somebody wants it.
     durations: OnceLock<Histogram>,
+    /// Batches up to this journal entry were let go by a person.
+    released: watch::Sender<u64>,
 }
 
 /// A moment of it.
@@ -36,6 +40,8 @@ pub struct ConformSeen {
     pub batches: u64,
     /// Events of this process, by entity and what happened.
     pub events: BTreeMap<(String, EventOp), u64>,
+    /// The batch that waits for a person.
+    pub held: Option<Held>,
     /// Why the loop stands still, and the remedy.
     pub error: Option<(String, Option<String>)>,
     /// A reading connection to the store for people, once it is open.
@@ -68,6 +74,26 @@ impl ConformState {
         self.lock().canon.clone()
     }
 
+    /// Lets the batch go that ends with this journal entry; false if it is not held.
+    pub fn release(&self, seq_upto: u64) -> bool {
+        let is_held = self.lock().held.take_if(|held| held.seq_upto == seq_upto).is_some();
+        if is_held {
+            self.released.send_replace(seq_upto);
+        }
+        is_held
+    }
+
+    pub(super) fn released(&self) -> u64 {
+        *self.released.borrow()
+    }
+
+    /// Shows what is held; the receiver tells what was let go.
+    pub(super) fn hold(&self, held: Held) -> watch::Receiver<u64> {
+        let released = self.released.subscribe();
+        self.lock().held = Some(held);
+        released
+    }
+
     pub(super) fn opened(&self, reader: Reader, canon: Reader, mark: Mark) {
         let mut seen = self.lock();
         seen.canon = Some(Arc::new(canon));
@@ -88,6 +114,7 @@ impl ConformState {
     pub(super) fn failed(&self, error: &Error) {
         self.close();
         let mut seen = self.lock();
+        seen.held = None;
         seen.error = Some((error.chain(), error.remedy().map(ToOwned::to_owned)));
     }
 

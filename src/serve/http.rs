@@ -43,6 +43,20 @@ pub trait Operator: Send + Sync {
     fn metrics(&self) -> BoxFuture<'_, String>;
     /// Runs one read-only statement on the store, within the configured limits.
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>>;
+    /// Lets a held batch go.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if it is not held.
+    fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>>;
+}
+
+/// The body of `POST /api/resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// The entry with which the held batch ends, as the status shows it: only what was seen is let
+    /// go.
+    pub seq_upto: u64,
 }
 
 /// The body of `POST /api/sql`.
@@ -149,6 +163,7 @@ fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/status", get(status))
         .route("/api/sql", post(sql))
+        .route("/api/resume", post(resume))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(operator);
     if address.ip().is_loopback() {
@@ -203,6 +218,16 @@ async fn sql(
 ) -> Response {
     match operator.sql(request).await {
         Ok(result) => Json(result).into_response(),
+        Err(error) => refused(status_code(error.kind()), &error),
+    }
+}
+
+async fn resume(
+    State(operator): State<Arc<dyn Operator>>,
+    Json(request): Json<ResumeRequest>,
+) -> Response {
+    match operator.resume(request).await {
+        Ok(()) => Json(json!({})).into_response(),
         Err(error) => refused(status_code(error.kind()), &error),
     }
 }

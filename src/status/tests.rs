@@ -52,6 +52,7 @@ fn fine() -> Status {
             journal_behind_entries: 2,
             batch: 88,
             last_batch_at: Some(at("2026-11-22T10:00:00Z")),
+            held: None,
             error: None,
         },
         entities: vec![

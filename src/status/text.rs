@@ -3,7 +3,7 @@
 //! In what people read, the journal is the *capture log* and the outbox the *queue*: finance
 //! has journals of its own.
 
-use super::{DaemonState, SourceStatus, Status};
+use super::{DaemonState, HeldBatch, SourceStatus, Status};
 use crate::finding::Severity;
 use crate::table::{Align, Table, safe};
 
@@ -50,6 +50,11 @@ fn person(status: &Status) -> String {
     if let Some(error) = &status.conform.error {
         lines.push(said("✖", &format!("conform stands still: {error}"), None));
     }
+    if let Some(held) = &status.conform.held {
+        let remedy = "see whether it is meant: if so, `trueup resume`; if a mapping is wrong, mend \
+                      it and start the daemon again";
+        lines.push(said("✖", &self::held(held), Some(remedy)));
+    }
     for target in &status.targets {
         let gone_wrong = target.message.is_some() && target.needs_person();
         lines.extend(in_words("target", &target.name, gone_wrong, &target.message, &target.hint));
@@ -85,6 +90,25 @@ pub fn said(mark: &str, what: &str, remedy: Option<&str>) -> String {
         text.push_str(&safe(line));
         text.push('\n');
     }
+    text
+}
+
+/// What a held batch would do, as `status` and `resume` show it.
+#[must_use]
+pub fn held(held: &HeldBatch) -> String {
+    let HeldBatch { entity, rows, updated, deleted, created, .. } = held;
+    let mut text = format!(
+        "a batch is held, nothing after it is conformed: of {rows} rows of {entity} it would change \
+         {updated} and delete {deleted}, and make {created} new ones"
+    );
+    let mut attributes: Vec<(&String, &u64)> = held.attributes.iter().collect();
+    attributes.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+    let attributes: Vec<String> =
+        attributes.iter().map(|(name, count)| format!("{name} in {count}")).collect();
+    if !attributes.is_empty() {
+        text.push_str(&format!("\nchanged: {}", attributes.join(", ")));
+    }
+    text.push_str(&format!("\nkeys, as {}", held.keys.join(", ")));
     text
 }
 

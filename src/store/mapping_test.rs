@@ -81,10 +81,15 @@ pub struct Failure {
 /// # Errors
 /// A pack that cannot be loaded, a mapping that is refused, or a fixture that cannot be read.
 pub fn run(sql_dir: Option<&Path>, pack: &str, options: Options) -> Result<Report> {
+    let load = |used| {
+        let packs = BTreeMap::from([(pack.to_owned(), used)]);
+        MappingSet::load(sql_dir, &packs, &BTreeMap::new())
+    };
+    // What is wrong with the mappings is said before what is wrong with their fixture.
+    Evaluator::new(&load(Pack::utc(pack))?, &BTreeMap::new())?;
     let fixture = Fixture::read(sql_dir, pack)?;
-    let used = Pack { name: pack.to_owned(), timezone: fixture.timezone.clone() };
-    let packs = BTreeMap::from([(pack.to_owned(), used)]);
-    let set = MappingSet::load(sql_dir, &packs, &BTreeMap::new())?;
+    let timezone = fixture.timezone.clone();
+    let set = load(Pack { timezone, ..Pack::utc(pack) })?;
     let mut evaluator = Evaluator::new(&set, &BTreeMap::new())?;
     let connection = Connection::open_in_memory()
         .map_err(|error| failed("could not start DuckDB".to_owned(), &error))?;

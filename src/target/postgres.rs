@@ -189,6 +189,9 @@ impl Session {
         let (opened, closed) = settled(&apply, &failed);
         book.close_holes(&closed).await?;
         book.open_holes(&opened).await?;
+        if !opened.is_empty() {
+            crate::failpoint::reach("while-parking");
+        }
         if let Some((entity, state)) = &apply.baseline {
             book.record_baseline(entity, state).await?;
         }

@@ -191,6 +191,19 @@ impl Chain {
         String::from_utf8(self.installation.output(&["status"]).stdout).unwrap()
     }
 
+    /// What a command says; it must succeed.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        let output = self.installation.output(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The first column of what the store answers.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
+        let rows = store_rows(&self.installation, sql).unwrap();
+        rows.into_iter().map(|mut row| row.remove(0).unwrap_or_default()).collect()
+    }
+
     /// Rows of a table of the store.
     pub(crate) fn count(&self, table: &str) -> u64 {
         let rows = store_rows(&self.installation, &format!("SELECT count(*) FROM {table}"));

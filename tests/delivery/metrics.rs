@@ -37,6 +37,7 @@ const NOTHING: &[&str] = &[
     "trueup_source_retries_total{source=\"erp\"}",
     "trueup_copy_tables_pending{source=\"erp\"}",
     "trueup_journal_backlog_entries",
+    "trueup_held_rows",
     "trueup_queue_oldest_seconds{target=\"psa\"}",
     "trueup_parked_events{target=\"psa\"}",
     "trueup_dead_letters{target=\"psa\"}",

@@ -43,6 +43,15 @@ impl Operator for Answers {
         self.asked.lock().unwrap().push(request);
         Box::pin(async { (self.sql)() })
     }
+
+    fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match request.seq_upto {
+                7 => Ok(()),
+                _ => Err(Error::new(ErrorKind::Usage, "not held")),
+            }
+        })
+    }
 }
 
 fn answers() -> Answers {
@@ -111,6 +120,17 @@ async fn sql_is_passed_on_and_its_errors_come_back_with_their_remedy() {
     assert_eq!(refusal.hint.as_deref(), Some("look at canon"));
     let asked = server.operator.asked.lock().unwrap().clone();
     assert_eq!(asked, [SqlRequest { query: "SELECT 1".into(), rows_max: Some(5) }]);
+}
+
+#[tokio::test]
+async fn a_held_batch_is_let_go_by_the_entry_it_was_seen_with() {
+    let server = start(answers());
+    let url = format!("{}/api/resume", server.url);
+    for (seq_upto, code) in [(7, 200), (8, 400)] {
+        let body = json!({ "seq_upto": seq_upto });
+        let response = client().post(&url).json(&body).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), code, "{seq_upto}");
+    }
 }
 
 #[tokio::test]
