@@ -46,6 +46,9 @@ families! {
     source_retries: IntCounterVec = "trueup_source_retries_total" ["source"];
     /// Rows of the initial copies in the capture log, those of earlier processes too.
     copy_rows: IntCounterVec = "trueup_copy_rows_total" ["source"];
+    /// Rows of the mirrored tables, as the source's statistics guess at the start of a copy; 0 if
+    /// they do not know.
+    copy_rows_estimated: IntGaugeVec = "trueup_copy_estimated_rows" ["source"];
     /// Tables that the copy has still to do.
     copy_tables_pending: IntGaugeVec = "trueup_copy_tables_pending" ["source"];
 
@@ -124,6 +127,7 @@ impl Metrics {
         self.journaled_entries.with_label_values(labels);
         self.source_retries.with_label_values(labels);
         self.copy_rows.with_label_values(labels);
+        self.copy_rows_estimated.with_label_values(labels);
         self.copy_tables_pending.with_label_values(labels);
     }
 

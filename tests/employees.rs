@@ -55,11 +55,14 @@ async fn employees_mirror_completely_and_stay_equal() {
     let stop = Arc::new(AtomicBool::new(false));
     let deleting = mariadb::connect(server, &database).await;
     let deleting = tokio::spawn(delete_employees(deleting, rng.clone(), Arc::clone(&stop)));
+    let mut progress = false;
     wait_until("the copy", 2 * agreement::PATIENCE, || {
         let status = installation.output(&["status"]);
         let said = String::from_utf8_lossy(&status.stdout).into_owned();
+        progress |= said.contains("of 6 tables") && said.contains("of about ");
         if said.contains("streaming") { Ok(()) } else { Err(said) }
     });
+    assert!(progress, "the copy never said how far it was");
     stop.store(true, Ordering::Relaxed);
     let deleted = deleting.await.unwrap();
     assert!(deleted > 300, "too few parents went during the copy: {deleted}");

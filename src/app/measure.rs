@@ -67,6 +67,8 @@ impl Daemon {
         raise!(metrics.source_retries.with_label_values(labels), state.retries());
         let seen = state.seen();
         raise!(metrics.copy_rows.with_label_values(labels), seen.rows_copied);
+        let estimated = signed(seen.rows_estimated.unwrap_or(0));
+        metrics.copy_rows_estimated.with_label_values(labels).set(estimated);
         let pending = seen.tables.saturating_sub(seen.tables_done) as u64;
         metrics.copy_tables_pending.with_label_values(labels).set(signed(pending));
         if let Some(position) = &seen.position {

@@ -187,7 +187,7 @@ impl Daemon {
             tables_done: seen.tables_done as u64,
             tables_total: seen.tables as u64,
             rows_copied: seen.rows_copied,
-            rows_estimated: None,
+            rows_estimated: seen.rows_estimated,
             table: seen.copying.clone(),
             waiting_for: seen.waiting_for.clone(),
         });

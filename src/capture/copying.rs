@@ -79,6 +79,9 @@ async fn attempt(
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
     let mut copier = capture.source.copier(fence).await?;
+    if progress.iter().any(|progress| progress.state != CopyState::Done) {
+        estimate(capture, tables).await;
+    }
     for table in parents_first(tables) {
         let name = table.name.to_string();
         let Some(progress) = progress.iter().find(|progress| progress.table == name) else {
@@ -97,6 +100,23 @@ async fn attempt(
         copy.run(&mut copier).await?;
     }
     Ok(())
+}
+
+/// Shows how many rows the source's statistics guess, of the tables that they know. Nobody waits
+/// for it.
+async fn estimate(capture: &Capture, tables: &[Arc<Table>]) {
+    match capture.source.offered().await {
+        Ok(offered) => {
+            let is_copied = |name: &TableName| tables.iter().any(|table| table.name == *name);
+            let known = offered.iter().filter(|one| is_copied(&one.name));
+            let rows: u64 = known.filter_map(|one| one.rows_estimated).sum();
+            capture.state.update(|seen| seen.rows_estimated = (rows > 0).then_some(rows));
+        }
+        Err(error) => {
+            let error = error.chain();
+            tracing::debug!(source = %capture.name, error, "rows to copy are not known");
+        }
+    }
 }
 
 /// The tables in an order in which what a hidden foreign key removes from a table has not yet been

@@ -74,6 +74,8 @@ pub struct Seen {
     pub tables: usize,
     /// Rows copied in this and earlier sessions.
     pub rows_copied: u64,
+    /// Rows of all tables, as the source's statistics guess.
+    pub rows_estimated: Option<u64>,
     /// When the log was last heard of, microseconds since 1970-01-01 UTC.
     pub heard_micros: i64,
 }
