@@ -17,6 +17,7 @@ pub mod mirror;
 pub mod overlay;
 pub mod prepared;
 pub mod reader;
+mod refusal;
 mod stage;
 mod track;
 pub mod types;
@@ -26,10 +27,11 @@ use std::sync::Arc;
 
 use duckdb::{Config, Connection, OptionalExt, params};
 
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use lease::Lease;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
+use refusal::InStore;
 
 /// How far the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,19 +80,15 @@ impl Store {
             .and_then(|config| config.with("threads", limits.threads.to_string()))
             .and_then(|config| config.with("temp_directory", temp.to_string_lossy()))
             .and_then(|config| config.with("preserve_insertion_order", "true"))
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         let connection = Connection::open_with_flags(&path, config).map_err(|error| {
             Error::new(ErrorKind::Store, what()).caused_by(error).hint(
                 "restore it with the whole state folder from a backup; or run `trueup uninstall` \
                  for each source, move the state folder aside and start: all is copied anew",
             )
         })?;
-        connection
-            .execute_batch(include_str!("../sql/store/schema.sql"))
-            .context(ErrorKind::Store, what)?;
-        connection
-            .execute_batch(include_str!("../sql/store/seal.sql"))
-            .context(ErrorKind::Store, what)?;
+        connection.execute_batch(include_str!("../sql/store/schema.sql")).in_store(what)?;
+        connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
         Ok(Self { connection, path, mirrors, lease })
     }
@@ -136,7 +134,7 @@ impl Store {
                 "INSERT INTO ops.mark VALUES (?, ?, ?, make_timestamp(?))",
                 params![mark.batch, mark.journal_seq, mark.event_sequence, as_of_micros],
             )
-            .context(ErrorKind::Store, || "could not write the store's mark".to_owned())?;
+            .in_store(|| "could not write the store's mark".to_owned())?;
         crate::failpoint::reach("before-store-commit");
         self.run("COMMIT", "commit a batch")?;
         crate::failpoint::reach("after-store-commit");
@@ -204,13 +202,13 @@ impl Store {
     fn run(&self, sql: &str, what: &str) -> Result<()> {
         self.connection
             .execute_batch(sql)
-            .context(ErrorKind::Store, || format!("could not {what} in {}", self.path.display()))
+            .in_store(|| format!("could not {what} in {}", self.path.display()))
     }
 }
 
 /// Runs one statement of ours with a message that says what for.
 fn execute(connection: &Connection, sql: &str, what: impl FnOnce() -> String) -> Result<usize> {
-    connection.execute(sql, []).map_err(|error| evaluate::failed(what(), &error))
+    connection.execute(sql, []).in_store(what)
 }
 
 /// Reads one optional value.
@@ -220,5 +218,5 @@ fn optional<T: duckdb::types::FromSql>(
     what: impl FnOnce() -> String,
 ) -> Result<Option<T>> {
     let value = connection.query_row(sql, [], |row| row.get(0)).optional();
-    value.map_err(|error| evaluate::failed(what(), &error))
+    value.in_store(what)
 }

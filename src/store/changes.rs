@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::mirror::Placed;
 use super::stage::{batch_of, key_text};
 use crate::change::{Cell, Change, Table};
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::Result;
+use crate::store::refusal::InStore;
 
 /// One line of `changes`.
 struct Line<'a> {
@@ -36,12 +37,11 @@ pub(super) fn append(connection: &Connection, batch: &[Placed]) -> Result<()> {
     for (month, lines) in months {
         let what = || format!("could not append to the changes of {month}");
         let create = include_str!("../../sql/store/changes_month.sql").replace("{month}", &month);
-        connection.execute_batch(&create).context(ErrorKind::Store, what)?;
-        let mut appender = connection
-            .appender_to_db(&format!("m{month}"), "changes")
-            .context(ErrorKind::Store, what)?;
-        appender.append_record_batch(record_batch(&lines)?).context(ErrorKind::Store, what)?;
-        appender.flush().context(ErrorKind::Store, what)?;
+        connection.execute_batch(&create).in_store(what)?;
+        let mut appender =
+            connection.appender_to_db(&format!("m{month}"), "changes").in_store(what)?;
+        appender.append_record_batch(record_batch(&lines)?).in_store(what)?;
+        appender.flush().in_store(what)?;
     }
     Ok(())
 }
@@ -55,10 +55,10 @@ pub(super) fn forget(connection: &Connection, before_micros: i64) -> Result<Vec<
         let months = statement.query_map([month_of(before_micros)], |row| row.get(0))?;
         months.collect()
     };
-    let months = read().context(ErrorKind::Store, what)?;
+    let months = read().in_store(what)?;
     for month in &months {
         let drop = format!("DROP TABLE changes.\"{month}\"");
-        connection.execute_batch(&drop).context(ErrorKind::Store, what)?;
+        connection.execute_batch(&drop).in_store(what)?;
     }
     Ok(months)
 }

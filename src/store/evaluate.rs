@@ -36,12 +36,13 @@ use self::touch::State;
 use crate::canon::event::{EventOp, Row};
 use crate::canon::mapping::MappingSet;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::{failed, is_own_fault};
 
 pub use self::fit::Misfit;
 pub use self::verify::Mismatch;
 
 pub(in crate::store) use self::compile::{Functions, parse_select, unparse};
-pub(in crate::store) use self::sql::{failed, literal, quote, without_values};
+pub(in crate::store) use self::sql::{literal, quote};
 pub(in crate::store) use self::tables::use_utc;
 
 /// The changed rows of one mirror table in one batch, as two temp tables with the mirror's columns
@@ -139,7 +140,7 @@ impl Evaluator {
     /// construct and the remedy.
     pub fn new(set: &MappingSet, schemas: &BTreeMap<String, String>) -> Result<Self> {
         let parser = Connection::open_in_memory()
-            .map_err(|error| sql::failed("could not start DuckDB".to_owned(), &error))?;
+            .map_err(|error| failed("could not start DuckDB".to_owned(), &error))?;
         let functions = Functions::read(&parser)?;
         let mut mappings = Vec::new();
         for one in set.contributions() {
@@ -339,7 +340,7 @@ impl Evaluator {
     /// a full disk is nobody's, and leaving the mapping out would not mend it.
     fn blame<T>(&mut self, number: usize, result: Result<T>) -> Result<T> {
         if let (Err(error), Some(mapping)) = (&result, self.mappings.get(number))
-            && sql::is_own_fault(error)
+            && is_own_fault(error)
         {
             self.failed = Some(Parked::new(mapping, error.chain()));
         }

@@ -14,7 +14,8 @@ use super::Store;
 use super::stage::batch_of;
 use crate::canon::Event;
 use crate::canon::event::Row;
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::Result;
+use crate::store::refusal::InStore;
 
 impl Store {
     /// Appends the events of a batch, whose transaction is open.
@@ -27,10 +28,9 @@ impl Store {
         }
         let what = || format!("could not append the events of batch {batch}");
         let rows = record_batch(install, batch, events)?;
-        let mut appender =
-            self.connection.appender_to_db("event", "ops").context(ErrorKind::Store, what)?;
-        appender.append_record_batch(rows).context(ErrorKind::Store, what)?;
-        appender.flush().context(ErrorKind::Store, what)
+        let mut appender = self.connection.appender_to_db("event", "ops").in_store(what)?;
+        appender.append_record_batch(rows).in_store(what)?;
+        appender.flush().in_store(what)
     }
 }
 

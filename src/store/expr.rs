@@ -10,11 +10,12 @@ use arrow::datatypes::{DataType, Field, Schema};
 use duckdb::{Config, Connection};
 use serde_json::Value;
 
-use super::evaluate::{Functions, failed, parse_select, quote, unparse, use_utc};
+use super::evaluate::{Functions, parse_select, quote, unparse, use_utc};
 use crate::canon::entity::Entity;
 use crate::canon::event::Row;
 use crate::canon::mapping::{Syntax, expression, expressions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::failed;
 
 /// A list of named expressions over one entity's rows.
 pub struct Expr {
@@ -78,7 +79,7 @@ impl Expr {
             Ok(statement.query_arrow([])?.collect())
         };
         let batches = run().map_err(|error| {
-            let cause = super::evaluate::without_values(&error);
+            let cause = super::refusal::without_values(&error);
             Error::new(ErrorKind::Rejected, what()).caused_by(cause)
         })?;
         let mut texts = Vec::with_capacity(rows.len());
@@ -157,7 +158,7 @@ fn types(connection: &Connection, sql: &str, what: &str) -> Result<Vec<String>> 
         statement.query_map([], |row| row.get(1))?.collect()
     };
     read().map_err(|error| {
-        let cause = super::evaluate::without_values(&error);
+        let cause = super::refusal::without_values(&error);
         let what = format!("{what}: the expression does not fit the row");
         Error::new(ErrorKind::Config, what)
             .caused_by(cause)

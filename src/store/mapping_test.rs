@@ -14,10 +14,11 @@ use duckdb::Connection;
 use serde_json::Value;
 
 use self::fixture::Fixture;
-use super::evaluate::{Difference, Evaluator, Moment, failed};
+use super::evaluate::{Difference, Evaluator, Moment};
 use crate::canon::event::Row;
 use crate::canon::mapping::{MappingSet, Pack};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::failed;
 
 /// What to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

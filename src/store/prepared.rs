@@ -6,7 +6,8 @@ use duckdb::params;
 
 use super::Store;
 use super::stage::{key_from_text, key_text};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
 
 /// A prepared XA transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +32,11 @@ impl Store {
             .prepare(
                 "SELECT xid, first_seq, seq FROM ops.prepared_xa WHERE source = ? ORDER BY seq, xid",
             )
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         let rows: Vec<(String, u64, u64)> = statement
             .query_map([source], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .and_then(Iterator::collect)
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         rows.into_iter()
             .map(|(xid, first, seq)| {
                 let xid =
@@ -53,14 +54,14 @@ impl Store {
         let what = || format!("could not note which XA transactions of {source} are prepared");
         self.connection
             .execute("DELETE FROM ops.prepared_xa WHERE source = ?", [source])
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         for one in prepared {
             self.connection
                 .execute(
                     "INSERT INTO ops.prepared_xa VALUES (?, ?, ?, ?)",
                     params![source, key_text(&one.xid), one.first, one.seq],
                 )
-                .context(ErrorKind::Store, what)?;
+                .in_store(what)?;
         }
         Ok(())
     }

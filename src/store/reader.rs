@@ -10,6 +10,7 @@ use duckdb::{Connection, InterruptHandle, OptionalExt};
 
 use super::{Lease, Mark};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
 
 /// Where reading connections come from. Shared.
 #[derive(Debug)]
@@ -135,19 +136,17 @@ impl Statement {
         read: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         let connection = &self.connection;
-        connection
-            .execute_batch("BEGIN TRANSACTION READ ONLY")
-            .context(ErrorKind::Store, &failed)?;
+        connection.execute_batch("BEGIN TRANSACTION READ ONLY").in_store(&failed)?;
         let value = read(connection);
-        let ended = connection.execute_batch("ROLLBACK").context(ErrorKind::Store, &failed);
+        let ended = connection.execute_batch("ROLLBACK").in_store(&failed);
         value.and_then(|value| ended.map(|()| value))
     }
 }
 
 fn opened(from: &Connection) -> Result<Connection> {
     let what = || "could not open a reading connection to the store".to_owned();
-    let connection = from.try_clone().context(ErrorKind::Store, what)?;
-    connection.execute_batch("SET TimeZone = 'UTC'").context(ErrorKind::Store, what)?;
+    let connection = from.try_clone().in_store(what)?;
+    connection.execute_batch("SET TimeZone = 'UTC'").in_store(what)?;
     Ok(connection)
 }
 
@@ -161,7 +160,7 @@ pub fn is_ready(connection: &Connection, entity: &str) -> Result<bool> {
             row.get::<_, i64>(0)
         })
         .map(|count| count > 0)
-        .context(ErrorKind::Store, || format!("could not read whether {entity} is ready"))
+        .in_store(|| format!("could not read whether {entity} is ready"))
 }
 
 /// How far the store is, as of the connection's snapshot.
@@ -183,7 +182,7 @@ pub fn mark(connection: &Connection) -> Result<Mark> {
         )
         .optional()
         .map(Option::unwrap_or_default)
-        .context(ErrorKind::Store, || "could not read the store's mark".to_owned())
+        .in_store(|| "could not read the store's mark".to_owned())
 }
 
 fn select(connection: &Connection, sql: &str, rows_max: usize) -> duckdb::Result<Rows> {

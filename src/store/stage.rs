@@ -14,6 +14,7 @@ use super::collapse::{Key, RowState};
 use super::types::spelled_for_duckdb;
 use crate::change::{Cell, Kind, Table, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
 
 /// Rows of one Arrow batch: DuckDB's own vector size times a few.
 const BATCH_ROWS: usize = 16_384;
@@ -54,17 +55,16 @@ pub(super) fn append(
     rows: &HashMap<Key, RowState>,
 ) -> Result<()> {
     let what = || format!("could not stage rows of {}", table.name);
-    let mut appender = connection
-        .appender_to_catalog_and_db(stage, "temp", "main")
-        .context(ErrorKind::Store, what)?;
+    let mut appender =
+        connection.appender_to_catalog_and_db(stage, "temp", "main").in_store(what)?;
     // In key order, so that a replay stages the same rows in the same order.
     let mut sorted: Vec<(&Key, &RowState)> = rows.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(b.0));
     for some in sorted.chunks(BATCH_ROWS) {
         let batch = record_batch(table, kinds, some)?;
-        appender.append_record_batch(batch).context(ErrorKind::Store, what)?;
+        appender.append_record_batch(batch).in_store(what)?;
     }
-    appender.flush().context(ErrorKind::Store, what)
+    appender.flush().in_store(what)
 }
 
 fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Result<RecordBatch> {

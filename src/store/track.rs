@@ -17,6 +17,7 @@ use super::stage::{batch_of, key_from_text, key_text};
 use super::types::{literal, quoted, typed};
 use crate::change::{Cell, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
 
 /// A key and what the log did to it.
 pub(super) type TrackRow = (Key, Tracked);
@@ -66,11 +67,10 @@ pub(super) fn write(
     let arrays: Vec<ArrayRef> =
         vec![Arc::new(keys), Arc::new(by), Arc::new(gone), Arc::new(missing), Arc::new(moves)];
     let batch = batch_of(arrays, || what(mirror))?;
-    let mut appender = connection
-        .appender_to_db(&bare_name(mirror), "track")
-        .context(ErrorKind::Store, || what(mirror))?;
-    appender.append_record_batch(batch).context(ErrorKind::Store, || what(mirror))?;
-    appender.flush().context(ErrorKind::Store, || what(mirror))
+    let mut appender =
+        connection.appender_to_db(&bare_name(mirror), "track").in_store(|| what(mirror))?;
+    appender.append_record_batch(batch).in_store(|| what(mirror))?;
+    appender.flush().in_store(|| what(mirror))
 }
 
 /// What is known of `keys`, and of every key whose row lacks cells.
@@ -85,7 +85,7 @@ pub(super) fn of_keys<'a>(
          WHERE missing IS NOT NULL OR row_key IN (SELECT row_key FROM temp.main.asked_keys)",
         name(mirror)
     );
-    let mut statement = connection.prepare(&sql).context(ErrorKind::Store, || what(mirror))?;
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
     let rows = statement
         .query_map([], |row| {
             Ok((
@@ -96,10 +96,10 @@ pub(super) fn of_keys<'a>(
                 row.get::<_, Option<String>>(4)?,
             ))
         })
-        .context(ErrorKind::Store, || what(mirror))?;
+        .in_store(|| what(mirror))?;
     let mut tracked = HashMap::new();
     for row in rows {
-        let (key, by, gone, missing, moves) = row.context(ErrorKind::Store, || what(mirror))?;
+        let (key, by, gone, missing, moves) = row.in_store(|| what(mirror))?;
         let key = key_from_text(&key).ok_or_else(|| damaged(mirror))?;
         let missing = missing.map_or_else(Vec::new, |text| {
             text.split(',').filter_map(|place| place.parse().ok()).collect()
@@ -145,11 +145,11 @@ pub(super) fn lacking_keys(
         "SELECT row_key FROM {} WHERE missing IS NOT NULL AND NOT gone ORDER BY row_key",
         name(mirror)
     );
-    let mut statement = connection.prepare(&sql).context(ErrorKind::Store, || what(mirror))?;
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
     let keys: Vec<String> = statement
         .query_map([], |row| row.get(0))
         .and_then(Iterator::collect)
-        .context(ErrorKind::Store, || what(mirror))?;
+        .in_store(|| what(mirror))?;
     keys.iter()
         .map(|text| {
             let mut key = key_from_text(text).ok_or_else(|| damaged(mirror))?;
@@ -217,11 +217,10 @@ fn stage_keys<'a>(connection: &Connection, keys: impl Iterator<Item = &'a Key>) 
     let schema = Arc::new(Schema::new(vec![Field::new("row_key", DataType::Utf8, false)]));
     let batch =
         RecordBatch::try_new(schema, vec![Arc::new(array)]).context(ErrorKind::Bug, failed)?;
-    let mut appender = connection
-        .appender_to_catalog_and_db("asked_keys", "temp", "main")
-        .context(ErrorKind::Store, failed)?;
-    appender.append_record_batch(batch).context(ErrorKind::Store, failed)?;
-    appender.flush().context(ErrorKind::Store, failed)
+    let mut appender =
+        connection.appender_to_catalog_and_db("asked_keys", "temp", "main").in_store(failed)?;
+    appender.append_record_batch(batch).in_store(failed)?;
+    appender.flush().in_store(failed)
 }
 
 fn places_text(places: &[usize]) -> Option<String> {

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use duckdb::Connection;
 use serde_json::{Value, json};
 
-use super::sql::{failed, quote};
+use super::sql::quote;
 use crate::canon::entity::Entity;
 use crate::canon::mapping::{
     AS_OF, Contribution, DELTA, DRIVER, Mapping, Plan, Provenance, Syntax, Unit, Way, analyse,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::failed;
 
 /// A mapping ready to run.
 #[derive(Debug)]

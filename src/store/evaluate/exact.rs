@@ -8,8 +8,8 @@ use duckdb::Connection;
 use serde_json::Value;
 
 use super::compile::Compiled;
-use super::sql::failed;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::failed;
 
 /// Aggregates of floating-point values that do not add up: the order cannot be seen.
 const EXACT: [&str; 12] = [

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use duckdb::Connection;
 
-use super::sql::{failed, quote};
+use super::sql::quote;
 use super::{Evaluator, compile::Compiled};
 use crate::change::Table;
 use crate::error::Result;
+use crate::store::refusal::failed;
 use crate::store::types::sql_type;
 
 /// A mapping that does not fit.

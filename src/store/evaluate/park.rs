@@ -16,9 +16,10 @@ use std::collections::HashMap;
 use duckdb::Connection;
 
 use super::compile::Compiled;
-use super::sql::{failed, is_own_fault, run};
+use super::sql::run;
 use super::{Evaluator, Parked};
 use crate::error::{Error, Result};
+use crate::store::refusal::{failed, is_own_fault};
 
 /// Where one mapping stands. What is not `Current` is a row of `ops.parked`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use duckdb::Connection;
 use serde_json::Value;
 
 use super::Difference;
-use super::sql::failed;
 use crate::canon::entity::{Attribute, AttributeType, Entity};
 use crate::canon::event::{EventOp, Row};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::failed;
 
 /// The one text column of `sql`, without NULLs, in order.
 pub(super) fn texts(connection: &Connection, sql: &str, what: &str) -> Result<Vec<String>> {

@@ -7,9 +7,10 @@ use duckdb::Connection;
 
 use super::compile::{Compiled, unit_column};
 use super::merge::Merge;
-use super::sql::{failed, fill, list, literal, quote, run};
+use super::sql::{fill, list, literal, quote, run};
 use crate::canon::entity::Entity;
 use crate::error::Result;
+use crate::store::refusal::failed;
 
 /// A table's columns: name and type.
 type Columns = Vec<(String, String)>;

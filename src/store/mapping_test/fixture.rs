@@ -9,7 +9,8 @@ use duckdb::Connection;
 use crate::canon::event::Row;
 use crate::canon::mapping;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::store::evaluate::{failed, quote};
+use crate::store::evaluate::quote;
+use crate::store::refusal::failed;
 
 /// The schema in which the fixture's own tables, with their primary keys, stay as they are.
 pub(super) const ORIGINAL: &str = "fixture_original";

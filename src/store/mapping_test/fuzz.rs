@@ -13,7 +13,8 @@ use super::fixture::{Column, ORIGINAL, Table};
 use super::{Failure, Report, execute};
 use crate::canon::event::Row;
 use crate::error::Result;
-use crate::store::evaluate::{Delta, Difference, Evaluator, Moment, failed, literal, quote};
+use crate::store::evaluate::{Delta, Difference, Evaluator, Moment, literal, quote};
+use crate::store::refusal::failed;
 
 /// The schema of the tables as they will be after the batch.
 const NEXT: &str = "fixture_next";

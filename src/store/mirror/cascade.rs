@@ -15,9 +15,10 @@ use self::copying::Hidden;
 use super::{MirrorState, MirrorTable, PerTable, sql};
 use crate::change::schema::Cascade;
 use crate::change::{Cell, Change, Kind, Op, RowChange, Table, Transaction};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::{Key, key_of};
+use crate::store::refusal::InStore;
 use crate::store::types::{literal, quoted, typed};
 
 /// What happens to a row that refers to a changed one.
@@ -176,15 +177,15 @@ impl Store {
             sql::mirror_name(child),
             conditions.join(" AND ")
         );
-        let mut statement = self.connection.prepare(&select).context(ErrorKind::Store, what)?;
+        let mut statement = self.connection.prepare(&select).in_store(what)?;
         let read = |row: &duckdb::Row<'_>| -> duckdb::Result<Vec<Option<String>>> {
             (0..wanted.len()).map(|at| row.get(at)).collect()
         };
-        let rows = statement.query_map([], read).context(ErrorKind::Store, what)?;
+        let rows = statement.query_map([], read).in_store(what)?;
         let mut found = BTreeMap::new();
         for row in rows {
             let mut cells = vec![Cell::Missing; columns.len()];
-            for (place, text) in wanted.iter().zip(row.context(ErrorKind::Store, what)?) {
+            for (place, text) in wanted.iter().zip(row.in_store(what)?) {
                 if let Some(cell) = cells.get_mut(*place) {
                     *cell = text.map_or(Cell::Null, |text| Cell::text(&text));
                 }

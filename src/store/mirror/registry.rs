@@ -7,6 +7,7 @@ use duckdb::{Connection, params};
 use super::sql;
 use crate::change::{Column, Kind, Position, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
 use crate::store::types::quoted;
 use crate::store::{Store, execute, track};
 
@@ -78,7 +79,7 @@ impl Mirrors {
         let what = || "could not read which tables are mirrored".to_owned();
         let mut statement = connection
             .prepare("SELECT source, mirror_name, state, truncated, body FROM ops.mirror_table")
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         let rows = statement
             .query_map([], |row| {
                 Ok((
@@ -89,23 +90,20 @@ impl Mirrors {
                     row.get::<_, String>(4)?,
                 ))
             })
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         let mut tables = BTreeMap::new();
         for row in rows {
-            let (source, mirror, state, truncated, body) = row.context(ErrorKind::Store, what)?;
+            let (source, mirror, state, truncated, body) = row.in_store(what)?;
             let table: Table = serde_json::from_str(&body).context(ErrorKind::Store, what)?;
             let state = MirrorState::from_word(&state);
             let truncated = truncated.map(|text| text.parse()).transpose()?;
             let key = (source.clone(), table.name.clone());
             tables.insert(key, MirrorTable { source, mirror, table, state, truncated });
         }
-        let mut statement = connection
-            .prepare("SELECT DISTINCT source FROM ops.source_ready")
-            .context(ErrorKind::Store, what)?;
-        let ready = statement
-            .query_map([], |row| row.get(0))
-            .and_then(Iterator::collect)
-            .context(ErrorKind::Store, what)?;
+        let mut statement =
+            connection.prepare("SELECT DISTINCT source FROM ops.source_ready").in_store(what)?;
+        let ready =
+            statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).in_store(what)?;
         Ok(Self { tables, ready })
     }
 
@@ -217,7 +215,7 @@ impl Mirrors {
                  WHERE source = ? AND table_schema = ? AND table_name = ?",
                 params![table.source, table.name().schema, table.name().name],
             )
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         connection
             .execute(
                 "INSERT INTO ops.mirror_table VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -231,7 +229,7 @@ impl Mirrors {
                     body
                 ],
             )
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         self.tables.insert((table.source.clone(), table.name().clone()), table);
         Ok(())
     }
@@ -273,7 +271,7 @@ impl Store {
         self.forget_hidden(&mirror)?;
         self.connection
             .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
-            .context(ErrorKind::Store, what)?;
+            .in_store(what)?;
         self.mirrors.ready.retain(|ready| ready != source);
         self.mirrors.put(&self.connection, mirror)
     }
@@ -320,7 +318,7 @@ impl Store {
         }
         self.connection
             .execute("INSERT INTO ops.source_ready VALUES (?)", params![source])
-            .context(ErrorKind::Store, || format!("could not note that {source} is ready"))?;
+            .in_store(|| format!("could not note that {source} is ready"))?;
         self.mirrors.ready.push(source.to_owned());
         Ok(true)
     }
@@ -336,11 +334,8 @@ impl Store {
         let mut statement = self
             .connection
             .prepare("SELECT DISTINCT entity FROM ops.entity_ready")
-            .context(ErrorKind::Store, what)?;
-        statement
-            .query_map([], |row| row.get(0))
-            .and_then(Iterator::collect)
-            .context(ErrorKind::Store, what)
+            .in_store(what)?;
+        statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).in_store(what)
     }
 
     /// From the next batch on, differences of `entity` are events.
@@ -354,7 +349,7 @@ impl Store {
         self.connection
             .execute("INSERT INTO ops.entity_ready VALUES (?)", params![entity])
             .map(drop)
-            .context(ErrorKind::Store, || format!("could not note that {entity} is ready"))
+            .in_store(|| format!("could not note that {entity} is ready"))
     }
 }
 

@@ -15,11 +15,12 @@ use duckdb::params;
 use super::{Effect, is_same, places};
 use crate::change::schema::Cascade;
 use crate::change::{Cell, TableName, TransactionId, Visibility, tuple};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::Key;
 use crate::store::mirror::{MirrorState, MirrorTable};
 use crate::store::overlay::Tracked;
+use crate::store::refusal::InStore;
 use crate::store::stage::{key_from_text, key_text};
 
 /// What a change of a parent did to all rows of a child that referred to it.
@@ -89,7 +90,7 @@ impl Store {
                         one.ignores_case
                     ],
                 )
-                .context(ErrorKind::Store, || what(&one.child))?;
+                .in_store(|| what(&one.child))?;
         }
         Ok(())
     }
@@ -139,7 +140,7 @@ impl Store {
                 params![mirror.source, name.schema, name.name],
             )
             .map(drop)
-            .context(ErrorKind::Store, || what(name))
+            .in_store(|| what(name))
     }
 
     /// True if a row that goes takes rows along that may have been copied before.
@@ -164,7 +165,7 @@ impl Store {
                 "SELECT transaction, places, referred, became, ignores_case FROM ops.hidden_change
                  WHERE source = ? AND table_schema = ? AND table_name = ? ORDER BY number",
             )
-            .context(ErrorKind::Store, || what(name))?;
+            .in_store(|| what(name))?;
         type Stored = (String, String, String, Option<String>, bool);
         let read = |row: &duckdb::Row<'_>| -> duckdb::Result<Stored> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
@@ -172,7 +173,7 @@ impl Store {
         let stored: Vec<Stored> = statement
             .query_map(params![mirror.source, name.schema, name.name], read)
             .and_then(Iterator::collect)
-            .context(ErrorKind::Store, || what(name))?;
+            .in_store(|| what(name))?;
         let mut hidden = Vec::with_capacity(stored.len());
         for (transaction, places, values, new, ignores_case) in stored {
             let places: std::result::Result<Vec<usize>, _> =
