@@ -13,6 +13,7 @@
 
 mod account;
 mod catalog;
+mod circle;
 mod connect;
 mod examine;
 mod refusal;

@@ -145,6 +145,10 @@ async fn the_publication_follows_the_patterns() {
     assert!(fewer.added.is_empty());
     let more = bench.source(&["*"]).prepare(Some(&prepared.start)).await.unwrap();
     assert_eq!(more.added, [name("u")]);
+    // Before version 15 there are no row filters.
+    if bench.sql("SHOW server_version_num").trim().parse::<u32>().unwrap() < 150_000 {
+        return;
+    }
     // A row filter of somebody else's leaves rows out: they must be copied again.
     bench.sql(&format!("ALTER PUBLICATION {} SET TABLE t, u WHERE (id > 5)", bench.slot()));
     let mended = bench.source(&["*"]).prepare(Some(&prepared.start)).await.unwrap();

@@ -150,6 +150,60 @@ async fn deletes_go_from_the_referring_to_the_referred() {
 }
 
 #[tokio::test]
+async fn rows_that_refer_to_each_other_are_deleted_together() {
+    let psa = Psa::new();
+    psa.sql(r#"ALTER TABLE resource ADD last_entry integer REFERENCES time."Sheet" (entry_no)"#);
+    let mut target = psa.target();
+    target.open(&claim(1)).await.unwrap();
+    let mut rows = Vec::new();
+    for number in 1..=4_u64 {
+        rows.push(worker(&format!("W{number}"), "w", &[2 * number - 1]));
+        rows.push(entry(&number.to_string(), &format!("W{number}"), "8", &[2 * number]));
+    }
+    target.apply(range(1, 8, rows)).await.unwrap();
+    psa.sql(
+        r#"UPDATE resource SET last_entry = substr(employee_code, 2)::integer;
+           CREATE TABLE other (code text REFERENCES resource); INSERT INTO other VALUES ('W4')"#,
+    );
+    // One alone waits, and the other waits for it.
+    let applied = target.apply(range(9, 9, vec![gone("worker", "W1", &[9])])).await.unwrap();
+    assert_eq!(refused(&applied)[0].1, Refusal::Dependency);
+    let applied = target.apply(range(10, 10, vec![gone("time_entry", "1", &[10])])).await.unwrap();
+    assert_eq!(refused(&applied)[0].1, Refusal::Dependency);
+    // Tried again together they go, and so do others of the same batch.
+    let rows = vec![gone("worker", "W1", &[9]), gone("time_entry", "1", &[10])];
+    assert_eq!(refused(&target.apply(retry(rows)).await.unwrap()), []);
+    let rows = [
+        (11, "worker", "W2"),
+        (12, "time_entry", "2"),
+        (13, "worker", "W3"),
+        (14, "time_entry", "3"),
+    ];
+    let rows = rows.map(|(sequence, entity, key)| gone(entity, key, &[sequence])).to_vec();
+    assert_eq!(refused(&target.apply(range(11, 14, rows)).await.unwrap()), []);
+    assert_eq!(psa.sql("SELECT string_agg(employee_code, ' ') FROM resource"), "W4");
+    assert_eq!(psa.account(), "cursor 14");
+    // One that somebody else refers to stays, and keeps only its own partner.
+    target
+        .apply(range(15, 16, vec![worker("W5", "w", &[15]), entry("5", "W5", "8", &[16])]))
+        .await
+        .unwrap();
+    psa.sql("UPDATE resource SET last_entry = 5 WHERE employee_code = 'W5'");
+    let rows = [
+        (17, "worker", "W4"),
+        (18, "time_entry", "4"),
+        (19, "worker", "W5"),
+        (20, "time_entry", "5"),
+    ];
+    let rows = rows.map(|(sequence, entity, key)| gone(entity, key, &[sequence])).to_vec();
+    let applied = target.apply(range(17, 20, rows)).await.unwrap();
+    let mut stay: Vec<_> = refused(&applied).iter().map(|(key, ..)| (*key).to_owned()).collect();
+    stay.sort();
+    assert_eq!(stay, ["4", "W4"]);
+    assert_eq!(psa.sql("SELECT string_agg(employee_code, ' ') FROM resource"), "W4");
+}
+
+#[tokio::test]
 async fn one_poison_row_among_thousands_is_found_and_the_others_arrive() {
     let psa = Psa::new();
     let mut target = psa.target();

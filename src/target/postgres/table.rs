@@ -84,7 +84,12 @@ impl Table {
 
     /// Removes rows; the parameters are one text array per key column.
     pub(super) fn delete(&self) -> String {
-        let cells = cells(self.key.len());
+        self.delete_after(0)
+    }
+
+    /// The same as part of a larger statement, behind so many parameters of other parts.
+    pub(super) fn delete_after(&self, parameters: usize) -> String {
+        let cells = cells_after(parameters, self.key.len());
         format!("DELETE FROM {} AS kept USING {cells} WHERE {}", self.name, self.same_key())
     }
 
@@ -262,17 +267,22 @@ fn casts<'a>(columns: impl Iterator<Item = &'a ColumnFacts>) -> String {
 
 /// One text array per column, side by side as rows.
 fn cells(count: usize) -> String {
-    let (arrays, names) = arrays(count);
+    cells_after(0, count)
+}
+
+fn cells_after(parameters: usize, count: usize) -> String {
+    let (arrays, names) = arrays(parameters, count);
     format!("unnest({arrays}) AS cells({names})")
 }
 
 fn numbered_cells(count: usize) -> String {
-    let (arrays, names) = arrays(count);
+    let (arrays, names) = arrays(0, count);
     format!("unnest({arrays}) WITH ORDINALITY AS cells({names}, place)")
 }
 
-fn arrays(count: usize) -> (String, String) {
-    let arrays: Vec<String> = (1..=count).map(|place| format!("${place}::text[]")).collect();
+fn arrays(before: usize, count: usize) -> (String, String) {
+    let places = before + 1..=before + count;
+    let arrays: Vec<String> = places.map(|place| format!("${place}::text[]")).collect();
     let names: Vec<String> = (0..count).map(|place| format!("c{place}")).collect();
     (arrays.join(", "), names.join(", "))
 }

@@ -7,7 +7,8 @@
 //! pass: upserts by entity, then deletes by entity backwards ──► refused rows
 //!   ▲        (a refused batch is halved until the row is alone)      │
 //!   ├── something was written: what was in the way may be gone ──────┤
-//!   ├── nothing was written: rows that swap unique values let go ────┤
+//!   ├── nothing was written: rows that swap unique values let go, ───┤
+//!   │   rows that refer to each other are deleted in one statement   │
 //!   └── nothing helps: rows go without soft references to what is ───┘ until nothing is left to try
 //!       missing, and so let others in that refer to them
 //! ```
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
+use super::circle;
 use super::connect::Address;
 use super::refusal::{Verdict, verdict};
 use super::table::Table;
@@ -207,6 +209,15 @@ impl Writer<'_> {
         let count = statement.params().len();
         let arrays: Vec<Vec<Option<&str>>> =
             (0..count).map(|place| rows.iter().map(|row| cell(row, place)).collect()).collect();
+        self.attempt_with(statement, &arrays).await
+    }
+
+    /// The same, with its parameters.
+    pub(super) async fn attempt_with(
+        &self,
+        statement: &Statement,
+        arrays: &[Vec<Option<&str>>],
+    ) -> Result<Option<Verdict>> {
         let parameters: Vec<&(dyn ToSql + Sync)> =
             arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
         self.command("SAVEPOINT batch").await?;
@@ -225,9 +236,11 @@ impl Writer<'_> {
     /// of it together and are written again. Whoever is refused even then goes back to what it
     /// was, and the others try without it.
     async fn untangle<'r>(&self, failed: Vec<Failed<'r>>) -> Result<Vec<Failed<'r>>> {
+        let (going, failed) = circle::waiting(failed);
         let (tangled, mut left): (Vec<_>, Vec<_>) = failed
             .into_iter()
             .partition(|failed| failed.verdict.is_unique() && failed.row.cells.is_some());
+        left.extend(self.delete_together(going).await?);
         let mut groups: BTreeMap<&str, Vec<Failed<'r>>> = BTreeMap::new();
         for failed in tangled {
             groups.entry(&failed.row.entity).or_default().push(failed);
@@ -336,7 +349,7 @@ impl Writer<'_> {
         }
     }
 
-    fn table(&self, entity: &str) -> Result<&OpenTable> {
+    pub(super) fn table(&self, entity: &str) -> Result<&OpenTable> {
         self.tables.get(entity).ok_or_else(|| {
             Error::new(ErrorKind::Bug, format!("entity {entity} is not delivered to this target"))
         })
@@ -371,7 +384,7 @@ fn constraints_of(failed: &[Failed<'_>]) -> BTreeSet<String> {
 }
 
 /// The cell at a place counted over key and other columns.
-fn cell(row: &TargetRow, place: usize) -> Option<&str> {
+pub(super) fn cell(row: &TargetRow, place: usize) -> Option<&str> {
     let others = row.cells.as_deref().unwrap_or_default();
     row.key_cells.iter().chain(others).nth(place)?.as_deref()
 }
