@@ -10,6 +10,8 @@ mod planning;
 mod standing;
 mod startup;
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,10 @@ impl Program for App {
 
     fn plan_mappings(&self, config: &Config) -> Vec<Finding> {
         planning::plan(config)
+    }
+
+    fn mapping_files(&self, config: &Config) -> Result<BTreeMap<String, String>> {
+        Ok(planning::mappings(config)?.files().clone())
     }
 
     fn examine_source<'a>(

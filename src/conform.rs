@@ -13,6 +13,7 @@
 //! remembers; the result must be equal and makes no event twice.
 
 mod decide;
+mod diff;
 mod hold;
 mod mappings;
 mod prepared;
@@ -212,6 +213,7 @@ impl<'a> Session<'a> {
             // With nothing to do these follow every run; under load, by the clock.
             self.look_at_clock(CLOCK_PAUSE)?;
             self.keep_house(HOUSE_PAUSE)?;
+            self.answer()?;
             let last = self.bound(*news.borrow_and_update());
             let run = self.read(last, self.conform.limits.batch_bytes)?;
             if run.upto > self.mark.journal_seq {

@@ -154,23 +154,30 @@ pub struct ConformStatus {
     pub error: Option<String>,
 }
 
-/// A batch that would change so much of an entity that a person has to let it go.
+/// What a batch does, or would do, to one entity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldBatch {
+pub struct EffectStatus {
     /// The entity.
     pub entity: String,
     /// Its rows before.
     pub rows: u64,
-    /// Rows that would have other values.
+    /// Rows that get other values.
     pub updated: u64,
-    /// Rows that would go.
+    /// Rows that go.
     pub deleted: u64,
-    /// Rows that would come.
+    /// Rows that come.
     pub created: u64,
-    /// How many rows would get another value, by attribute.
+    /// How many rows get another value, by attribute.
     pub attributes: BTreeMap<String, u64>,
     /// Some of the keys.
     pub keys: Vec<String>,
+}
+
+/// A batch that would change so much of an entity that a person has to let it go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBatch {
+    /// What it would do to the entity of which it would change most.
+    pub effect: EffectStatus,
     /// The entry of the capture log with which it ends; `trueup resume` names it.
     pub seq_upto: u64,
 }

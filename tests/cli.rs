@@ -16,7 +16,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use trueup::error::{Error, ErrorKind, Result};
-use trueup::serve::http::{self, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult};
+use trueup::serve::http::{
+    self, DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
+};
 use trueup::status::{ConformStatus, DaemonState, Status};
 
 const SOURCE: &str = "[source.erp]\nkind = \"postgres\"\n\
@@ -274,6 +276,10 @@ impl Operator for Daemon {
 
     fn metrics(&self) -> BoxFuture<'_, String> {
         Box::pin(async { String::new() })
+    }
+
+    fn diff(&self, _: DiffRequest) -> BoxFuture<'_, Result<DiffResult>> {
+        Box::pin(async { Ok(DiffResult::default()) })
     }
 
     fn resume(&self, _: ResumeRequest) -> BoxFuture<'_, Result<()>> {

@@ -271,7 +271,11 @@ async fn a_source_that_must_keep_too_much_log_is_given_up_before_its_disk_fills(
     stage.erp.batch_execute(large).await.unwrap();
     // THEN its slot goes, and that is a gap that says why; the other source's stays
     let said = stage.wait_for_gap("erp");
-    assert!(said["message"].as_str().is_some_and(|why| why.contains("max_retained_bytes 2000000")));
+    assert!(
+        said["message"]
+            .as_str()
+            .is_some_and(|why| why.contains("more than max_retained_bytes 2000000"))
+    );
     wait_until("the slot to go", PATIENCE, || {
         if slots().trim() == "0" { Ok(()) } else { Err(slots()) }
     });

@@ -2,7 +2,6 @@
 
 use super::operator::Daemon;
 use crate::change::Position;
-use crate::conform::Held;
 use crate::metrics::Metrics;
 use crate::status::{SourceState, SourceStatus, TargetState, TargetStatus};
 
@@ -34,7 +33,7 @@ impl Daemon {
         for ((entity, op), count) in &seen.events {
             raise!(metrics.events.with_label_values(&[entity.as_str(), op.word()]), *count);
         }
-        metrics.held_rows.set(signed(seen.held.as_ref().map_or(0, Held::changed)));
+        metrics.held_rows.set(signed(seen.held.as_ref().map_or(0, |held| held.effect.changed())));
         metrics.journal_backlog_entries.set(signed(status.conform.journal_behind_entries));
         metrics.journal_size_bytes.set(signed(self.journal.bytes()));
         let wal = self.config.daemon.state_dir.join("store.duckdb.wal");

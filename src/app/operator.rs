@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::daemon::{Captures, Deliveries, Lags};
 use super::standing;
-use crate::canon::{Entity, MappingSet};
+use crate::canon::{Effect, Entity, MappingSet};
 use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
 use crate::conform::{ConformState, Held};
@@ -19,10 +19,12 @@ use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
-use crate::serve::http::{Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult};
+use crate::serve::http::{
+    DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
+};
 use crate::status::{
-    ConformStatus, CopyStatus, DaemonState, EntityStatus, HeldBatch, SourceState, SourceStatus,
-    Status, TargetState, TargetStatus,
+    ConformStatus, CopyStatus, DaemonState, EffectStatus, EntityStatus, HeldBatch, SourceState,
+    SourceStatus, Status, TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
 use crate::store::reader::{self, Statement};
@@ -68,6 +70,10 @@ impl Operator for Daemon {
 
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>> {
         Box::pin(self.query(request))
+    }
+
+    fn diff(&self, request: DiffRequest) -> BoxFuture<'_, Result<DiffResult>> {
+        Box::pin(self.differences(request))
     }
 
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
@@ -205,6 +211,25 @@ impl Daemon {
         }
     }
 
+    async fn differences(&self, request: DiffRequest) -> Result<DiffResult> {
+        let busy = |what: &str| {
+            Err(Error::new(ErrorKind::Unreachable, what)
+                .hint("see `trueup status`, then ask again"))
+        };
+        let seen = self.conform.seen();
+        if seen.held.is_some() {
+            return busy("a batch is held: nothing is evaluated before it is let go or avoided");
+        }
+        if seen.reader.is_none() {
+            return busy("the store is not open");
+        }
+        let set = MappingSet::from_files(request.files)?;
+        match self.conform.ask(set).await {
+            Ok(effects) => Ok(DiffResult { effects: effects?.into_iter().map(effect).collect() }),
+            Err(_) => busy("the question was not answered: another one came, or conform failed"),
+        }
+    }
+
     async fn query(&self, request: SqlRequest) -> Result<SqlResult> {
         let reader = self.conform.reader().ok_or_else(|| {
             Error::new(ErrorKind::Unreachable, "the store is not open yet").hint("try again")
@@ -248,8 +273,12 @@ fn run(statement: Statement, query: &str, rows_max: usize) -> Result<SqlResult> 
 }
 
 fn held(held: Held) -> HeldBatch {
-    let Held { entity, rows, updated, deleted, created, attributes, keys, seq_upto } = held;
-    HeldBatch { entity, rows, updated, deleted, created, attributes, keys, seq_upto }
+    HeldBatch { effect: effect(held.effect), seq_upto: held.seq_upto }
+}
+
+fn effect(effect: Effect) -> EffectStatus {
+    let Effect { entity, rows, updated, deleted, created, attributes, keys } = effect;
+    EffectStatus { entity, rows, updated, deleted, created, attributes, keys }
 }
 
 fn state_of(phase: Phase) -> SourceState {

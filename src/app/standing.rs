@@ -79,16 +79,26 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
         rows_copied: copies.iter().map(|copy| copy.row_count).sum(),
         ..CopyStatus::default()
     });
+    let (state, message, hint) = match facts.gap {
+        Some(why) => {
+            (SourceState::Gap, format!("source {name}: {why}"), crate::source::all_anew(name))
+        }
+        None => (
+            SourceState::Paused,
+            "the daemon does not run".to_owned(),
+            "start the daemon: trueup run".to_owned(),
+        ),
+    };
     Ok(SourceStatus {
         name: name.to_owned(),
         kind: kind_word(kind).to_owned(),
-        state: if facts.gap.is_some() { SourceState::Gap } else { SourceState::Paused },
+        state,
         confirmed: position.clone(),
         position,
         lag_seconds: None,
         lag_bytes: None,
-        message: facts.gap.or_else(|| Some("the daemon does not run".to_owned())),
-        hint: Some("start the daemon: trueup run".to_owned()),
+        message: Some(message),
+        hint: Some(hint),
         copy,
     })
 }

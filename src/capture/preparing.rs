@@ -101,7 +101,8 @@ fn begin_copies(
     Ok(fence)
 }
 
-fn gap(capture: &Capture, why: &str) -> Error {
+/// Changes are lost or may be, for this reason.
+pub(super) fn gap(capture: &Capture, why: &str) -> Error {
     Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name))
         .hint(crate::source::all_anew(&capture.name))
 }

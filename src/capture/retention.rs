@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::{Capture, Phase};
+use super::{Capture, Phase, preparing};
 use crate::change::Position;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Between two looks at what a source keeps.
 const LOOK_PAUSE: Duration = Duration::from_secs(5);
@@ -64,10 +64,10 @@ fn given_up(capture: &Capture, kept: u64) -> Error {
         Phase::Paused => "the capture log is full",
         _ => "nothing could be taken",
     };
-    let what = format!(
-        "source {} kept {kept} bytes of log for us, more than its max_retained_bytes {}, while {was}: \
+    let why = format!(
+        "its server kept {kept} bytes of log for us, more than max_retained_bytes {}, while {was}: \
          its slot was dropped so that its disk does not fill",
-        capture.name, capture.retained_bytes_max
+        capture.retained_bytes_max
     );
-    Error::new(ErrorKind::Gap, what).hint(crate::source::all_anew(&capture.name))
+    preparing::gap(capture, &why)
 }

@@ -10,16 +10,21 @@ use clap::{Args, ValueEnum};
 use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 
+use super::client::Daemon;
 use super::print;
 use super::program::Program;
 use crate::config::{self, Config, Problems};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::finding::Severity;
+use crate::serve::http::{DiffRequest, DiffResult};
 use crate::status::text;
 
 /// A system that says nothing for so long is reported instead of waited for.
 const EXAMINE_SECS_MAX: u64 = 30;
+
+/// A full evaluation of large tables takes its time.
+const DIFF_SECS_MAX: u64 = 900;
 
 /// Check configuration, mappings, sources and targets
 ///
@@ -34,6 +39,11 @@ pub(super) struct CheckArgs {
     /// Connect to nothing: leave out sources and targets
     #[arg(long)]
     offline: bool,
+    /// Say what the mappings would change, compared with those in force; nothing is changed
+    ///
+    /// Asks the running daemon, which evaluates everything once with them between two batches.
+    #[arg(long)]
+    diff: bool,
     /// Leave out a stage
     #[arg(long, value_name = "STAGE", value_enum)]
     skip: Vec<Stage>,
@@ -52,11 +62,17 @@ enum Stage {
 /// The findings about one thing.
 #[derive(Debug, Serialize)]
 struct Section {
-    /// `configuration`, `mappings`, `source` or `target`.
+    /// `configuration`, `mappings`, `source`, `target` or `differences`.
     stage: &'static str,
     /// Which source or target.
     name: Option<String>,
     findings: Vec<Finding>,
+}
+
+impl Section {
+    fn is_bad(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -72,10 +88,12 @@ pub(super) fn check(args: &CheckArgs, path: &Path, program: &dyn Program) -> Res
         Ok(config) => {
             sections.push(configuration(vec![Finding::ok(summary(path, &config))]));
             sections.extend(examine(args, &config, program)?);
+            if args.diff && !sections.iter().any(Section::is_bad) {
+                sections.push(differences(&config, program)?);
+            }
         }
     }
-    let bad = |finding: &Finding| finding.severity == Severity::Error;
-    let ok = !sections.iter().any(|section| section.findings.iter().any(bad));
+    let ok = !sections.iter().any(Section::is_bad);
     let report = Report { ok, sections };
     if args.json {
         print::json(&report)?;
@@ -107,6 +125,29 @@ fn examine(args: &CheckArgs, config: &Config, program: &dyn Program) -> Result<V
     }
     sections.extend(super::runtime()?.block_on(join_all(examined)));
     Ok(sections)
+}
+
+/// What the running daemon says that the mappings would change.
+fn differences(config: &Config, program: &dyn Program) -> Result<Section> {
+    let request = DiffRequest { files: program.mapping_files(config)? };
+    let daemon = Daemon::new(config, DIFF_SECS_MAX)?;
+    let answer: Result<DiffResult> = super::runtime()?.block_on(daemon.post("/api/diff", &request));
+    let findings = match answer {
+        Err(error) => {
+            let remedy = error.remedy().unwrap_or("see docs/mappings.md").to_owned();
+            vec![Finding::error(error.chain(), remedy)]
+        }
+        Ok(result) if result.effects.is_empty() => {
+            vec![Finding::ok("no canonical row would change")]
+        }
+        Ok(result) => {
+            let remedy = "start the daemon again with them if that is meant; a change beyond \
+                          hold_percent waits for `trueup resume` then";
+            let finding = |effect| Finding::warning(text::effect(effect), remedy);
+            result.effects.iter().map(finding).collect()
+        }
+    };
+    Ok(Section { stage: "differences", name: None, findings })
 }
 
 fn boxed<'a>(section: impl Future<Output = Section> + Send + 'a) -> BoxFuture<'a, Section> {

@@ -1,5 +1,6 @@
 //! What the commands need from the rest of the program; `app` provides it.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ pub trait Program: Sync {
 
     /// Plans every mapping of the configuration, as `run` would; connects to nothing.
     fn plan_mappings(&self, config: &Config) -> Vec<Finding>;
+
+    /// Everything that the configured mappings are made of: path → text.
+    fn mapping_files(&self, config: &Config) -> Result<BTreeMap<String, String>>;
 
     /// Reaches and examines one configured source; changes nothing there.
     fn examine_source<'a>(

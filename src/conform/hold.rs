@@ -5,37 +5,20 @@
 //! takes the place of the one that made it. Capture goes on meanwhile. A batch that the ledger has
 //! is never held again: its replay is bound to it.
 
-use std::collections::BTreeMap;
-
 use tokio_util::sync::CancellationToken;
 
 use super::{Decided, Session, mappings};
-use crate::canon::{Event, EventOp};
+use crate::canon::Effect;
 use crate::config::Limits;
 use crate::error::Result;
 use crate::store::evaluate::canonical;
 
-/// Keys that are named, for a person to look at.
-const KEYS_SHOWN: usize = 10;
-
-/// What a held batch would do to one entity.
+/// A batch that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The entity of which it would change most.
-    pub entity: String,
-    /// Its rows before.
-    pub rows: u64,
-    /// Rows that would have other values.
-    pub updated: u64,
-    /// Rows that would go.
-    pub deleted: u64,
-    /// Rows that would come; they alone hold nothing.
-    pub created: u64,
-    /// How many rows would get another value, by attribute.
-    pub attributes: BTreeMap<String, u64>,
-    /// Some of the keys.
-    pub keys: Vec<String>,
-    /// The batch ends with this journal entry.
+    /// What it would do to the entity of which it would change most.
+    pub effect: Effect,
+    /// It ends with this journal entry.
     pub seq_upto: u64,
 }
 
@@ -43,23 +26,23 @@ impl Session<'_> {
     /// What makes a batch one to be held, if it is one and nobody let it go yet.
     pub(super) fn mass_change(&self, decided: &Decided) -> Result<Option<Held>> {
         let limits = &self.conform.limits;
-        if decided.batch.seq_upto <= self.conform.state.released() {
+        let seq_upto = decided.batch.seq_upto;
+        if seq_upto <= self.conform.state.released() {
             return Ok(None);
         }
-        let mut largest: Option<Held> = None;
-        for mut held in weigh(&decided.events, decided.batch.seq_upto) {
-            let Some(entity) = self.mappings.entities().get(&held.entity) else { continue };
-            if held.changed() < limits.hold_rows_min {
+        let mut largest: Option<Effect> = None;
+        for effect in Effect::of(decided.events.iter().map(Into::into)) {
+            let Some(entity) = self.mappings.entities().get(&effect.entity) else { continue };
+            if effect.changed() < limits.hold_rows_min {
                 continue;
             }
-            let rows_now = canonical::count(self.store.connection(), entity)?;
-            held.rows = (rows_now + held.deleted).saturating_sub(held.created);
-            let is_larger = |other: &Held| held.changed() > other.changed();
-            if held.is_too_much(limits) && largest.as_ref().is_none_or(is_larger) {
-                largest = Some(held);
+            let effect = effect.after(canonical::count(self.store.connection(), entity)?);
+            let is_larger = |other: &Effect| effect.changed() > other.changed();
+            if is_too_much(&effect, limits) && largest.as_ref().is_none_or(is_larger) {
+                largest = Some(effect);
             }
         }
-        Ok(largest)
+        Ok(largest.map(|effect| Held { effect, seq_upto }))
     }
 
     /// What was let go is taken as it was shown, without what came after it.
@@ -72,17 +55,18 @@ impl Session<'_> {
     pub(super) fn hold(&mut self, held: Held, cancel: &CancellationToken) -> Result<bool> {
         self.store.rollback()?;
         self.decoders.clear();
-        self.evaluator.recall(self.store.connection())?;
-        if self.mappings.hash() != self.in_force {
+        if self.mappings.hash() == self.in_force {
+            self.evaluator.recall(self.store.connection())?;
+        } else {
             self.mappings = mappings::kept(self.conform, &self.in_force)?;
             self.evaluator = mappings::evaluator(self.conform, &self.mappings)?;
             self.is_stale = true;
         }
         tracing::error!(
-            entity = %held.entity,
-            rows = held.rows,
-            updated = held.updated,
-            deleted = held.deleted,
+            entity = %held.effect.entity,
+            rows = held.effect.rows,
+            updated = held.effect.updated,
+            deleted = held.effect.deleted,
             "a batch would change too much at once, it is held until `trueup resume`"
         );
         let seq_upto = held.seq_upto;
@@ -100,104 +84,25 @@ impl Session<'_> {
     }
 }
 
-impl Held {
-    /// Rows that would not be what they were.
-    #[must_use]
-    pub fn changed(&self) -> u64 {
-        self.updated + self.deleted
-    }
-
-    fn is_too_much(&self, limits: &Limits) -> bool {
-        let share = u128::from(limits.hold_percent) * u128::from(self.rows);
-        self.changed() >= limits.hold_rows_min && u128::from(self.changed()) * 100 > share
-    }
-}
-
-/// What the events do to each entity; its rows before are not known yet.
-fn weigh(events: &[Event], seq_upto: u64) -> Vec<Held> {
-    let mut entities: BTreeMap<&str, Held> = BTreeMap::new();
-    for event in events {
-        let held = entities.entry(&event.entity).or_insert_with(|| Held {
-            entity: event.entity.clone(),
-            rows: 0,
-            updated: 0,
-            deleted: 0,
-            created: 0,
-            attributes: BTreeMap::new(),
-            keys: Vec::new(),
-            seq_upto,
-        });
-        match event.op {
-            EventOp::Created => {
-                held.created += 1;
-                continue;
-            }
-            EventOp::Deleted => held.deleted += 1,
-            EventOp::Updated => held.updated += 1,
-        }
-        if held.keys.len() < KEYS_SHOWN {
-            held.keys.push(event.key.clone());
-        }
-        let (Some(old), Some(new)) = (&event.old, &event.new) else { continue };
-        for (attribute, value) in new {
-            if old.get(attribute) != Some(value) {
-                *held.attributes.entry(attribute.clone()).or_default() += 1;
-            }
-        }
-    }
-    entities.into_values().collect()
+fn is_too_much(effect: &Effect, limits: &Limits) -> bool {
+    let share = u128::from(limits.hold_percent) * u128::from(effect.rows);
+    effect.changed() >= limits.hold_rows_min && u128::from(effect.changed()) * 100 > share
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::canon::event::Row;
-
-    fn event(entity: &str, number: u64, op: EventOp) -> Event {
-        let row = |name: &str| -> Row {
-            [("no", "1"), ("name", name)]
-                .map(|(a, v)| (a.to_owned(), v.into()))
-                .into_iter()
-                .collect()
-        };
-        Event {
-            sequence: number,
-            entity: entity.to_owned(),
-            key: number.to_string(),
-            op,
-            time_micros: 0,
-            correlation: String::new(),
-            old: (op != EventOp::Created).then(|| row("old")),
-            new: (op != EventOp::Deleted).then(|| row("new")),
-        }
-    }
-
-    #[test]
-    fn what_is_there_is_weighed_and_what_comes_is_not() {
-        let mut events: Vec<Event> = (0..30).map(|n| event("a", n, EventOp::Updated)).collect();
-        events.extend((30..36).map(|n| event("a", n, EventOp::Deleted)));
-        events.extend((36..99).map(|n| event("a", n, EventOp::Created)));
-        events.extend((0..5).map(|n| event("b", n, EventOp::Created)));
-        let held = weigh(&events, 7);
-        let [a, b] = held.as_slice() else { panic!("{held:?}") };
-        assert_eq!((a.updated, a.deleted, a.created, a.changed()), (30, 6, 63, 36));
-        assert_eq!(a.attributes, BTreeMap::from([("name".to_owned(), 30)]));
-        assert_eq!((a.keys.len(), b.changed(), b.seq_upto), (KEYS_SHOWN, 0, 7));
-    }
 
     #[test]
     fn too_much_is_more_than_the_share_and_more_than_a_few() {
-        let limits = |percent, min| Limits {
-            hold_percent: percent,
-            hold_rows_min: min,
-            ..Limits::default()
+        let judged = |rows, hold_percent, hold_rows_min| {
+            let limits = Limits { hold_percent, hold_rows_min, ..Limits::default() };
+            is_too_much(&Effect { rows, updated: 20, deleted: 6, ..Effect::default() }, &limits)
         };
-        let events: Vec<Event> = (0..26).map(|n| event("a", n, EventOp::Updated)).collect();
-        let held = |rows| Held { rows, ..weigh(&events, 1).remove(0) };
-        assert!(held(100).is_too_much(&limits(25, 26)));
-        assert!(!held(104).is_too_much(&limits(25, 26)), "just the share");
-        assert!(!held(100).is_too_much(&limits(25, 27)), "few rows");
-        assert!(!held(26).is_too_much(&limits(100, 1)), "100 holds nothing");
-        assert!(held(26).is_too_much(&limits(0, 1)));
+        assert!(judged(100, 25, 26));
+        assert!(!judged(104, 25, 26), "just the share");
+        assert!(!judged(100, 25, 27), "few rows");
+        assert!(!judged(26, 100, 1), "100 holds nothing");
+        assert!(judged(26, 0, 1));
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus::Histogram;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Held;
-use crate::canon::{Event, EventOp};
-use crate::error::Error;
+use super::diff::Question;
+use crate::canon::{Effect, Event, EventOp, MappingSet};
+use crate::error::{Error, Result};
 use crate::ledger::batch::Batch;
 use crate::store::{Mark, Reader};
 
@@ -21,6 +22,8 @@ pub struct ConformState {
     durations: OnceLock<Histogram>,
     /// Batches up to this journal entry were let go by a person.
     released: watch::Sender<u64>,
+    /// What somebody wants to know; a newer question takes the place of an older one.
+    question: Mutex<Option<Question>>,
 }
 
 /// A moment of it.
@@ -81,6 +84,20 @@ impl ConformState {
             self.released.send_replace(seq_upto);
         }
         is_held
+    }
+
+    /// Asks what a set of mappings would change, by entity. Answered between batches; the answer
+    /// fails if another question came.
+    #[must_use]
+    pub fn ask(&self, mappings: MappingSet) -> oneshot::Receiver<Result<Vec<Effect>>> {
+        let (answer, answered) = oneshot::channel();
+        let question = Question { mappings, answer };
+        *self.question.lock().unwrap_or_else(PoisonError::into_inner) = Some(question);
+        answered
+    }
+
+    pub(super) fn question(&self) -> Option<Question> {
+        self.question.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn released(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! password yet; that is why it listens on loopback unless told otherwise, and why requests
 //! that a web page could have sent are refused there.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::status::Status;
+use crate::status::{EffectStatus, Status};
 
 /// A statement longer than this is not written by a person.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// All mappings and entities of an installation together.
+const MAPPINGS_BYTES_MAX: usize = 16 << 20;
 
 /// How long a shutdown waits for requests in flight. A client that keeps one open, or a long
 /// statement, must not keep the daemon from draining.
@@ -43,11 +47,32 @@ pub trait Operator: Send + Sync {
     fn metrics(&self) -> BoxFuture<'_, String>;
     /// Runs one read-only statement on the store, within the configured limits.
     fn sql(&self, request: SqlRequest) -> BoxFuture<'_, Result<SqlResult>>;
+    /// What a set of mappings would change, by entity; changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] or [`ErrorKind::Rejected`] for a set that does not work,
+    /// [`ErrorKind::Unreachable`] while it cannot be said.
+    fn diff(&self, request: DiffRequest) -> BoxFuture<'_, Result<DiffResult>>;
     /// Lets a held batch go.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if it is not held.
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>>;
+}
+
+/// The body of `POST /api/diff`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffRequest {
+    /// A set of mappings: path → text.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The answer to [`DiffRequest`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffResult {
+    /// Entities of which rows would change.
+    pub effects: Vec<EffectStatus>,
 }
 
 /// The body of `POST /api/resume`.
@@ -165,6 +190,7 @@ fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {
         .route("/api/sql", post(sql))
         .route("/api/resume", post(resume))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route("/api/diff", post(diff).layer(DefaultBodyLimit::max(MAPPINGS_BYTES_MAX)))
         .with_state(operator);
     if address.ip().is_loopback() {
         router.layer(middleware::from_fn(refuse_foreign_names))
@@ -222,6 +248,16 @@ async fn sql(
     }
 }
 
+async fn diff(
+    State(operator): State<Arc<dyn Operator>>,
+    Json(request): Json<DiffRequest>,
+) -> Response {
+    match operator.diff(request).await {
+        Ok(result) => Json(result).into_response(),
+        Err(error) => refused(status_code(error.kind()), &error),
+    }
+}
+
 async fn resume(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<ResumeRequest>,
@@ -235,7 +271,7 @@ async fn resume(
 /// The statement's fault is the client's; everything else is ours.
 fn status_code(kind: ErrorKind) -> StatusCode {
     match kind {
-        ErrorKind::Usage | ErrorKind::Rejected => StatusCode::BAD_REQUEST,
+        ErrorKind::Usage | ErrorKind::Rejected | ErrorKind::Config => StatusCode::BAD_REQUEST,
         ErrorKind::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

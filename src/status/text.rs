@@ -3,7 +3,7 @@
 //! In what people read, the journal is the *capture log* and the outbox the *queue*: finance
 //! has journals of its own.
 
-use super::{DaemonState, HeldBatch, SourceStatus, Status};
+use super::{DaemonState, EffectStatus, HeldBatch, SourceStatus, Status};
 use crate::finding::Severity;
 use crate::table::{Align, Table, safe};
 
@@ -96,19 +96,24 @@ pub fn said(mark: &str, what: &str, remedy: Option<&str>) -> String {
 /// What a held batch would do, as `status` and `resume` show it.
 #[must_use]
 pub fn held(held: &HeldBatch) -> String {
-    let HeldBatch { entity, rows, updated, deleted, created, .. } = held;
-    let mut text = format!(
-        "a batch is held, nothing after it is conformed: of {rows} rows of {entity} it would change \
-         {updated} and delete {deleted}, and make {created} new ones"
-    );
-    let mut attributes: Vec<(&String, &u64)> = held.attributes.iter().collect();
+    let effect = effect(&held.effect);
+    format!("a batch is held, and nothing after it is conformed; it would do this: {effect}")
+}
+
+/// What happens to an entity, in numbers.
+#[must_use]
+pub fn effect(effect: &EffectStatus) -> String {
+    let EffectStatus { entity, rows, updated, deleted, created, .. } = effect;
+    let mut text =
+        format!("of {rows} rows of {entity} {updated} change and {deleted} go, {created} come");
+    let mut attributes: Vec<(&String, &u64)> = effect.attributes.iter().collect();
     attributes.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let attributes: Vec<String> =
         attributes.iter().map(|(name, count)| format!("{name} in {count}")).collect();
     if !attributes.is_empty() {
         text.push_str(&format!("\nchanged: {}", attributes.join(", ")));
     }
-    text.push_str(&format!("\nkeys, as {}", held.keys.join(", ")));
+    text.push_str(&format!("\nkeys, as {}", effect.keys.join(", ")));
     text
 }
 

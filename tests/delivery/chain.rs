@@ -198,6 +198,12 @@ impl Chain {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// The exit code of a command, and what it says.
+    pub(crate) fn answer(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.installation.output(arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The first column of what the store answers.
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         let rows = store_rows(&self.installation, sql).unwrap();

@@ -30,8 +30,9 @@ async fn a_batch_that_would_change_too_much_waits_for_a_person() {
     let daemon = chain.start(&[]);
     chain.ready();
     chain.settled();
-    let (before, customers) = (names(&chain), chain.count("canon.client"));
+    let customers = chain.count("canon.client");
     assert!(customers >= 6, "{customers}");
+    let before = names(&chain);
     drop(daemon);
 
     // WHEN a mapping changes nearly every row THEN nothing of it is written, at any start
@@ -39,6 +40,7 @@ async fn a_batch_that_would_change_too_much_waits_for_a_person() {
     for _ in 0..2 {
         let mut daemon = chain.start(&[]);
         let held = held(&chain);
+        let held = &held["effect"];
         assert_eq!(held["entity"], "client");
         assert_eq!(held["rows"], customers);
         assert!(held["updated"].as_u64() > Some(4) && held["deleted"] == 0, "{held}");
@@ -80,8 +82,36 @@ async fn a_batch_that_would_change_too_much_waits_for_a_person() {
     // WHEN a script on the source does it THEN the same, and a stop waits for nobody
     chain.erp_sql("UPDATE kunde SET name1 = name1 || ' mistake'");
     let all = held(&chain);
-    assert_eq!(all["entity"], "client");
+    assert_eq!(all["effect"]["entity"], "client");
     daemon.terminate();
     assert!(daemon.wait(PATIENCE).success());
     assert!(!names(&chain).contains("MISTAKE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mapping_would_change_is_told_and_nothing_happens() {
+    if !require("postgres") {
+        return;
+    }
+    let chain = Chain::new("");
+    let _daemon = chain.start(&[]);
+    chain.ready();
+    chain.settled();
+    let customers = chain.count("canon.client");
+    // WHEN another mapping is only asked about THEN it is told, and nothing happens
+    let ask = ["check", "--diff", "--offline"];
+    assert!(chain.command(&ask).contains("no canonical row would change"));
+    chain.edit_mapping("client", NAME, "upper(k.name1) AS name");
+    let told = chain.command(&ask);
+    assert!(told.contains(&format!("of {customers} rows of client ")), "{told}");
+    assert!(told.contains("changed: name in "), "{told}");
+    chain.edit_mapping("client", NAME, "CAST(CAST(k.name1 AS INTEGER) AS VARCHAR) AS name");
+    let (code, told) = chain.answer(&ask);
+    assert!(code != Some(0) && told.contains("mapping client of erp"), "{told}");
+    chain.erp_sql("UPDATE kunde SET name1 = 'Zero' WHERE kd_id = 3");
+    chain.settled();
+    assert!(names(&chain).contains("Zero"));
+    assert_eq!(chain.rows("SELECT count(*) FROM ops.parked"), ["0"]);
+    chain.configure_back();
+    chain.target_equals_canon();
 }

@@ -44,6 +44,12 @@ impl Operator for Answers {
         Box::pin(async { (self.sql)() })
     }
 
+    fn diff(&self, request: DiffRequest) -> BoxFuture<'_, Result<DiffResult>> {
+        let entity = request.files.into_keys().next().unwrap_or_default();
+        let effect = EffectStatus { entity, ..EffectStatus::default() };
+        Box::pin(async { Ok(DiffResult { effects: vec![effect] }) })
+    }
+
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             match request.seq_upto {
@@ -131,6 +137,16 @@ async fn a_held_batch_is_let_go_by_the_entry_it_was_seen_with() {
         let response = client().post(&url).json(&body).send().await.unwrap();
         assert_eq!(response.status().as_u16(), code, "{seq_upto}");
     }
+}
+
+#[tokio::test]
+async fn a_large_set_of_mappings_is_passed_on() {
+    let server = start(answers());
+    let body = json!({ "files": { "a.sql": "x".repeat(2 * BODY_BYTES_MAX) } });
+    let url = format!("{}/api/diff", server.url);
+    let response = client().post(&url).json(&body).send().await.unwrap();
+    let result: DiffResult = response.json().await.unwrap();
+    assert_eq!(result.effects[0].entity, "a.sql");
 }
 
 #[tokio::test]
