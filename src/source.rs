@@ -236,7 +236,7 @@ impl Source {
     /// As [`Source::prepare`].
     pub async fn log_end(&self) -> Result<LogEnd> {
         Ok(match self {
-            Source::Postgres(source) => LogEnd::Postgres(source.session().await?),
+            Source::Postgres(source) => LogEnd::Postgres(Box::new(source.log_end().await?)),
             Source::Mysql(source) => LogEnd::Mysql(Box::new(source.log_end().await?)),
         })
     }
@@ -251,18 +251,6 @@ impl Source {
             // Its log is compared by the slot alone.
             Source::Postgres(_) => Ok(Standing::Continues),
             Source::Mysql(source) => source.recognize(reached).await,
-        }
-    }
-
-    /// Bytes of log that the server keeps because we have not confirmed them; `None` if it keeps
-    /// its log by its own rules (MariaDB), or nothing of ours is there.
-    ///
-    /// # Errors
-    /// As [`Source::prepare`].
-    pub async fn retained(&self) -> Result<Option<u64>> {
-        match self {
-            Source::Postgres(source) => source.retained().await,
-            Source::Mysql(_) => Ok(None),
         }
     }
 
@@ -311,7 +299,7 @@ fn one_anew(table: &TableName) -> String {
 /// A session that looks at the end of a source's log.
 pub enum LogEnd {
     /// PostgreSQL.
-    Postgres(tokio_postgres::Client),
+    Postgres(Box<postgres::LogEnd>),
     /// MariaDB.
     Mysql(Box<mysql::LogEnd>),
 }
@@ -329,8 +317,20 @@ impl LogEnd {
     /// The connection broke: open another.
     pub async fn look(&mut self) -> Result<Position> {
         match self {
-            LogEnd::Postgres(client) => postgres::log_end(client).await,
+            LogEnd::Postgres(session) => session.look().await,
             LogEnd::Mysql(session) => session.look().await,
+        }
+    }
+
+    /// Bytes of log that the server keeps because we have not confirmed them; `None` if it keeps
+    /// its log by its own rules (MariaDB), or nothing of ours is there.
+    ///
+    /// # Errors
+    /// As [`LogEnd::look`].
+    pub async fn retained(&mut self) -> Result<Option<u64>> {
+        match self {
+            LogEnd::Postgres(session) => session.retained().await,
+            LogEnd::Mysql(_) => Ok(None),
         }
     }
 }

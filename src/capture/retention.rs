@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::{Capture, Phase, preparing};
 use crate::change::Position;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::source::LogEnd;
 
 /// Between two looks at what a source keeps.
 const LOOK_PAUSE: Duration = Duration::from_secs(5);
@@ -20,14 +21,16 @@ const LOOKS_MIN: u32 = 4;
 pub(super) async fn overdue(capture: &Capture) -> Error {
     let mut looks = 0;
     let mut before = taken(capture);
+    let mut session = None;
     loop {
         tokio::time::sleep(LOOK_PAUSE).await;
         let now = taken(capture);
         let is_at_rest = now == before;
         before = now;
-        let kept = match capture.source.retained().await {
+        let kept = match kept(capture, &mut session).await {
             Ok(kept) => kept.unwrap_or(0),
             Err(error) => {
+                session = None;
                 // Capture itself says why the source cannot be reached.
                 let error = error.chain();
                 tracing::debug!(source = %capture.name, error, "retained log not known");
@@ -39,6 +42,13 @@ pub(super) async fn overdue(capture: &Capture) -> Error {
         if looks >= LOOKS_MIN {
             return given_up(capture, kept);
         }
+    }
+}
+
+async fn kept(capture: &Capture, session: &mut Option<LogEnd>) -> Result<Option<u64>> {
+    match session {
+        Some(open) => open.retained().await,
+        None => session.insert(capture.source.log_end().await?).retained().await,
     }
 }
 

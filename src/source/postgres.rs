@@ -179,9 +179,9 @@ impl Postgres {
         examine::examine(self).await
     }
 
-    /// A session of its own.
-    pub(super) async fn session(&self) -> Result<Client> {
-        self.place.connect().await
+    /// See [`super::Source::log_end`].
+    pub(super) async fn log_end(&self) -> Result<LogEnd> {
+        Ok(LogEnd { client: self.place.connect().await?, slot: self.object.clone() })
     }
 
     /// The tables the patterns choose.
@@ -290,9 +290,26 @@ impl Postgres {
     }
 }
 
-/// Where the log ends.
-pub(super) async fn log_end(client: &Client) -> Result<Position> {
-    Ok(Position::Lsn(Server::read(client).await?.log_end))
+/// A session that looks at the end of the log, and at what is kept of it for us.
+pub struct LogEnd {
+    client: Client,
+    slot: String,
+}
+
+impl LogEnd {
+    /// See [`crate::source::LogEnd::look`].
+    pub(super) async fn look(&self) -> Result<Position> {
+        Ok(Position::Lsn(Server::read(&self.client).await?.log_end))
+    }
+
+    /// See [`crate::source::LogEnd::retained`].
+    pub(super) async fn retained(&self) -> Result<Option<u64>> {
+        let what = || "could not read how much log the server keeps".to_owned();
+        let sql = include_str!("../../sql/source/postgres/retained.sql");
+        let row = self.client.query_opt(sql, &[&self.slot]).await.asking(what)?;
+        let bytes = row.map(|row| row.try_get::<_, Option<i64>>(0)).transpose().asking(what)?;
+        Ok(bytes.flatten().and_then(|bytes| u64::try_from(bytes).ok()))
+    }
 }
 
 /// Refuses, all at once, the chosen tables that cannot be mirrored.

@@ -1,5 +1,4 @@
-//! Taking away what we made in a PostgreSQL source, the slot and the publication; and how much log
-//! the server keeps for the slot.
+//! Taking away what we made in a PostgreSQL source: the slot and the publication.
 
 use tokio_postgres::error::SqlState;
 
@@ -11,16 +10,6 @@ use super::slot::{self, Slot};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Postgres {
-    /// See [`crate::source::Source::retained`].
-    pub(in crate::source) async fn retained(&self) -> Result<Option<u64>> {
-        let client = self.place.connect().await?;
-        let what = || "could not read how much log the server keeps".to_owned();
-        let sql = include_str!("../../../sql/source/postgres/retained.sql");
-        let row = client.query_opt(sql, &[&self.object]).await.asking(what)?;
-        let bytes = row.map(|row| row.try_get::<_, Option<i64>>(0)).transpose().asking(what)?;
-        Ok(bytes.flatten().and_then(|bytes| u64::try_from(bytes).ok()))
-    }
-
     /// See [`crate::source::Source::give_up`].
     pub(in crate::source) async fn give_up(&self) -> Result<()> {
         let client = self.place.connect().await?;
