@@ -13,8 +13,7 @@ use crate::source::LogEnd;
 
 /// Between two looks at what a source keeps.
 const LOOK_PAUSE: Duration = Duration::from_secs(5);
-/// Looks in a row that must find too much kept and nothing taken: a daemon that catches up after
-/// a long pause is not given up.
+/// Looks in a row that must find too much kept and nothing taken.
 const LOOKS_MIN: u32 = 4;
 
 /// Ends when the source is to be given up, with the reason.
@@ -37,11 +36,22 @@ pub(super) async fn overdue(capture: &Capture) -> Error {
                 continue;
             }
         };
-        let is_too_much = kept > capture.retained_bytes_max;
-        looks = if is_too_much && is_at_rest { looks + 1 } else { 0 };
+        let is_stuck = kept > capture.retained_bytes_max && is_at_rest;
+        looks = counted(looks, capture.state.seen().phase, is_stuck);
         if looks >= LOOKS_MIN {
             return given_up(capture, kept);
         }
+    }
+}
+
+/// The looks in a row. Whoever follows the log can take what comes, however long the server is
+/// silent: after an outage it reads through its whole log before it sends a word.
+fn counted(looks: u32, phase: Phase, is_stuck: bool) -> u32 {
+    match phase {
+        Phase::Paused | Phase::Retrying | Phase::Gap if is_stuck => looks + 1,
+        // Between two attempts of one that is retried.
+        Phase::Preparing if is_stuck => looks,
+        _ => 0,
     }
 }
 
@@ -54,7 +64,7 @@ async fn kept(capture: &Capture, session: &mut Option<LogEnd>) -> Result<Option<
 
 /// Whatever shows that something is taken.
 fn taken(capture: &Capture) -> ((u64, u64, u64), Option<Position>) {
-    (capture.state.counts(), capture.state.seen().position)
+    (capture.state.counts(), capture.state.seen().read)
 }
 
 /// Drops what makes the source keep its log. Tried until it succeeds: that is the point of it.
@@ -80,4 +90,24 @@ fn given_up(capture: &Capture, kept: u64) -> Error {
         capture.retained_bytes_max
     );
     preparing::gap(capture, &why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_cannot_take_is_given_up() {
+        let after = |phases: &[Phase], is_stuck| {
+            phases.iter().fold(0, |looks, phase| counted(looks, *phase, is_stuck))
+        };
+        assert_eq!(after(&[Phase::Paused; 4], true), LOOKS_MIN);
+        assert_eq!(after(&[Phase::Gap; 4], true), LOOKS_MIN);
+        assert_eq!(after(&[Phase::Retrying, Phase::Preparing, Phase::Retrying], true), 2);
+        assert_eq!(after(&[Phase::Paused; 4], false), 0);
+        // A server that reads through a long log says nothing for minutes.
+        assert_eq!(after(&[Phase::Streaming; 9], true), 0);
+        assert_eq!(after(&[Phase::Copying; 9], true), 0);
+        assert_eq!(after(&[Phase::Paused, Phase::Paused, Phase::Streaming], true), 0);
+    }
 }
