@@ -4,15 +4,21 @@
 //! are only taken apart here, [`super::statement`] says what they do.
 
 use std::io::Read;
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
+use mysql_async::binlog::events::Event as RawEvent;
 
 use super::charset::Charset;
 use super::reader::Reader;
 use crate::change::position::Gtid;
+use crate::source::frame;
 
 /// The common header: timestamp, type, server, size, next position, flags.
 pub(super) const HEADER_BYTES: usize = 19;
+
+/// How often the server speaks when it has nothing to say.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Event types by number.
 pub(super) mod kind {
@@ -93,6 +99,21 @@ impl Event {
         let flags = reader.u16()?;
         Some(Self { timestamp_secs, kind, server, flags, body: event.slice(HEADER_BYTES..) })
     }
+}
+
+/// Header and body as the server sent them, the checksum left out.
+pub(super) fn frame(raw: &RawEvent) -> Bytes {
+    let header = raw.header();
+    let mut framed = BytesMut::with_capacity(1 + HEADER_BYTES + raw.data().len());
+    framed.put_u8(frame::BINLOG_EVENT);
+    framed.put_u32_le(header.timestamp());
+    framed.put_u8(header.event_type_raw());
+    framed.put_u32_le(header.server_id());
+    framed.put_u32_le(header.event_size());
+    framed.put_u32_le(header.log_pos());
+    framed.put_u16_le(header.flags_raw());
+    framed.put_slice(raw.data());
+    framed.freeze()
 }
 
 /// Where in its file an event begins (the header says where it ends); `None` if it is in none.

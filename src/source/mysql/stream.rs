@@ -32,8 +32,6 @@ use crate::change::{Position, Reached, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
 
-/// How often the server speaks when it has nothing to say.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// After this silence the connection is taken for dead.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// However late a caller comes back, the socket gets this long to show what it has.
@@ -99,7 +97,7 @@ impl MysqlStream {
              @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0, \
              @master_heartbeat_period = {}",
             gtids.trim_start_matches("gtid:"),
-            HEARTBEAT.as_nanos()
+            event::HEARTBEAT.as_nanos()
         );
         connection.query_drop(setup).await.map_err(explain)?;
         // A number of our own per connection: the server drops an older one of the same number.
@@ -181,7 +179,7 @@ impl MysqlStream {
     }
 
     fn accept(&mut self, raw: &RawEvent) -> Result<()> {
-        let frame = event_frame(raw);
+        let frame = event::frame(raw);
         let event = self.parsed(&frame)?;
         match event.kind {
             kind::FORMAT_DESCRIPTION if !self.is_open => {
@@ -443,21 +441,6 @@ fn is_silent(number: u8) -> bool {
             | kind::DELETE_FILE
             | kind::BEGIN_LOAD_QUERY
     )
-}
-
-/// Header and body as the server sent them, the checksum left out.
-pub(super) fn event_frame(raw: &RawEvent) -> Bytes {
-    let header = raw.header();
-    let mut frame = BytesMut::with_capacity(1 + event::HEADER_BYTES + raw.data().len());
-    frame.put_u8(frame::BINLOG_EVENT);
-    frame.put_u32_le(header.timestamp());
-    frame.put_u8(header.event_type_raw());
-    frame.put_u32_le(header.server_id());
-    frame.put_u32_le(header.event_size());
-    frame.put_u32_le(header.log_pos());
-    frame.put_u16_le(header.flags_raw());
-    frame.put_slice(raw.data());
-    frame.freeze()
 }
 
 /// Events that the server made up for this connection carry no checksum of their own.

@@ -17,9 +17,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use sha2::{Digest, Sha256};
 
-use super::event::{self, Event, FLAG_ARTIFICIAL, kind};
+use super::event::{self, Event, FLAG_ARTIFICIAL, HEARTBEAT, kind};
 use super::session::Address;
-use super::stream::{HEARTBEAT, event_frame};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Of a large transaction only its beginning is kept in mind: it is read again at each connect.
@@ -205,7 +204,7 @@ async fn gather(
         };
         let read = tokio::time::timeout(SILENCE_MAX, log.next()).await.map_err(|_| silence())?;
         let Some(raw) = read.transpose()? else { return Ok(None) };
-        let frame = event_frame(&raw);
+        let frame = event::frame(&raw);
         let Some(event) = Event::parse(&event_of(&frame)) else { return Ok(None) };
         let is_ours = event.flags & FLAG_ARTIFICIAL == 0
             && !matches!(event.kind, kind::FORMAT_DESCRIPTION | kind::START_ENCRYPTION);
