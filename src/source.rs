@@ -248,8 +248,7 @@ impl Source {
     /// As [`Source::prepare`].
     pub async fn recognize(&self, reached: &Reached) -> Result<Standing> {
         match self {
-            // Its log is compared by the slot alone.
-            Source::Postgres(_) => Ok(Standing::Continues),
+            Source::Postgres(source) => source.recognize(reached).await,
             Source::Mysql(source) => source.recognize(reached).await,
         }
     }

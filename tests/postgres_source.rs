@@ -7,6 +7,7 @@ mod logging;
 mod standing;
 mod texts;
 mod transport;
+mod witness;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};

@@ -425,14 +425,12 @@ pub(super) fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Who is still where they were knows of no witness, and forgets none.
+/// A position that knows of no new witness forgets none: an older transaction still tells.
 fn set_position(c: &Connection, source: &str, reached: &Reached) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT INTO source_position (source, position, witness) VALUES (?1, ?2, ?3)
          ON CONFLICT (source) DO UPDATE SET
-            witness = CASE WHEN position = excluded.position
-                           THEN coalesce(excluded.witness, witness) ELSE excluded.witness END,
-            position = excluded.position",
+            witness = coalesce(excluded.witness, witness), position = excluded.position",
     )?
     .execute(params![source, reached.position.to_string(), reached.witness])
     .map(drop)

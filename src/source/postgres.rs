@@ -20,6 +20,7 @@ mod selection;
 mod session;
 mod slot;
 pub mod stream;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +32,9 @@ use self::catalog::{Listed, Server};
 use self::publication::Publication;
 use self::session::{Asked, Place};
 use self::slot::Slot;
-use super::{Fence, Finding, Prepared, Standing};
-use crate::change::{Position, TableName};
+use self::witness::{Recognition, Verdict};
+use super::{Captured, Fence, Finding, Prepared, Standing};
+use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -114,6 +116,44 @@ impl Postgres {
         let slot = Slot::read_released(&client, &self.object, &server).await?;
         let (_, publication) = self.publication(&client).await?;
         Ok(slot::standing(slot.as_ref(), publication.is_some(), &server, ledger, identity))
+    }
+
+    /// See [`super::Source::recognize`]. Only where the slot stands before the ledger can there be
+    /// another log: the server would not have taken a confirmation of what it does not have.
+    pub(super) async fn recognize(&self, reached: &Reached) -> Result<Standing> {
+        let position = position_lsn(&reached.position)?;
+        let last = reached.witness.as_deref().map(str::parse).transpose()?;
+        let client = self.place.connect().await?;
+        let slot = Slot::read(&client, &self.object).await?;
+        let confirmed = slot.and_then(|slot| slot.confirmed).unwrap_or(position);
+        if confirmed >= position {
+            return Ok(Standing::Continues);
+        }
+        let mut log = self.stream(&Position::Lsn(confirmed), &[]).await?;
+        let mut recognition = Recognition::new(position, last, confirmed);
+        loop {
+            let verdict = match log.next().await? {
+                Captured::End(Reached { witness: Some(found), .. }) => {
+                    recognition.transaction(found.parse()?)
+                }
+                Captured::End(reached) | Captured::Idle(reached) => {
+                    recognition.nothing_before(position_lsn(&reached.position)?)
+                }
+                Captured::Frame(_) | Captured::Schema(_) => Verdict::Open,
+            };
+            match verdict {
+                Verdict::Open => {}
+                Verdict::Same => return Ok(Standing::Continues),
+                Verdict::Other(why) => {
+                    return Ok(Standing::Gap(format!(
+                        "the server's log is another one than we read up to {}: {why}; its data \
+                         folder was put back from a copy, or a standby that lacked transactions \
+                         took over",
+                        reached.position
+                    )));
+                }
+            }
+        }
     }
 
     /// See [`super::Source::prepare`].

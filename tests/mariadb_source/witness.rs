@@ -1,7 +1,7 @@
 //! A server whose log is another one than we read, under the same numbers: it was restored, or lost
 //! transactions in a crash, and went on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use trueup::change::Reached;
 use trueup::demo::servers::{MariadbServer, Options};
@@ -13,6 +13,7 @@ use crate::agreement::store;
 use crate::spine::store_rows;
 use crate::support::process::Installation;
 use crate::support::require::require;
+use crate::support::servers::copy_folder;
 use crate::support::wait::wait_until;
 
 struct Bench {
@@ -60,11 +61,6 @@ fn gap(standing: Standing) -> String {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    let status = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
-    assert!(status.success());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_read_is_recognized_as_long_as_it_is_there() {
     if !require("mariadb") {
@@ -107,7 +103,7 @@ async fn a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap() {
     let backup = tempfile::tempdir().unwrap();
     let kept = backup.path().join("data");
     bench.server.kill().unwrap();
-    copy(&folder, &kept);
+    copy_folder(&folder, &kept);
     bench.server.start_again().unwrap();
     bench.log = Log::start(&bench.source).await;
     bench.sql("INSERT INTO t VALUES (2, 'lost')");
@@ -117,7 +113,7 @@ async fn a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap() {
     // WHEN the backup is put back, and a row of the same size is written in its place
     bench.server.kill().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    copy(&kept, &folder);
+    copy_folder(&kept, &folder);
     bench.server.start_again().unwrap();
     bench.sql("INSERT INTO t VALUES (2, 'more')");
     assert_eq!(end_of_log(&bench.server), reached.position);

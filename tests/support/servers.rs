@@ -66,3 +66,9 @@ fn unique(label: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{label}_{}", COUNT.fetch_add(1, Ordering::Relaxed) + 1)
 }
+
+/// Copies a stopped server's data folder with its owners and modes; `to` must not exist.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(status.success());
+}

@@ -26,7 +26,8 @@ pub(crate) struct Slot {
     plugin: Option<String>,
     holder: Option<(i32, Option<String>)>,
     wal_status: Option<String>,
-    confirmed: Option<u64>,
+    /// Up to where the server knows that we have everything.
+    pub(crate) confirmed: Option<u64>,
     /// WAL that may still be written before it is lost, in bytes; `None` without a limit.
     pub(crate) safe_bytes: Option<i64>,
 }

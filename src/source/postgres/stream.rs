@@ -23,7 +23,8 @@ use super::catalog::{self, Server};
 use super::recent_xid;
 use super::relation::Relation;
 use super::session::{Asked, Place, log_error, lsn};
-use crate::change::{Position, Table};
+use super::witness::Witness;
+use crate::change::{Position, Reached, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
 
@@ -58,6 +59,7 @@ pub struct PostgresStream {
 
 /// The transaction in flight.
 struct InFlight {
+    xid: u32,
     /// Its first frames, until one follows that makes it worth emitting.
     held: Vec<Bytes>,
     is_emitted: bool,
@@ -187,17 +189,21 @@ impl PostgresStream {
                 let begin = begin_frame(final_lsn.as_u64(), commit_time_micros, xid);
                 let wide = wide_xid_frame(widen(self.reference.0, xid));
                 let held = vec![begin, wide];
-                self.transaction = Some(InFlight { held, is_emitted: false });
+                self.transaction = Some(InFlight { xid, held, is_emitted: false });
             }
             ReplicationEvent::Commit { lsn, end_lsn, commit_time_micros } => {
                 let end = end_lsn.as_u64();
-                if self.transaction.take().is_some_and(|transaction| transaction.is_emitted) {
-                    let commit = commit_frame(lsn.as_u64(), end, commit_time_micros);
-                    self.ready.push_back(Captured::Frame(commit));
-                    self.ready.push_back(Captured::End(Position::Lsn(end).into()));
-                    self.reached = self.reached.max(end);
-                } else {
-                    self.idle(end);
+                match self.transaction.take().filter(|transaction| transaction.is_emitted) {
+                    Some(InFlight { xid, .. }) => {
+                        let commit = commit_frame(lsn.as_u64(), end, commit_time_micros);
+                        self.ready.push_back(Captured::Frame(commit));
+                        let witness = Witness { end, xid, committed: commit_time_micros };
+                        let witness = Some(witness.to_string());
+                        let reached = Reached { position: Position::Lsn(end), witness };
+                        self.ready.push_back(Captured::End(reached));
+                        self.reached = self.reached.max(end);
+                    }
+                    None => self.idle(end),
                 }
             }
             ReplicationEvent::XLogData { data, .. } => self.message(data, schema),
