@@ -111,6 +111,10 @@ impl Program for App {
         standing::status(config)
     }
 
+    fn audit(&self, config: &Config) -> Result<Vec<Finding>> {
+        standing::audit(config)
+    }
+
     fn run(&self, start: Start) -> BoxFuture<'_, Result<()>> {
         Box::pin(daemon::run(start))
     }

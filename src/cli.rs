@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Finding;
 use crate::status::text;
 pub use program::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start};
 
@@ -52,8 +53,16 @@ enum Command {
     Resume(resume::ResumeArgs),
     #[command(subcommand)]
     Mapping(MappingCommand),
+    Audit(AuditArgs),
     Uninstall(uninstall::UninstallArgs),
 }
+
+/// Hold the archive against what was sealed
+///
+/// Reads every file below `archive/` in the state folder and compares it with the digests in the
+/// ledger, whether the daemon runs or not. Exit 0 if everything is as it was sealed, 1 if not.
+#[derive(Debug, Args)]
+struct AuditArgs {}
 
 /// Show the whole system at work on private databases, then compare all sides
 ///
@@ -122,6 +131,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
         Command::Resume(args) => resume::resume(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
+        Command::Audit(AuditArgs {}) => audit(&load(path, program)?, program),
         Command::Uninstall(args) => uninstall::uninstall(args, &load(path, program)?, program),
     }
 }
@@ -147,9 +157,21 @@ fn mapping_test(args: &MappingTestArgs, path: Option<&Path>, program: &dyn Progr
         batches: args.batches,
         seed: args.seed,
     };
-    let findings = program.mapping_test(&options)?;
+    show(&program.mapping_test(&options)?)
+}
+
+fn audit(config: &Config, program: &dyn Program) -> Result<u8> {
+    let findings = program.audit(config)?;
+    if findings.is_empty() {
+        print::text("nothing is sealed yet\n")?;
+    }
+    show(&findings)
+}
+
+/// Exit code 1 if one of them is an error.
+fn show(findings: &[Finding]) -> Result<u8> {
     let mut failed = false;
-    for finding in &findings {
+    for finding in findings {
         failed |= finding.severity == crate::finding::Severity::Error;
         let mark = text::mark(finding.severity);
         print::text(&text::said(mark, &finding.what, finding.remedy.as_deref()))?;

@@ -93,6 +93,8 @@ pub struct Limits {
     pub outbox_retention_hours: u32,
     /// How long raw changes are kept in the store; a month goes as a whole.
     pub changes_retention_days: u32,
+    /// How often events, history and canonical rows are sealed in the archive. 0: never.
+    pub archive_every_secs: u64,
     /// A batch that changes or deletes fewer rows of an entity is never held.
     pub hold_rows_min: u64,
     /// A batch that changes or deletes more of an entity's rows than this share is held for a
@@ -137,6 +139,7 @@ impl Default for Limits {
             journal_retention_hours: 24,
             outbox_retention_hours: 168,
             changes_retention_days: 30,
+            archive_every_secs: 86_400,
             hold_rows_min: 1_000,
             hold_percent: 25,
             journal_bytes_max: 20 << 30,

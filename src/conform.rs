@@ -17,6 +17,7 @@ mod diff;
 mod hold;
 mod mappings;
 mod prepared;
+pub mod rebuild;
 mod replay;
 mod standstill;
 mod state;

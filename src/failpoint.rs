@@ -33,6 +33,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("before-settle", "the target's answer is known; the ledger is about to record it"),
     ("after-chunk", "a copy chunk was read; nothing of it is in the journal"),
     ("after-chunk-commit", "a copy chunk is in the journal; the copy's progress is not recorded"),
+    ("before-seal-noted", "a seal's files are complete; the ledger does not know them"),
+    ("after-seal-noted", "the ledger knows a seal; its folder is not in its place"),
+    ("before-rebuilt", "a lost store is made anew; it is not in its place"),
     ("after-baseline-apply", "the target has a baseline chunk; the ledger does not know"),
 ];
 

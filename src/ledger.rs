@@ -9,6 +9,7 @@ pub mod glance;
 pub mod journal;
 pub mod outbox;
 pub mod parked;
+pub mod seal;
 pub mod segment;
 mod sqlite;
 pub mod standing;

@@ -37,6 +37,7 @@
 //! | [`conform`] | journal → mirror → canonical → events, and the commit protocol |
 //! | [`target`] | the systems that receive; each keeps its own account |
 //! | [`deliver`] | outbox → target → settle |
+//! | [`archive`] | events, history and rows, sealed as Parquet with digests in the ledger |
 //! | [`serve`], [`status`], [`metrics`] | what the operator sees |
 //! | [`config`], [`cli`], [`app`] | what the operator says, and the wiring: `app` alone sees all |
 //! | [`demo`] | private servers, legacy schemas, a generator, and the comparison of all sides |
@@ -46,6 +47,7 @@
 //! why things are as they are; `tests/tidy.rs` holds the walls between the rooms.
 
 pub mod app;
+pub mod archive;
 pub mod canon;
 pub mod capture;
 pub mod change;

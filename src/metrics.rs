@@ -66,6 +66,11 @@ families! {
     journal_size_bytes: IntGauge = "trueup_journal_size_bytes" [];
     /// Size of the store's write-ahead log.
     store_wal_bytes: IntGauge = "trueup_store_wal_bytes" [];
+    /// When events, history and rows were last sealed in the archive, in seconds since 1970-01-01
+    /// UTC; 0 if never.
+    archive_sealed: IntGauge = "trueup_archive_sealed_timestamp_seconds" [];
+    /// 1 while the archive cannot be written.
+    archive_failing: IntGauge = "trueup_archive_failing" [];
     /// Canonical rows by entity.
     canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
 

@@ -28,6 +28,8 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// The one conform loop.
     pub conform: ConformStatus,
+    /// What is sealed.
+    pub archive: ArchiveStatus,
     /// By name.
     pub entities: Vec<EntityStatus>,
     /// By name.
@@ -152,6 +154,19 @@ pub struct ConformStatus {
     pub held: Option<HeldBatch>,
     /// Why the loop stands still, if it does.
     pub error: Option<String>,
+}
+
+/// The archive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveStatus {
+    /// When the newest seal was made.
+    pub sealed_at: Option<Timestamp>,
+    /// The last event that is sealed.
+    pub event: u64,
+    /// Why no newer seal can be made, if that is so.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// What a batch does, or would do, to one entity.
@@ -285,14 +300,15 @@ pub struct DeadLetter {
 }
 
 impl Status {
-    /// Whether something will not mend itself: a gap, a pause, a dead letter, a conform error or a
-    /// held batch,
-    /// an error finding, or a daemon that does not run (its sources keep their logs for it).
+    /// Whether something will not mend itself: a gap, a pause, a dead letter, a conform error, a held
+    /// batch, an archive that cannot be written, an error finding, or a daemon that does not run (its
+    /// sources keep their logs for it).
     #[must_use]
     pub fn needs_person(&self) -> bool {
         self.daemon == DaemonState::Stopped
             || self.conform.error.is_some()
             || self.conform.held.is_some()
+            || self.archive.error.is_some()
             || self.sources.iter().any(SourceStatus::needs_person)
             || self.targets.iter().any(TargetStatus::needs_person)
             || self.findings.iter().any(|finding| finding.severity == Severity::Error)

@@ -10,6 +10,7 @@ mod changes;
 pub mod collapse;
 pub mod evaluate;
 mod events;
+pub mod export;
 pub mod expr;
 mod lease;
 pub mod mapping_test;
@@ -17,6 +18,7 @@ pub mod mirror;
 pub mod overlay;
 pub mod prepared;
 pub mod reader;
+pub mod rebuild;
 mod refusal;
 mod stage;
 mod track;
@@ -69,7 +71,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`]; a damaged file is left where it is, for a person to look at.
     pub fn open(state_dir: &Path, limits: StoreLimits) -> Result<Self> {
-        let path = state_dir.join("store.duckdb");
+        let path = file(state_dir);
         let what = || format!("could not open the store {}", path.display());
         let lease = Lease::take(&path)?;
         let temp = state_dir.join("store.tmp");
@@ -83,8 +85,9 @@ impl Store {
             .in_store(what)?;
         let connection = Connection::open_with_flags(&path, config).map_err(|error| {
             Error::new(ErrorKind::Store, what()).caused_by(error).hint(
-                "restore it with the whole state folder from a backup; or run `trueup uninstall` \
-                 for each source, move the state folder aside and start: all is copied anew",
+                "restore it with the whole state folder from a backup; or move this file and its \
+                 .wal aside and start: the store is made anew from the archive, and its sources are \
+                 copied",
             )
         })?;
         connection.execute_batch(include_str!("../sql/store/schema.sql")).in_store(what)?;
@@ -204,6 +207,12 @@ impl Store {
             .execute_batch(sql)
             .in_store(|| format!("could not {what} in {}", self.path.display()))
     }
+}
+
+/// The store's file in a state folder.
+#[must_use]
+pub fn file(state_dir: &Path) -> PathBuf {
+    state_dir.join("store.duckdb")
 }
 
 /// Runs one statement of ours with a message that says what for.

@@ -19,7 +19,7 @@ use trueup::error::{Error, ErrorKind, Result};
 use trueup::serve::http::{
     self, DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
 };
-use trueup::status::{ConformStatus, DaemonState, Status};
+use trueup::status::{ArchiveStatus, ConformStatus, DaemonState, Status};
 
 const SOURCE: &str = "[source.erp]\nkind = \"postgres\"\n\
                       url = \"postgres://t@127.0.0.1:1/erp\"\ntables = [\"public.*\"]\n";
@@ -262,6 +262,7 @@ impl Operator for Daemon {
                 since: None,
                 sources: Vec::new(),
                 conform: ConformStatus { error, ..ConformStatus::default() },
+                archive: ArchiveStatus::default(),
                 entities: Vec::new(),
                 targets: Vec::new(),
                 dead_letters: Vec::new(),

@@ -2,6 +2,7 @@
 //! through kills and crashes at every durable step. Rows are compared, those of the ERP itself too,
 //! and the event ranges that a trigger in the target wrote down.
 
+mod archived;
 mod chain;
 mod holding;
 mod mending;

@@ -62,3 +62,15 @@ CREATE TABLE IF NOT EXISTS parked (
     since    INTEGER NOT NULL,
     PRIMARY KEY (target, entity, key, sequence)
 ) WITHOUT ROWID;
+
+-- What was written to the archive: one folder per seal, with everything that the batches after the
+-- one before it made. The digest is of its manifest, which holds those of its files.
+CREATE TABLE IF NOT EXISTS seal (
+    batch_upto  INTEGER PRIMARY KEY,  -- batches in (batch_after, batch_upto]
+    batch_after INTEGER NOT NULL,
+    event_upto  INTEGER NOT NULL,     -- the last event of them and of all earlier ones
+    at          INTEGER NOT NULL,     -- microseconds since 1970-01-01 UTC
+    folder      TEXT    NOT NULL,     -- its name in the archive
+    entities    TEXT    NOT NULL,     -- whose rows are in it, in order, joined by a comma
+    digest      TEXT    NOT NULL      -- sha256 of seal.json
+);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -16,10 +16,11 @@ use super::lag::{self, Lag};
 use super::loops::Loops;
 use super::operator::{Daemon, STATEMENTS_MAX};
 use super::{planning, startup};
+use crate::archive::{self, Archive, ArchiveState};
 use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
 use crate::config::{Config, TargetConfig};
-use crate::conform::{Conform, ConformState};
+use crate::conform::{Conform, ConformState, rebuild};
 use crate::deliver::{self, Canon, Deliver, DeliverState};
 use crate::error::{Context, ErrorKind, Result};
 use crate::failpoint;
@@ -56,8 +57,10 @@ pub(super) async fn run(start: Start) -> Result<()> {
         events,
         state: Arc::new(ConformState::default()),
     };
+    bring_back(&conform)?;
     let deliveries = deliveries(&config, &conform)?;
     startup::plan(&config, &conform.mappings, &deliveries)?;
+    let archive = sealing(&conform, &config);
     let shown_captures: Captures = captures.iter().map(shown).collect();
     let shown_deliveries: Deliveries = deliveries.iter().map(delivered).collect();
     let operator = Daemon {
@@ -68,6 +71,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         journal,
         captures: shown_captures.clone(),
         conform: Arc::clone(&conform.state),
+        archive: Arc::clone(&archive.state),
         deliveries: shown_deliveries.clone(),
         lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
         mappings: conform.mappings.clone(),
@@ -75,14 +79,9 @@ pub(super) async fn run(start: Start) -> Result<()> {
     };
     operator.declare();
     let listening = CancellationToken::new();
-    let mut watching = JoinSet::new();
-    for capture in &captures {
-        let Some(lag) = operator.lags.get(&capture.name) else { continue };
-        let (source, state) = (capture.source.clone(), Arc::clone(&capture.state));
-        watching.spawn(lag::run(source, state, Arc::clone(lag), listening.clone()));
-    }
+    let _watching = watch_lags(&captures, &operator.lags, &listening);
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
-    let mut loops = Loops::start(captures, conform, deliveries);
+    let mut loops = Loops::start(captures, conform, archive, deliveries);
     let ended = tokio::select! {
         biased;
         () = shutdown.cancelled() => Ok(()),
@@ -99,6 +98,17 @@ pub(super) async fn run(start: Start) -> Result<()> {
     loops.drain().await;
     drop(state);
     ended
+}
+
+/// A lost store is made anew before anything runs.
+fn bring_back(conform: &Conform) -> Result<()> {
+    if !rebuild::is_lost(conform)? {
+        return Ok(());
+    }
+    let seals = conform.ledger.seals()?;
+    let newest = seals.last().ok_or_else(rebuild::beyond_help)?;
+    let files = archive::sealed_files(&conform.state_dir.join("archive"), &seals)?;
+    rebuild::rebuild(conform, newest, &files)
 }
 
 fn captures(
@@ -126,8 +136,30 @@ fn captures(
     config.source.iter().map(one).collect()
 }
 
+/// Looks at the end of every source's log, as long as what it returns is kept.
+fn watch_lags(captures: &[Capture], lags: &Lags, listening: &CancellationToken) -> JoinSet<()> {
+    let mut watching = JoinSet::new();
+    for capture in captures {
+        let Some(lag) = lags.get(&capture.name) else { continue };
+        let (source, state) = (capture.source.clone(), Arc::clone(&capture.state));
+        watching.spawn(lag::run(source, state, Arc::clone(lag), listening.clone()));
+    }
+    watching
+}
+
 fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
     (capture.name.clone(), Arc::clone(&capture.state))
+}
+
+fn sealing(conform: &Conform, config: &Config) -> Archive {
+    let state = Arc::clone(&conform.state);
+    Archive {
+        folder: conform.state_dir.join("archive"),
+        every: Duration::from_secs(config.limits.archive_every_secs),
+        ledger: Arc::clone(&conform.ledger),
+        readers: Arc::new(move || state.reader()),
+        state: Arc::new(ArchiveState::default()),
+    }
 }
 
 /// A delivery per target, of the entities that have a mapping and a table there.

@@ -6,6 +6,7 @@ use std::future::Future;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::{self, Archive};
 use crate::capture::{self, Capture};
 use crate::conform::{self, Conform};
 use crate::deliver::{self, Deliver};
@@ -15,6 +16,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct Loops {
     capture: Kind,
     conform: Kind,
+    archive: Kind,
     deliver: Kind,
 }
 
@@ -22,10 +24,17 @@ impl Loops {
     pub(super) fn start(
         captures: Vec<Capture>,
         conform: Conform,
+        archive: Archive,
         deliveries: Vec<Deliver>,
     ) -> Self {
-        let mut loops =
-            Self { capture: Kind::default(), conform: Kind::default(), deliver: Kind::default() };
+        let mut loops = Self {
+            capture: Kind::default(),
+            conform: Kind::default(),
+            archive: Kind::default(),
+            deliver: Kind::default(),
+        };
+        let stop = loops.archive.stop.clone();
+        loops.archive.spawn("archive".to_owned(), archive::run(archive, stop));
         for one in deliveries {
             let name = format!("delivery ({})", one.name);
             let stop = loops.deliver.stop.clone();
@@ -52,6 +61,7 @@ impl Loops {
             biased;
             error = self.conform.failed() => error,
             error = self.capture.failed() => error,
+            error = self.archive.failed() => error,
             error = self.deliver.failed() => error,
         }
     }
@@ -59,6 +69,8 @@ impl Loops {
     /// Each one's input has ended when it is asked to end.
     pub(super) async fn drain(mut self) {
         self.capture.drain().await;
+        // It holds a snapshot of the store.
+        self.archive.drain().await;
         self.conform.drain().await;
         self.deliver.drain().await;
     }

@@ -40,6 +40,9 @@ impl Daemon {
         // Without the file there is nothing in it.
         let wal_bytes = std::fs::metadata(wal).map_or(0, |meta| meta.len());
         metrics.store_wal_bytes.set(signed(wal_bytes));
+        let sealed = status.archive.sealed_at.map_or(0, jiff::Timestamp::as_second);
+        metrics.archive_sealed.set(sealed);
+        metrics.archive_failing.set(i64::from(status.archive.error.is_some()));
         for entity in &status.entities {
             metrics.canonical_rows.with_label_values(&[&entity.name]).set(signed(entity.rows));
         }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::daemon::{Captures, Deliveries, Lags};
 use super::standing;
+use crate::archive::ArchiveState;
 use crate::canon::{Effect, Entity, MappingSet};
 use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
@@ -23,8 +24,8 @@ use crate::serve::http::{
     DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
 };
 use crate::status::{
-    ConformStatus, CopyStatus, DaemonState, EffectStatus, EntityStatus, HeldBatch, SourceState,
-    SourceStatus, Status, TargetState, TargetStatus,
+    ArchiveStatus, ConformStatus, CopyStatus, DaemonState, EffectStatus, EntityStatus, HeldBatch,
+    SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
 use crate::store::evaluate::canonical;
 use crate::store::reader::{self, Statement};
@@ -44,6 +45,7 @@ pub(super) struct Daemon {
     pub(super) journal: Arc<Journal>,
     pub(super) captures: Captures,
     pub(super) conform: Arc<ConformState>,
+    pub(super) archive: Arc<ArchiveState>,
     pub(super) deliveries: Deliveries,
     pub(super) lags: Lags,
     pub(super) mappings: MappingSet,
@@ -126,11 +128,18 @@ impl Daemon {
                 held: seen.held.map(held),
                 error: seen.error.map(|(error, _)| error),
             },
+            archive: self.archive(),
             entities: self.entities(),
             targets: self.config.target.keys().map(|name| self.target(name)).collect(),
             dead_letters: standing::dead_letters(&self.ledger, &self.config),
             findings: self.parked_mappings(),
         }
+    }
+
+    fn archive(&self) -> ArchiveStatus {
+        let seen = self.archive.seen();
+        let (error, hint) = seen.error.unzip();
+        ArchiveStatus { error, hint: hint.flatten(), ..standing::archive(seen.last.as_ref()) }
     }
 
     /// A parked mapping stands still while everything else runs: a person must know.

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use crate::archive::{self, Audited};
 use crate::config::{Config, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Finding;
 use crate::ledger::Ledger;
 use crate::ledger::glance::Glance;
 use crate::ledger::parked::ParkedState;
+use crate::ledger::seal::Seal;
 use crate::ledger::segment::CopyState;
 use crate::status::{
-    ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter, SourceState,
-    SourceStatus, Status, TargetState, TargetStatus,
+    ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter,
+    SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
 
 /// Parked events that are looked through for dead letters.
@@ -60,12 +63,39 @@ pub(super) fn status(config: &Config) -> Result<Status> {
             held: None,
             error: None,
         },
+        archive: archive(ledger.last_seal()?.as_ref()),
         // Only the store knows them, and nothing but the daemon opens it.
         entities: Vec::new(),
         targets: targets.collect::<Result<_>>()?,
         dead_letters: dead_letters(&ledger, config),
         findings: Vec::new(),
     })
+}
+
+/// What is sealed, by the newest seal.
+pub(super) fn archive(last: Option<&Seal>) -> ArchiveStatus {
+    ArchiveStatus {
+        sealed_at: last.and_then(|last| jiff::Timestamp::from_microsecond(last.at_micros).ok()),
+        event: last.map_or(0, |last| last.event_upto),
+        error: None,
+        hint: None,
+    }
+}
+
+/// Holds the archive against the digests in the ledger: a finding per seal.
+pub(super) fn audit(config: &Config) -> Result<Vec<Finding>> {
+    let seals = open(config)?.seals()?;
+    let folder = config.daemon.state_dir.join("archive");
+    let one = |Audited { folder, event_upto, files, rows, fault }| match fault {
+        None => Finding::ok(format!(
+            "{folder}: up to event {event_upto}, {rows} rows in {files} files, as sealed"
+        )),
+        Some(fault) => Finding::error(
+            format!("{folder}: {fault}"),
+            "restore this folder of the archive from a backup of the state folder",
+        ),
+    };
+    Ok(archive::audit(&folder, &seals).into_iter().map(one).collect())
 }
 
 fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Result<SourceStatus> {

@@ -58,6 +58,9 @@ pub trait Program: Sync {
     /// The status as the state folder of a stopped daemon tells it; takes hold of nothing.
     fn status_from_state(&self, config: &Config) -> Result<Status>;
 
+    /// Holds the archive in the state folder against the digests in the ledger; changes nothing.
+    fn audit(&self, config: &Config) -> Result<Vec<Finding>>;
+
     /// Runs the daemon until `start.shutdown`, then drains.
     fn run(&self, start: Start) -> BoxFuture<'_, Result<()>>;
 

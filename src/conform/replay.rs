@@ -38,7 +38,10 @@ impl Session<'_> {
                 "batch {} ends at journal entry {}, the journal at {}",
                 batch.id, batch.seq_upto, run.upto
             ))
-            .hint("the journal lost entries: move the state folder aside and start again"));
+            .hint(
+                "the store is older than the journal: move store.duckdb and store.duckdb.wal aside \
+                 and start, then it is made anew from the archive",
+            ));
         }
         let (events, _) = self.conform_batch(batch, &run)?;
         let found = digest(&events);

@@ -370,10 +370,47 @@ fn raw_changes_are_kept_for_their_time() {
     assert_eq!(session.rows(months), ["-"]);
 }
 
-#[test]
-fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
+/// Nothing is kept for its age.
+fn forgetful(archive_every_secs: u64) -> Rig {
     let mut rig = Rig::new();
     rig.conform.limits.outbox_retention_hours = 0;
+    rig.conform.limits.archive_every_secs = archive_every_secs;
+    rig
+}
+
+#[test]
+fn what_is_not_sealed_is_kept_whatever_its_age() {
+    let mut rig = forgetful(86_400);
+    rig.conform.targets.clear();
+    let mut seal = crate::ledger::seal::Seal {
+        batch_upto: 0,
+        batch_after: 0,
+        event_upto: 0,
+        at_micros: 0,
+        folder: String::new(),
+        entities: Vec::new(),
+        digest: String::new(),
+    };
+    rig.session().unwrap().drain();
+    for round in 0..6 {
+        rig.update(["1", "A", &format!("Ann {round}"), "2999-01-01"]);
+        let mut session = rig.session().unwrap();
+        session.drain();
+        session.keep_house(Duration::ZERO).unwrap();
+        let newest = session.mark.batch;
+        drop(session);
+        let kept = (1..=newest).filter(|id| rig.conform.ledger.batch(*id).is_ok()).min();
+        assert_eq!(kept, Some(seal.batch_upto + 1), "round {round}");
+        if round == 3 {
+            seal.batch_upto = newest - 2;
+            rig.conform.ledger.note_seal(&seal).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
+    let mut rig = forgetful(0);
     let target = |cursor| TargetFacts { cursor, ..TargetFacts::default() };
     rig.session().unwrap().drain();
     // Every event is a batch of its own here.

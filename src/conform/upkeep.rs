@@ -57,8 +57,13 @@ impl Session<'_> {
         let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
         journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
         let limits = &self.conform.limits;
+        let sealed_batch = match limits.archive_every_secs {
+            0 => u64::MAX,
+            _ => self.conform.ledger.last_seal()?.map_or(0, |last| last.batch_upto),
+        };
         self.conform.ledger.trim(&Needed {
             store_batch: self.mark.batch,
+            sealed_batch,
             targets: &self.conform.targets,
             since_micros: hours_ago(limits.outbox_retention_hours),
         })?;

@@ -92,6 +92,16 @@ impl Ledger {
         self.read_batch("ORDER BY id DESC LIMIT 1", 0)
     }
 
+    /// The id of the oldest batch that was not trimmed; 1 if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn oldest_batch(&self) -> Result<u64> {
+        self.lock()?
+            .query_row("SELECT coalesce(min(id), 1) FROM batch", [], |row| row.get(0))
+            .context(ErrorKind::Ledger, || "could not read the oldest batch".to_owned())
+    }
+
     /// The batch with this id.
     ///
     /// # Errors

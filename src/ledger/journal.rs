@@ -113,6 +113,15 @@ impl Journal {
         Ok(self.lock()?.last_whole)
     }
 
+    /// No entry before this one is there any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn first_seq(&self) -> Result<u64> {
+        let paths = segment_paths(&self.folder)?;
+        Ok(paths.first().and_then(|path| first_seq_of(path)).unwrap_or(1))
+    }
+
     /// Notes that everything of `source` up to there is journaled (an idle log moved on).
     ///
     /// # Errors

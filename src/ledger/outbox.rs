@@ -50,6 +50,8 @@ pub struct Needed<'a> {
     pub store_batch: u64,
     /// The configured targets. One that was never opened needs every event that is there.
     pub targets: &'a [String],
+    /// The last batch that the archive has: later ones are what a lost store is made anew from.
+    pub sealed_batch: u64,
     /// Batches from then on are kept in any case, microseconds since 1970-01-01 UTC.
     pub since_micros: i64,
 }
@@ -127,20 +129,21 @@ impl Ledger {
                 first = first.min(needs);
             }
             // SQLite's integers are signed.
-            let first = i64::try_from(first).unwrap_or(i64::MAX);
+            let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            let (first, sealed) = (signed(first), signed(needed.sealed_batch));
             let blocks = transaction
                 .prepare_cached(
                     "DELETE FROM outbox_block
                      WHERE last < ?1 AND last < (SELECT max(last) FROM outbox_block)
-                     AND batch IN (SELECT id FROM batch WHERE id < ?2 AND as_of < ?3)",
+                     AND batch IN (SELECT id FROM batch WHERE id < ?2 AND as_of < ?3 AND id <= ?4)",
                 )?
-                .execute(params![first, needed.store_batch, needed.since_micros])?;
+                .execute(params![first, needed.store_batch, needed.since_micros, sealed])?;
             let batches = transaction
                 .prepare_cached(
-                    "DELETE FROM batch WHERE id < ?1 AND as_of < ?2
+                    "DELETE FROM batch WHERE id < ?1 AND as_of < ?2 AND id <= ?3
                      AND id NOT IN (SELECT batch FROM outbox_block)",
                 )?
-                .execute(params![needed.store_batch, needed.since_micros])?;
+                .execute(params![needed.store_batch, needed.since_micros, sealed])?;
             transaction.commit()?;
             Ok(Trimmed { blocks, batches })
         };

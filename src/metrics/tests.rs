@@ -18,6 +18,7 @@ fn names_follow_the_rules() {
         "trueup_source_confirmed_position",
         "trueup_source_state",
         "trueup_target_state",
+        "trueup_archive_failing",
         "trueup_dead_letters",
     ];
     for family in FAMILIES {

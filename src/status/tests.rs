@@ -55,6 +55,12 @@ fn fine() -> Status {
             held: None,
             error: None,
         },
+        archive: ArchiveStatus {
+            sealed_at: Some(at("2026-11-22T00:00:10Z")),
+            event: 12_001,
+            error: None,
+            hint: None,
+        },
         entities: vec![
             EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true },
             EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false },

@@ -50,6 +50,10 @@ fn person(status: &Status) -> String {
     if let Some(error) = &status.conform.error {
         lines.push(said("✖", &format!("conform stands still: {error}"), None));
     }
+    if let Some(error) = &status.archive.error {
+        let what = format!("the archive cannot be written: {error}");
+        lines.push(said("✖", &what, status.archive.hint.as_deref()));
+    }
     if let Some(held) = &status.conform.held {
         let remedy = "see whether it is meant: if so, `trueup resume`; if a mapping is wrong, mend \
                       it and start the daemon again";
@@ -176,8 +180,12 @@ fn copy(source: &SourceStatus) -> Option<String> {
 fn conform(status: &Status) -> String {
     let conform = &status.conform;
     let last = conform.last_batch_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    let sealed = match status.archive.sealed_at {
+        Some(at) => format!("archive: sealed up to event {} at {at:.0}\n", status.archive.event),
+        None => "archive: nothing is sealed yet\n".to_owned(),
+    };
     format!(
-        "capture log: entry {} conformed, {} behind; batch {}{last}\n",
+        "capture log: entry {} conformed, {} behind; batch {}{last}\n{sealed}",
         conform.journal_seq, conform.journal_behind_entries, conform.batch
     )
 }

@@ -33,6 +33,7 @@ use self::contribute::{Contribute, Scope};
 use self::merge::{Merge, Parts};
 use self::park::{Fitness, Standing};
 use self::touch::State;
+use crate::canon::Entity;
 use crate::canon::event::{EventOp, Row};
 use crate::canon::mapping::MappingSet;
 use crate::error::{Error, ErrorKind, Result};
@@ -43,7 +44,7 @@ pub use self::verify::Mismatch;
 
 pub(in crate::store) use self::compile::{Functions, parse_select, unparse};
 pub(in crate::store) use self::sql::{literal, quote};
-pub(in crate::store) use self::tables::use_utc;
+pub(in crate::store) use self::tables::{key_text, use_utc};
 
 /// The changed rows of one mirror table in one batch, as two temp tables with the mirror's columns
 /// plus `_time BIGINT` (source commit, microseconds since 1970-01-01 UTC). At most one row per key
@@ -168,6 +169,11 @@ impl Evaluator {
     pub fn tables(&self, source: &str) -> BTreeSet<String> {
         let own = self.mappings.iter().filter(|mapping| mapping.source == source);
         own.flat_map(|mapping| mapping.tables.iter().cloned()).collect()
+    }
+
+    /// The entities that the mappings make, referenced ones first.
+    pub fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.merges.iter().map(|merge| &merge.entity)
     }
 
     /// Makes or adapts `contrib`, `canon` and history tables and the views over them, and prepares

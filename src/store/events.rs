@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
+use duckdb::Connection;
 use uuid::Uuid;
 
 use super::Store;
@@ -23,15 +24,24 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn append_events(&self, install: Uuid, batch: u64, events: &[Event]) -> Result<()> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let what = || format!("could not append the events of batch {batch}");
-        let rows = record_batch(install, batch, events)?;
-        let mut appender = self.connection.appender_to_db("event", "ops").in_store(what)?;
-        appender.append_record_batch(rows).in_store(what)?;
-        appender.flush().in_store(what)
+        append(&self.connection, install, batch, events)
     }
+}
+
+pub(super) fn append(
+    connection: &Connection,
+    install: Uuid,
+    batch: u64,
+    events: &[Event],
+) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let what = || format!("could not append the events of batch {batch}");
+    let rows = record_batch(install, batch, events)?;
+    let mut appender = connection.appender_to_db("event", "ops").in_store(what)?;
+    appender.append_record_batch(rows).in_store(what)?;
+    appender.flush().in_store(what)
 }
 
 fn record_batch(install: Uuid, batch: u64, events: &[Event]) -> Result<RecordBatch> {

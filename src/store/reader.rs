@@ -2,6 +2,7 @@
 //!
 //! Statements do not wait for each other; how many run at once is for the caller to bound.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -161,6 +162,17 @@ pub fn is_ready(connection: &Connection, entity: &str) -> Result<bool> {
         })
         .map(|count| count > 0)
         .in_store(|| format!("could not read whether {entity} is ready"))
+}
+
+/// Entities whose differences are events.
+///
+/// # Errors
+/// [`ErrorKind::Store`].
+pub fn ready_entities(connection: &Connection) -> Result<BTreeSet<String>> {
+    let what = || "could not read which entities are ready".to_owned();
+    let sql = "SELECT DISTINCT entity FROM ops.entity_ready";
+    let mut statement = connection.prepare(sql).in_store(what)?;
+    statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).in_store(what)
 }
 
 /// How far the store is, as of the connection's snapshot.

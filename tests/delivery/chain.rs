@@ -204,6 +204,32 @@ impl Chain {
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    pub(crate) fn state_folder(&self) -> std::path::PathBuf {
+        self.installation.state_folder()
+    }
+
+    /// As after a long time: the queue holds nothing that is sealed. The daemon must be gone.
+    pub(crate) fn forget_what_is_sealed(&self) {
+        let path = self.installation.state_folder().join("ledger.sqlite");
+        let ledger = rusqlite::Connection::open(path).unwrap();
+        let sealed = "(SELECT max(batch_upto) FROM seal)";
+        for (table, batch) in [("outbox_block", "batch"), ("batch", "id")] {
+            // The newest is never trimmed.
+            let sql = format!(
+                "DELETE FROM {table} WHERE {batch} <= {sealed}
+                 AND {batch} < (SELECT max({batch}) FROM {table})"
+            );
+            let trimmed = ledger.execute(&sql, []).unwrap();
+            assert!(trimmed > 0 || table != "batch", "nothing was sealed");
+        }
+    }
+
+    /// The exit code of a daemon that ends by itself, and what it says.
+    pub(crate) fn ended_with(&self) -> (Option<i32>, String) {
+        let output = self.installation.output(&["run"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// The first column of what the store answers.
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
         let rows = store_rows(&self.installation, sql).unwrap();

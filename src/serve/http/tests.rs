@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::status::{ConformStatus, DaemonState};
+use crate::status::{ArchiveStatus, ConformStatus, DaemonState};
 
 /// Answers what the test put in.
 struct Answers {
@@ -22,6 +22,7 @@ impl Operator for Answers {
                 since: None,
                 sources: Vec::new(),
                 conform: ConformStatus::default(),
+                archive: ArchiveStatus::default(),
                 entities: Vec::new(),
                 targets: Vec::new(),
                 dead_letters: Vec::new(),

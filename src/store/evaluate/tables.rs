@@ -236,7 +236,7 @@ pub(super) fn create_views(
 
 /// SQL for the canonical key as text; NULL if any part is NULL. Parts of a composite key are
 /// joined by `|`; a `|` or `\` inside a part is escaped, so that no two keys share a text.
-pub(super) fn key_text(prefix: &str, entity: &Entity) -> String {
+pub(in crate::store) fn key_text(prefix: &str, entity: &Entity) -> String {
     match entity.key.as_slice() {
         [only] => format!("CAST({prefix}{} AS VARCHAR)", quote(only)),
         parts => {

@@ -9,7 +9,7 @@ use crate::change::{Column, Kind, Position, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
 use crate::store::types::quoted;
-use crate::store::{Store, execute, track};
+use crate::store::{Store, execute, reader, track};
 
 /// A mirrored table.
 #[derive(Debug, Clone, PartialEq)]
@@ -330,12 +330,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn ready_entities(&self) -> Result<BTreeSet<String>> {
-        let what = || "could not read which entities are ready".to_owned();
-        let mut statement = self
-            .connection
-            .prepare("SELECT DISTINCT entity FROM ops.entity_ready")
-            .in_store(what)?;
-        statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).in_store(what)
+        reader::ready_entities(&self.connection)
     }
 
     /// From the next batch on, differences of `entity` are events.

@@ -1,0 +1,2 @@
+-- An entity's rows as they are.
+SELECT * FROM canon.{entity}
