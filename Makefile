@@ -3,8 +3,15 @@
 
 # Options of `trueup demo`, as ARGS="--seconds 60".
 ARGS ?=
-# Options of cargo, as CARGO_ARGS="--features bundled".
+# Options of cargo, as CARGO_ARGS="--release".
 CARGO_ARGS ?=
+# BUNDLED=1 builds DuckDB into the binary, from source: it takes long.
+ifdef BUNDLED
+duckdb = bundled
+override CARGO_ARGS += --features bundled --config .cargo/bundled.toml
+else
+duckdb = duckdb
+endif
 
 .PHONY: help setup build demo test lint fmt clean
 .DEFAULT_GOAL := help
@@ -13,7 +20,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Fetch what is missing: libduckdb, PostgreSQL and MariaDB programs; no root, no service
-	@scripts/setup
+	@scripts/setup $(duckdb) servers
 
 build: setup ## Build the trueup binary
 	cargo build --locked $(CARGO_ARGS)
