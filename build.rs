@@ -23,5 +23,7 @@ fn main() {
 /// Ends the build with one message that says what to do.
 fn stop(what: &str) {
     println!("cargo::error={what}");
-    println!("cargo::error=run `scripts/setup`, or build DuckDB too: `make build BUNDLED=1` (slow)");
+    println!(
+        "cargo::error=run `scripts/setup`, or build DuckDB too: `make build BUNDLED=1` (slow)"
+    );
 }
