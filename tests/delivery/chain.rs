@@ -41,6 +41,15 @@ impl Work {
     }
 }
 
+impl Drop for Chain {
+    /// The daemon is gone by now: the shared server need not keep its log for it.
+    fn drop(&mut self) {
+        let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+                   WHERE database = current_database() AND NOT active";
+        servers::postgres().sql(&self.erp, sql).ok();
+    }
+}
+
 impl Chain {
     pub(crate) fn new(limits: &str) -> Self {
         let server = servers::postgres();

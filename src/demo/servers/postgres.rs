@@ -162,7 +162,8 @@ fn initialise(home: &Home, installed: &Installed, data: &Path, options: &Options
         ("port", home.port.to_string()),
         ("unix_socket_directories", "''".to_owned()),
         ("wal_level", "logical".to_owned()),
-        ("max_replication_slots", "64".to_owned()),
+        // One server for all tests of a process, and each leaves its slot.
+        ("max_replication_slots", "256".to_owned()),
         ("max_wal_senders", "64".to_owned()),
         // Tests prepare transactions; the default forbids it.
         ("max_prepared_transactions", "16".to_owned()),
