@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use duckdb::{Config, Connection, OptionalExt, params};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use lease::Lease;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
@@ -74,15 +74,10 @@ impl Store {
         let path = file(state_dir);
         let what = || format!("could not open the store {}", path.display());
         let lease = Lease::take(&path)?;
-        let temp = state_dir.join("store.tmp");
-        let config = Config::default()
-            .enable_autoload_extension(false)
-            .and_then(|config| config.with("allow_community_extensions", "false"))
-            .and_then(|config| config.with("memory_limit", format!("{}B", limits.memory_bytes)))
-            .and_then(|config| config.with("threads", limits.threads.to_string()))
-            .and_then(|config| config.with("temp_directory", temp.to_string_lossy()))
-            .and_then(|config| config.with("preserve_insertion_order", "true"))
-            .in_store(what)?;
+        if !path.exists() {
+            set_log_aside(&path)?;
+        }
+        let config = configured(&path, limits).in_store(what)?;
         let connection = Connection::open_with_flags(&path, config).map_err(|error| {
             Error::new(ErrorKind::Store, what()).caused_by(error).hint(
                 "restore it with the whole state folder from a backup; or move this file and its \
@@ -191,9 +186,7 @@ impl Store {
     /// Bytes of the write-ahead log.
     #[must_use]
     pub fn wal_bytes(&self) -> u64 {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push(".wal");
-        std::fs::metadata(path).map(|meta| meta.len()).unwrap_or(0)
+        std::fs::metadata(log_of(&self.path)).map(|meta| meta.len()).unwrap_or(0)
     }
 
     /// The mirrored tables.
@@ -213,6 +206,41 @@ impl Store {
 #[must_use]
 pub fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("store.duckdb")
+}
+
+/// How every store is opened. What does not fit into memory is spilled beside the file.
+fn configured(path: &Path, limits: StoreLimits) -> duckdb::Result<Config> {
+    let temp = path.with_file_name("store.tmp");
+    Config::default()
+        .enable_autoload_extension(false)?
+        .with("allow_community_extensions", "false")?
+        .with("memory_limit", format!("{}B", limits.memory_bytes))?
+        .with("threads", limits.threads.to_string())?
+        .with("temp_directory", temp.to_string_lossy())?
+        .with("preserve_insertion_order", "true")
+}
+
+/// The write-ahead log of a file of DuckDB.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push(".wal");
+    log.into()
+}
+
+/// A write-ahead log without its file belongs to a store that is gone: another one must not take it
+/// for its own.
+fn set_log_aside(path: &Path) -> Result<()> {
+    let log = log_of(path);
+    let aside = log.with_extension("wal.lost");
+    match std::fs::rename(&log, &aside) {
+        Ok(()) => tracing::warn!(path = %aside.display(), "a write-ahead log without its store"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let what = || format!("could not move {} aside", log.display());
+            return Err(error).context(ErrorKind::Store, what);
+        }
+    }
+    Ok(())
 }
 
 /// Runs one statement of ours with a message that says what for.

@@ -18,6 +18,7 @@ use crate::support::process::Installation;
 use crate::support::random::seeded;
 use crate::support::require::{data_file, require};
 use crate::support::servers::{self, load_gzipped};
+use crate::support::wait::wait_until;
 
 /// The entity and its query on the source server.
 const ORACLES: [(&str, &str); 6] = [
@@ -159,6 +160,36 @@ async fn orangehrm_agrees_after_twenty_kills() {
     assert_eq!(victim.kills(), 20);
     // THEN nothing is lost and nothing is there twice
     stage.agrees(&mut source, &target).await;
+}
+
+/// Keys that changed, rows that cascades removed: all of it while there was no store.
+#[tokio::test(flavor = "multi_thread")]
+async fn orangehrm_agrees_after_its_store_was_lost_in_the_midst_of_its_workload() {
+    if is_missing() {
+        return;
+    }
+    let (server, target_server) = (servers::mariadb(), servers::postgres());
+    let mut rng = seeded();
+    let stage = Stage::new("lost", server, target_server);
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    agreement::wait_for_copy(&stage.installation);
+    let transactions = workload();
+    let (first, second) = (rng.random_range(60..140), rng.random_range(200..280));
+    let progress = Progress::at(FAST);
+    let mut source = mariadb::connect(server, &stage.source).await;
+    replay(&mut source, &transactions[..first], &mut rng, &progress).await;
+    let patience = std::time::Duration::from_secs(60);
+    wait_until("a seal", patience, || store::sealed(&stage.installation));
+    daemon.kill();
+    store::forget_what_is_sealed(&stage.installation);
+    store::lose(&stage.installation);
+    replay(&mut source, &transactions[first..second], &mut rng, &progress).await;
+    let _daemon = stage.installation.start(&["run"], &[]);
+    replay(&mut source, &transactions[second..], &mut rng, &progress).await;
+    let target = postgres::connect(target_server, &stage.target).await;
+    let seen = stage.agrees(&mut source, &target).await;
+    assert!(seen.cursor > 100, "only {} events", seen.cursor);
+    eprintln!("without a store from {first} to {second} of {TRANSACTIONS} transactions");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         events,
         state: Arc::new(ConformState::default()),
     };
-    bring_back(&conform)?;
+    tokio::task::block_in_place(|| bring_back(&conform))?;
     let deliveries = deliveries(&config, &conform)?;
     startup::plan(&config, &conform.mappings, &deliveries)?;
     let archive = sealing(&conform, &config);

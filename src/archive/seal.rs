@@ -20,7 +20,7 @@ use crate::store::Reader;
 use crate::store::export::{Export, Part};
 
 /// Where a seal is made.
-const MAKING: &str = ".new";
+pub(super) const MAKING: &str = ".new";
 
 /// Makes a seal, if one is due and there is anything new.
 pub(super) fn seal(
@@ -74,10 +74,11 @@ fn make(
 ) -> Result<Seal> {
     let batch_after = last.map_or(0, |last| last.batch_upto);
     let mark = export.mark;
-    let name = format!("{}-{}", now.strftime("%Y-%m-%d"), mark.batch);
+    let name = free_name(&archive.folder, &format!("{}-{}", now.strftime("%Y-%m-%d"), mark.batch));
     let folder = fresh(&archive.folder, &name)?;
     let mut files = Vec::new();
-    for part in export.parts(batch_after) {
+    let known = last.map(|last| last.entities.as_slice()).unwrap_or_default();
+    for part in export.parts(batch_after, known) {
         files.push(write(export, &part, &folder, cancel)?);
     }
     let manifest = Manifest {
@@ -144,12 +145,19 @@ pub(super) fn put_in_place(archive: &Archive) -> Result<()> {
     let what = || format!("could not put a seal in its place in {}", archive.folder.display());
     if let Some(last) = archive.ledger.last_seal()? {
         let (made, place) = (making.join(&last.folder), archive.folder.join(&last.folder));
-        if made.is_dir() && !place.exists() {
+        if made.is_dir() {
             fs::rename(&made, &place).context(ErrorKind::Ledger, what)?;
             sync(&archive.folder)?;
         }
     }
     fs::remove_dir_all(&making).context(ErrorKind::Ledger, what)
+}
+
+/// A name that no folder has: a ledger from a backup counts over the same batches again.
+fn free_name(archive: &Path, name: &str) -> String {
+    let others = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(others);
+    names.find(|name| !archive.join(name).exists()).unwrap_or_default()
 }
 
 /// An empty folder to make a seal in.

@@ -1,11 +1,12 @@
 //! Holds the archive against the digests in the ledger.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::manifest::{self, FORMAT, Manifest, hex};
+use super::seal::MAKING;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ledger::seal::Seal;
 use crate::store::export::Kind;
@@ -57,11 +58,12 @@ pub fn sealed_files(archive: &Path, seals: &[Seal]) -> Result<Vec<SealedFile>> {
     for (place, seal) in seals.iter().enumerate() {
         let is_newest = place + 1 == seals.len();
         let manifest = examine(archive, seal, previous.as_deref())?;
+        tracing::info!(folder = %seal.folder, files = manifest.files.len(), "is as sealed");
         previous = Some(seal.digest.clone());
         for file in manifest.files {
             let Some(kind) = manifest::kind(&file.kind) else { continue };
             if kind != Kind::Canon || is_newest {
-                let path = archive.join(&seal.folder).join(&file.name);
+                let path = folder_of(archive, seal).join(&file.name);
                 files.push(SealedFile { kind, entity: file.entity, path });
             }
         }
@@ -70,7 +72,7 @@ pub fn sealed_files(archive: &Path, seals: &[Seal]) -> Result<Vec<SealedFile>> {
 }
 
 fn examine(archive: &Path, seal: &Seal, previous: Option<&str>) -> Result<Manifest> {
-    let folder = archive.join(&seal.folder);
+    let folder = folder_of(archive, seal);
     let path = folder.join(manifest::NAME);
     let text = std::fs::read(&path)
         .context(ErrorKind::Ledger, || format!("could not read {}", path.display()))?;
@@ -90,6 +92,13 @@ fn examine(archive: &Path, seal: &Seal, previous: Option<&str>) -> Result<Manife
         }
     }
     Ok(manifest)
+}
+
+/// A seal that the ledger knows may not be in its place for a moment, or after a crash.
+fn folder_of(archive: &Path, seal: &Seal) -> PathBuf {
+    let place = archive.join(&seal.folder);
+    let made = archive.join(MAKING).join(&seal.folder);
+    if !place.exists() && made.is_dir() { made } else { place }
 }
 
 fn changed(path: &Path) -> Error {

@@ -4,10 +4,8 @@
 //!
 //! Before the loops start: copies begin with their captures.
 
-use std::path::Path;
-
 use super::{Conform, mappings};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::seal::Seal;
 use crate::store::rebuild::{Rebuild, SealedFile};
@@ -48,11 +46,10 @@ pub fn rebuild(conform: &Conform, seal: &Seal, files: &[SealedFile]) -> Result<(
         "the store is lost: it is made anew from the archive and the queue"
     );
     let place = store::file(&conform.state_dir);
-    let making = place.with_extension("new");
-    let making_it = Rebuild::begin(&making, limits, seal.batch_upto)?;
-    making_it.take_in(&mut evaluator, files)?;
+    let making = Rebuild::begin(&place.with_extension("new"), limits, seal.batch_upto)?;
+    making.take_in(&mut evaluator, files)?;
     for id in seal.batch_upto + 1..=last.id {
-        take_batch(conform, &making_it, &conform.ledger.batch(id)?)?;
+        take_batch(conform, &making, &conform.ledger.batch(id)?)?;
     }
     // What is in the journal and in no batch is in the copies that begin now.
     let seq_upto = conform.journal.last_whole()?.max(last.seq_upto);
@@ -67,11 +64,11 @@ pub fn rebuild(conform: &Conform, seal: &Seal, files: &[SealedFile]) -> Result<(
     };
     let mark =
         Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
-    making_it.finish(&evaluator, mark, batch.as_of_micros)?;
+    making.finish(&evaluator, mark, batch.as_of_micros)?;
     forget_copies(conform)?;
     conform.ledger.commit_batch(&batch, &[], 1)?;
     crate::failpoint::reach("before-rebuilt");
-    put_in_place(&making, &place)
+    making.put_in_place(&place)
 }
 
 fn take_batch(conform: &Conform, making: &Rebuild, batch: &Batch) -> Result<()> {
@@ -94,11 +91,6 @@ fn forget_copies(conform: &Conform) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn put_in_place(making: &Path, place: &Path) -> Result<()> {
-    let what = || format!("could not put the store {} in its place", place.display());
-    std::fs::rename(making, place).context(ErrorKind::Store, what)
 }
 
 /// Nothing knows what was in it.

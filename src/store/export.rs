@@ -57,11 +57,14 @@ impl<'a> Export<'a> {
     }
 
     /// What is to be archived of the batches after `after`: events, and history and rows of every
-    /// entity that is ready.
+    /// entity that is ready. Of an entity that is not among the `known` ones, which were archived
+    /// before, the whole history: it began before the entity was ready.
     #[must_use]
-    pub fn parts(&self, after: u64) -> Vec<Part> {
+    pub fn parts(&self, after: u64, known: &[String]) -> Vec<Part> {
         let upto = self.mark.batch.to_string();
         let fill = |sql: &str, entity: &str| {
+            let is_known = entity.is_empty() || known.iter().any(|name| name == entity);
+            let after = if is_known { after } else { 0 };
             sql.replace("{after}", &after.to_string())
                 .replace("{upto}", &upto)
                 .replace("{entity}", &quote(entity))
@@ -105,5 +108,42 @@ impl<'a> Export<'a> {
             take(&mut sink, &RecordBatch::from(rows))?;
         }
         Ok(sink)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreLimits};
+
+    /// Entities whose sources are several write history before the last of them is copied.
+    #[test]
+    fn the_history_of_an_entity_that_is_new_in_the_archive_comes_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
+        let store = Store::open(folder.path(), limits).unwrap();
+        let connection = store.connection();
+        connection
+            .execute_batch(
+                "CREATE SCHEMA canon;
+                 CREATE TABLE canon.worker AS SELECT 'W' AS no;
+                 CREATE TABLE canon.worker_history AS
+                 SELECT 'W' AS no, unnest([3, 5, 8]) AS _batch;
+                 INSERT INTO ops.entity_ready VALUES ('worker');
+                 INSERT INTO ops.mark VALUES (8, 80, 0, now()::TIMESTAMP);",
+            )
+            .unwrap();
+        let export = Export::of(connection).unwrap();
+        let history = |after: u64, known: &[String]| {
+            let parts = export.parts(after, known);
+            let part = parts.iter().find(|part| part.kind == Kind::History).unwrap();
+            let count = |count: &mut usize, rows: &RecordBatch| {
+                *count += rows.num_rows();
+                Ok(())
+            };
+            export.read(part, |_| Ok(0), count).unwrap()
+        };
+        assert_eq!(history(5, &["worker".to_owned()]), 1);
+        assert_eq!(history(5, &["client".to_owned()]), 3);
     }
 }

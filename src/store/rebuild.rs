@@ -1,17 +1,17 @@
 //! Makes a lost store anew from what the archive and the queue hold: events, history, and the
 //! canonical rows as they were last told to anybody. The mirror is not in it: that is copied.
 //!
-//! It works on a file of another name, before that is sealed off from all files; whoever calls
-//! puts it in its place.
+//! It works on a file of another name, before that is sealed off from all files, and puts it in its
+//! place last.
 
 use std::path::{Path, PathBuf};
 
-use duckdb::{Config, Connection, params};
+use duckdb::{Connection, params};
 use uuid::Uuid;
 
 use super::evaluate::{Evaluator, key_text, literal, quote};
 use super::export::Kind;
-use super::{Mark, StoreLimits, events};
+use super::{Mark, StoreLimits, configured, events, log_of, set_log_aside};
 use crate::canon::entity::Attribute;
 use crate::canon::{Entity, Event};
 use crate::error::{Context, ErrorKind, Result};
@@ -46,12 +46,7 @@ impl Rebuild {
     pub fn begin(path: &Path, limits: StoreLimits, after: u64) -> Result<Self> {
         let what = || format!("could not begin the store {}", path.display());
         remove(path)?;
-        let config = Config::default()
-            .enable_autoload_extension(false)
-            .and_then(|config| config.with("memory_limit", format!("{}B", limits.memory_bytes)))
-            .and_then(|config| config.with("threads", limits.threads.to_string()))
-            .and_then(|config| config.with("preserve_insertion_order", "true"))
-            .in_store(what)?;
+        let config = configured(path, limits).in_store(what)?;
         let connection = Connection::open_with_flags(path, config).in_store(what)?;
         connection.execute_batch(include_str!("../../sql/store/schema.sql")).in_store(what)?;
         connection.execute_batch("SET TimeZone = 'UTC'; BEGIN TRANSACTION").in_store(what)?;
@@ -68,7 +63,8 @@ impl Rebuild {
             "CREATE TEMP TABLE rebuilt_batch (id UBIGINT, as_of TIMESTAMP)",
             "the list of batches",
         )?;
-        for file in files {
+        for (number, file) in files.iter().enumerate() {
+            tracing::info!(number, of = files.len(), path = %file.path.display(), "is taken in");
             self.take_file(evaluator, file)?;
         }
         Ok(())
@@ -125,7 +121,7 @@ impl Rebuild {
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
-    pub fn finish(self, evaluator: &Evaluator, mark: Mark, as_of_micros: i64) -> Result<()> {
+    pub fn finish(&self, evaluator: &Evaluator, mark: Mark, as_of_micros: i64) -> Result<()> {
         for entity in evaluator.entities() {
             self.catch_up(entity)?;
             self.connection
@@ -141,6 +137,18 @@ impl Rebuild {
         self.run("COMMIT", "everything")?;
         // Into the one file that is put in the store's place.
         self.run("CHECKPOINT", "everything")
+    }
+
+    /// Closes the file and puts it where the store was.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn put_in_place(self, place: &Path) -> Result<()> {
+        let Self { connection, path, .. } = self;
+        let what = || format!("could not put the store {} in its place", place.display());
+        connection.close().map_err(|(_, error)| error).in_store(what)?;
+        set_log_aside(place)?;
+        std::fs::rename(&path, place).context(ErrorKind::Store, what)
     }
 
     fn catch_up(&self, entity: &Entity) -> Result<()> {
@@ -179,9 +187,7 @@ impl Rebuild {
 
 /// Removes a file of an attempt that was broken off, and its write-ahead log.
 fn remove(path: &Path) -> Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push(".wal");
-    for path in [path, Path::new(&log)] {
+    for path in [path, &log_of(path)] {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 let what = || format!("could not remove {}", path.display());

@@ -103,6 +103,35 @@ pub(crate) fn settled(installation: &Installation) -> Result<(), String> {
     if streams && delivered && conformed { Ok(()) } else { Err(status.to_string()) }
 }
 
+/// `Ok` once something is sealed in the archive.
+pub(crate) fn sealed(installation: &Installation) -> Result<(), String> {
+    let archive = status(installation)?["archive"].clone();
+    if archive["sealed_at"].is_null() { Err(archive.to_string()) } else { Ok(()) }
+}
+
+/// As after a long time: the queue holds nothing that is sealed. The daemon must be gone.
+pub(crate) fn forget_what_is_sealed(installation: &Installation) {
+    let path = installation.state_folder().join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(path).unwrap();
+    let sealed = "(SELECT max(batch_upto) FROM seal)";
+    for (table, batch) in [("outbox_block", "batch"), ("batch", "id")] {
+        // The newest is never trimmed.
+        let sql = format!(
+            "DELETE FROM {table} WHERE {batch} <= {sealed}
+             AND {batch} < (SELECT max({batch}) FROM {table})"
+        );
+        let trimmed = ledger.execute(&sql, []).unwrap();
+        assert!(trimmed > 0 || table != "batch", "nothing was sealed");
+    }
+}
+
+/// The store's file is gone; what is left of it fits nothing. The daemon must be gone too.
+pub(crate) fn lose(installation: &Installation) {
+    let store = installation.state_folder().join("store.duckdb");
+    std::fs::remove_file(&store).unwrap();
+    std::fs::write(store.with_extension("duckdb.wal"), "of a store that is gone").unwrap();
+}
+
 /// Writes a configuration with one source (its table but for the password) and, with a URL and a
 /// password, one target `psa` that takes `entities`.
 pub(crate) fn configure(

@@ -12,6 +12,7 @@ use trueup::demo::generator::{Generator, Report};
 use trueup::demo::run::Api;
 use trueup::demo::run::compare::{Line, Sides};
 
+use crate::agreement::store;
 use crate::spine::store_rows;
 use crate::support::process::{Installation, Running};
 use crate::support::servers;
@@ -217,20 +218,11 @@ impl Chain {
         self.installation.state_folder()
     }
 
-    /// As after a long time: the queue holds nothing that is sealed. The daemon must be gone.
-    pub(crate) fn forget_what_is_sealed(&self) {
-        let path = self.installation.state_folder().join("ledger.sqlite");
-        let ledger = rusqlite::Connection::open(path).unwrap();
-        let sealed = "(SELECT max(batch_upto) FROM seal)";
-        for (table, batch) in [("outbox_block", "batch"), ("batch", "id")] {
-            // The newest is never trimmed.
-            let sql = format!(
-                "DELETE FROM {table} WHERE {batch} <= {sealed}
-                 AND {batch} < (SELECT max({batch}) FROM {table})"
-            );
-            let trimmed = ledger.execute(&sql, []).unwrap();
-            assert!(trimmed > 0 || table != "batch", "nothing was sealed");
-        }
+    /// Nothing is left of the store, and of what is sealed nothing in the queue. The daemon must be
+    /// gone.
+    pub(crate) fn lose_the_store(&self) {
+        store::forget_what_is_sealed(&self.installation);
+        store::lose(&self.installation);
     }
 
     /// The exit code of a daemon that ends by itself, and what it says.

@@ -17,15 +17,29 @@ use crate::support::wait::wait_until;
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE other (id int);";
 
-fn folder(server: &PostgresServer) -> PathBuf {
-    PathBuf::from(server.sql("postgres", "SHOW data_directory").unwrap().trim())
+/// A copy of a server's data folder, as a snapshot of its disk would be.
+struct Copy {
+    folder: PathBuf,
+    kept: tempfile::TempDir,
 }
 
-fn put_back(server: &PostgresServer, folder: &std::path::Path, kept: &std::path::Path) {
-    server.stop_immediately().unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
-    copy_folder(kept, folder);
-    server.start_again().unwrap();
+impl Copy {
+    fn of(server: &PostgresServer) -> Self {
+        let folder = server.sql("postgres", "SHOW data_directory").unwrap();
+        let copy =
+            Self { folder: PathBuf::from(folder.trim()), kept: tempfile::tempdir().unwrap() };
+        server.stop_immediately().unwrap();
+        copy_folder(&copy.folder, &copy.kept.path().join("data"));
+        server.start_again().unwrap();
+        copy
+    }
+
+    fn put_back(&self, server: &PostgresServer) {
+        server.stop_immediately().unwrap();
+        std::fs::remove_dir_all(&self.folder).unwrap();
+        copy_folder(&self.kept.path().join("data"), &self.folder);
+        server.start_again().unwrap();
+    }
 }
 
 /// Up to where the slot was confirmed when that was last written to the disk.
@@ -84,12 +98,7 @@ async fn a_data_folder_put_back_from_a_copy_is_a_gap_once_it_was_written_to() {
     bench.sql("INSERT INTO t VALUES (1, 'before the copy'); CHECKPOINT");
     read_all(&bench, &mut stream, &mut reached).await;
     drop(stream);
-    let copies = tempfile::tempdir().unwrap();
-    let kept = copies.path().join("data");
-    let folder = folder(&bench.server);
-    bench.server.stop_immediately().unwrap();
-    copy_folder(&folder, &kept);
-    bench.server.start_again().unwrap();
+    let copy = Copy::of(&bench.server);
 
     // GIVEN more that was read and confirmed. WHEN the server crashes and forgets the confirmation
     assert_eq!(judge(&source, &reached).await, Standing::Continues);
@@ -106,14 +115,14 @@ async fn a_data_folder_put_back_from_a_copy_is_a_gap_once_it_was_written_to() {
     assert_eq!(judge(&source, &reached).await, Standing::Continues);
 
     // WHEN the copy is put back and written to
-    put_back(&bench.server, &folder, &kept);
+    copy.put_back(&bench.server);
     bench.sql("INSERT INTO t VALUES (2, 'more')");
     bench.sql("INSERT INTO other SELECT generate_series(1, 10000)");
     let why = gap(judge(&source, &reached).await);
     assert!(why.contains("put back from a copy"), "{why}");
 
     // or to nothing of ours
-    put_back(&bench.server, &folder, &kept);
+    copy.put_back(&bench.server);
     bench.sql("INSERT INTO other SELECT generate_series(1, 10000)");
     let why = gap(judge(&source, &reached).await);
     assert!(why.contains("is not there"), "{why}");
@@ -128,12 +137,7 @@ async fn what_is_written_where_an_idle_log_had_nothing_is_a_gap() {
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reached = Reached::from(prepared.start.clone());
-    let copies = tempfile::tempdir().unwrap();
-    let kept = copies.path().join("data");
-    let folder = folder(&bench.server);
-    bench.server.stop_immediately().unwrap();
-    copy_folder(&folder, &kept);
-    bench.server.start_again().unwrap();
+    let copy = Copy::of(&bench.server);
     // GIVEN a log in which only others wrote.
     let mut stream = source.stream(&prepared.start, &[]).await.unwrap();
     bench.sql("INSERT INTO other SELECT generate_series(1, 10000)");
@@ -142,7 +146,7 @@ async fn what_is_written_where_an_idle_log_had_nothing_is_a_gap() {
     drop(stream);
     assert_eq!(judge(&source, &reached).await, Standing::Continues);
     // WHEN the copy is put back, and before that place a row of ours is written
-    put_back(&bench.server, &folder, &kept);
+    copy.put_back(&bench.server);
     bench.sql("INSERT INTO t VALUES (1, 'never seen')");
     bench.sql("INSERT INTO other SELECT generate_series(1, 20000)");
     // THEN it would be skipped.
@@ -173,12 +177,7 @@ async fn a_daemon_remembers_what_it_read_last() {
     bench.sql("INSERT INTO t VALUES (1, 'a')");
     let mut daemon = installation.start(&["run"], &[]);
     mirrored("1");
-    let copies = tempfile::tempdir().unwrap();
-    let kept = copies.path().join("data");
-    let folder = folder(&bench.server);
-    bench.server.stop_immediately().unwrap();
-    copy_folder(&folder, &kept);
-    bench.server.start_again().unwrap();
+    let copy = Copy::of(&bench.server);
     // The server forgets what was confirmed, and the daemon goes on.
     for id in 2..5 {
         bench.sql(&format!("INSERT INTO t VALUES ({id}, 'b')"));
@@ -188,7 +187,7 @@ async fn a_daemon_remembers_what_it_read_last() {
     }
     daemon.kill();
     // WHEN the copy is put back, and other rows are written
-    put_back(&bench.server, &folder, &kept);
+    copy.put_back(&bench.server);
     bench.sql("INSERT INTO t VALUES (2, 'c')");
     bench.sql("INSERT INTO other SELECT generate_series(1, 20000)");
     // THEN that is a gap
