@@ -1,7 +1,7 @@
 //! The row-change model every source is brought to: pure data, no I/O, no clock.
 //!
 //! A *change* is a row event of a source. A *transaction* is the unit of everything: it is
-//! journaled whole, confirmed whole and conformed whole.
+//! journaled whole, confirmed whole and, unless it is larger than a batch, conformed whole.
 
 pub mod position;
 pub mod schema;

@@ -2,15 +2,16 @@
 //! writer of the store.
 //!
 //! ```text
-//!  journal ─take─► run of whole transactions ─decide─► store transaction (open) + events
-//!                                                          │
-//!                        ledger: batch + outbox blocks ◄─land
-//!                                                          │
-//!                        store: COMMIT with its mark   ◄─finish─► deliver is told
+//!  journal ─take─► run of transactions ─decide─► store transaction (open) + events
+//!                                                    │
+//!                  ledger: batch + outbox blocks ◄─land
+//!                                                    │
+//!                  store: COMMIT with its mark   ◄─finish─► deliver is told
 //! ```
 //! The ledger commits first. If the process dies in between, the store is one batch behind and
 //! [`replay`] decides the batch again, with the borders, the time and the mappings the ledger
-//! remembers; the result must be equal and makes no event twice.
+//! remembers; the result must be equal and makes no event twice. A transaction that is larger than a
+//! batch is taken in slices ([`slice`]).
 
 mod decide;
 mod diff;
@@ -19,6 +20,7 @@ mod mappings;
 mod prepared;
 pub mod rebuild;
 mod replay;
+mod slice;
 mod standstill;
 mod state;
 mod upkeep;
@@ -38,11 +40,11 @@ use crate::config::{Limits, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
-use crate::ledger::journal::{Journal, Reader, Run};
+use crate::ledger::journal::{Border, Journal, Reader, Run};
 use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
-use crate::store::{Mark, Store, StoreLimits};
+use crate::store::{Mark, OpenTransaction, Store, StoreLimits};
 pub use hold::Held;
 pub use state::{ConformSeen, ConformState};
 use upkeep::{CLOCK_PAUSE, HOUSE_PAUSE};
@@ -123,6 +125,8 @@ struct Session<'a> {
     /// The mirror's tables changed: the evaluator must look at them again.
     is_stale: bool,
     mark: Mark,
+    /// The transaction in whose middle the mark is.
+    open: Option<OpenTransaction>,
     /// The last entry by which this process asked for a full evaluation; survives the session.
     asked: &'a Cell<Option<u64>>,
     /// The last entry that said that time has passed.
@@ -156,6 +160,7 @@ impl<'a> Session<'a> {
         };
         let store = Store::open(&conform.state_dir, limits)?;
         let mark = store.mark()?;
+        let open = store.open_transaction()?;
         let mappings = mappings::in_force(conform)?;
         let evaluator = mappings::evaluator(conform, &mappings)?;
         let mut session = Self {
@@ -169,6 +174,7 @@ impl<'a> Session<'a> {
             mappings,
             is_stale: true,
             mark,
+            open,
             asked,
             ticked: 0,
             looked_at_clock: Instant::now(),
@@ -179,7 +185,8 @@ impl<'a> Session<'a> {
         session.read_standing()?;
         session.catch_up()?;
         session.prepare_evaluator()?;
-        conform.state.opened(session.store.reader()?, session.store.reader()?, session.mark);
+        let (reader, canon) = (session.store.reader()?, session.store.reader()?);
+        conform.state.opened(reader, canon, session.mark, session.open.clone());
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
         session.ask_for_evaluation()?;
@@ -207,7 +214,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The next run of whole transactions; `None` when cancelled.
+    /// The next run; `None` when cancelled.
     fn take(&mut self, cancel: &CancellationToken) -> Result<Option<Run>> {
         let mut news = self.conform.journal.news();
         loop {
@@ -216,8 +223,8 @@ impl<'a> Session<'a> {
             self.keep_house(HOUSE_PAUSE)?;
             self.answer()?;
             let last = self.bound(*news.borrow_and_update());
-            let run = self.read(last, self.conform.limits.batch_bytes)?;
-            if run.upto > self.mark.journal_seq {
+            let run = self.read(last)?;
+            if run.border > self.border() {
                 return Ok(Some(run));
             }
             self.use_the_pause()?;
@@ -252,7 +259,8 @@ impl<'a> Session<'a> {
         let batch = Batch {
             id: self.mark.batch + 1,
             seq_after: self.mark.journal_seq,
-            seq_upto: run.upto,
+            seq_upto: run.border.seq,
+            part: run.border.part,
             as_of_micros,
             mappings: String::new(),
             event_first: self.mark.event_sequence + 1,
@@ -282,20 +290,26 @@ impl<'a> Session<'a> {
 
     /// The store has it too, and delivery is told.
     fn finish(&mut self, decided: Decided) -> Result<()> {
+        let was_open = self.open.is_some();
         self.commit(&decided.batch)?;
-        self.conform.state.conformed(&decided.batch, &decided.events, decided.began.elapsed());
+        let took = decided.began.elapsed();
+        self.conform.state.conformed(&decided.batch, &decided.events, took, self.open.clone());
         self.conform.events.send_replace(self.mark.event_sequence);
         if decided.looks {
             self.tell_lacking()?;
+        }
+        if was_open && self.open.is_none() && self.evaluator.has_failed() {
+            // In the middle of a transaction rows may look as they never were.
+            self.ask()?;
         }
         Ok(())
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<()> {
-        let mark =
-            Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
+        let mark = mark_of(batch);
+        let open = self.store.open_transaction()?;
         self.store.commit(mark, batch.as_of_micros)?;
-        self.mark = mark;
+        (self.mark, self.open) = (mark, open);
         self.in_force.clone_from(&batch.mappings);
         Ok(())
     }
@@ -322,8 +336,23 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Where the mark is in the journal.
+    fn border(&self) -> Border {
+        Border { seq: self.mark.journal_seq, part: self.mark.part }
+    }
+
     fn bug(what: impl Into<String>) -> Error {
         Error::new(ErrorKind::Bug, what).hint("please report this with the log of the daemon")
+    }
+}
+
+/// The store's mark once it has the batch.
+fn mark_of(batch: &Batch) -> Mark {
+    Mark {
+        batch: batch.id,
+        journal_seq: batch.seq_upto,
+        part: batch.part,
+        event_sequence: batch.event_last,
     }
 }
 

@@ -150,10 +150,26 @@ pub struct ConformStatus {
     pub batch: u64,
     /// When it was committed.
     pub last_batch_at: Option<Timestamp>,
+    /// The transaction in whose middle store and targets are, if they are in one.
+    #[serde(default)]
+    pub open_transaction: Option<OpenTransactionStatus>,
     /// The batch that waits for a person, if one does.
     pub held: Option<HeldBatch>,
     /// Why the loop stands still, if it does.
     pub error: Option<String>,
+}
+
+/// A transaction too large for one batch, on its way in slices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransactionStatus {
+    /// Whose it is.
+    pub source: String,
+    /// Its entries of the capture log, and those of other sources among them.
+    pub entries_total: u64,
+    /// How many of them are conformed.
+    pub entries_done: u64,
+    /// When the first slice was taken.
+    pub since: Option<Timestamp>,
 }
 
 /// The archive.

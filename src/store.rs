@@ -20,6 +20,7 @@ pub mod prepared;
 pub mod reader;
 pub mod rebuild;
 mod refusal;
+mod slices;
 mod stage;
 mod track;
 pub mod types;
@@ -34,6 +35,7 @@ use lease::Lease;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
 use refusal::InStore;
+pub use slices::OpenTransaction;
 
 /// How far the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,6 +44,9 @@ pub struct Mark {
     pub batch: u64,
     /// Every transaction that ends at or before this journal entry is conformed.
     pub journal_seq: u64,
+    /// Of the transaction that ends with the entry after `journal_seq`, the parts up to this entry
+    /// are conformed, too: [`OpenTransaction`]. 0: none.
+    pub part: u64,
     /// The last event of all batches so far.
     pub event_sequence: u64,
 }

@@ -8,6 +8,7 @@ mod holding;
 mod mending;
 mod metrics;
 mod restored;
+mod slices;
 
 use std::time::Duration;
 

@@ -107,3 +107,61 @@ async fn write(mut connection: Conn, seed: u64, stop: Arc<AtomicBool>) -> u64 {
     }
     written
 }
+
+/// Larger than a batch; parents go with their children in its midst. `{own}` is what else it does.
+const LARGE: &str = "START TRANSACTION;
+    INSERT INTO parent SELECT seq, 0 FROM seq_1001_to_4000;
+    INSERT INTO child SELECT seq, 1001 + seq % 3000, 'ä ☃' FROM seq_10001_to_16000;
+    {own}
+    UPDATE parent SET v = id WHERE id > 1000;
+    DELETE FROM parent WHERE id BETWEEN 1500 AND 1530;
+    UPDATE child SET v = concat(id, '!') WHERE id > 10000;
+    UPDATE parent SET v = v + 1 WHERE id < 200;
+    COMMIT";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_larger_than_a_batch_survives_kills_in_its_midst() {
+    if !require("mariadb") {
+        return;
+    }
+    let server = servers::mariadb();
+    let mut rng = seeded();
+    for own in ["", "SAVEPOINT s; UPDATE parent SET v = -1; ROLLBACK TO s;"] {
+        let database = servers::mariadb_database("large");
+        server.sql(&database, TABLES).unwrap();
+        let installation = Installation::new("");
+        let source = format!(
+            "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
+            server.url(&database)
+        );
+        store::configure(&installation, (&source, server.password()), None);
+        let file = installation.state_folder().with_file_name("trueup.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let small = "[limits]\nchunk_bytes = 8192\nbatch_bytes = 16384\n";
+        installation.write("trueup.toml", &text.replace("[limits]\n", small));
+        let mut connection = mariadb::connect(server, &database).await;
+        let mut daemon = installation.start(&["run"], &[]);
+        agreement::mirror_agrees(&installation, &mariadb::contents(&mut connection, "hr").await);
+        // WHEN it is conformed in slices, and killed in their midst
+        server.sql(&database, &LARGE.replace("{own}", own)).unwrap();
+        let mut met = 0;
+        for _ in 0..40 {
+            let status = installation.output(&["status", "--json"]).stdout;
+            let status: serde_json::Value = serde_json::from_slice(&status).unwrap_or_default();
+            if status["conform"]["open_transaction"]["source"] == "hr" {
+                met += 1;
+                daemon.kill();
+                daemon = installation.start(&["run"], &[]);
+            }
+            if met == 5 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(rng.random_range(10..120))).await;
+        }
+        // THEN the mirror is as the source
+        let contents = mariadb::contents(&mut connection, "hr").await;
+        assert!(contents.row_count() > 10_000);
+        agreement::mirror_agrees(&installation, &contents);
+        assert!(met >= 2, "it was never met in the midst: {met}");
+    }
+}

@@ -186,3 +186,37 @@ async fn a_large_transaction_is_whole_or_absent_through_kills() {
     }
     equal(&installation, &client, &writers::TABLES).await;
 }
+
+/// The memory that a daemon needs for one transaction of 200,000 rows.
+async fn peak_memory_kb(limits: &str) -> u64 {
+    let database = servers::postgres_database("memory");
+    let client = writers::connect(&database).await;
+    let table =
+        "CREATE TABLE wide (id int PRIMARY KEY, a int, b text, c numeric(12,2), d timestamp)";
+    client.batch_execute(table).await.unwrap();
+    let installation = installation(&database, limits);
+    let daemon = begin(&installation);
+    wait_until("the copy to be done", PATIENCE, || {
+        store_rows(&installation, "SELECT source FROM ops.source_ready")
+            .and_then(|rows| rows.first().map(drop).ok_or_else(|| "not yet".to_owned()))
+    });
+    let insert = "INSERT INTO wide SELECT g, g, md5(g::text), g / 7.0, '2026-01-01'
+                  FROM generate_series(1, 200000) AS g";
+    client.batch_execute(insert).await.unwrap();
+    let expected = "200000 20000100000";
+    wait_until("all rows to be there", PATIENCE, || {
+        let rows = store_rows(&installation, "SELECT count(*) || ' ' || sum(a) FROM erp.wide")?;
+        let found = rows[0][0].clone().unwrap_or_default();
+        if found == expected { Ok(()) } else { Err(found) }
+    });
+    daemon.peak_memory_kb()
+}
+
+/// The reference is the same transaction, taken whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_transaction_in_slices_needs_much_less_memory() {
+    let sliced = peak_memory_kb("batch_bytes = 1048576").await;
+    let whole = peak_memory_kb("batch_bytes = 1073741824").await;
+    eprintln!("{sliced} kB in slices, {whole} kB as a whole");
+    assert!(sliced * 3 < whole * 2, "{sliced} kB in slices, {whole} kB as a whole");
+}

@@ -28,6 +28,13 @@ CREATE TABLE IF NOT EXISTS batch (
     digest      TEXT    NOT NULL    -- sha256 over the events; a replay must reproduce it
 );
 
+-- Batches that end within a transaction that is too large for one: the last of its journal entries
+-- that they took. The transaction ends with the entry after the batch's seq_upto.
+CREATE TABLE IF NOT EXISTS slice (
+    batch INTEGER PRIMARY KEY,
+    part  INTEGER NOT NULL
+);
+
 -- The outbox: events in order, in compressed blocks.
 CREATE TABLE IF NOT EXISTS outbox_block (
     first INTEGER PRIMARY KEY,

@@ -13,6 +13,9 @@ CREATE TABLE entry (
     bytes    BLOB    NOT NULL
 );
 
+-- Transactions larger than one entry: what of them must stay is looked for often.
+CREATE INDEX entry_spanning ON entry (seq, first) WHERE first < seq;
+
 -- Tables as they were from an entry on. Bodies are JSON of `change::Table`.
 CREATE TABLE schema_history (
     source   TEXT    NOT NULL,

@@ -14,6 +14,18 @@ CREATE TABLE IF NOT EXISTS ops.mark (
     as_of          TIMESTAMP NOT NULL   -- the batch's time, UTC
 );
 
+-- The transaction in whose middle the store is: one that is too large for a batch is taken in slices.
+-- At most one row, none most of the time. Until it is gone, mirror and canon are a mixture that no
+-- moment of the source ever was.
+CREATE TABLE IF NOT EXISTS ops.open_transaction (
+    source          VARCHAR   NOT NULL,
+    first_entry     UBIGINT   NOT NULL,  -- the journal entries of its parts
+    last_entry      UBIGINT   NOT NULL,
+    conformed_entry UBIGINT   NOT NULL,  -- its parts up to this entry are conformed
+    batch_first     UBIGINT   NOT NULL,  -- the batch of its first slice
+    since           TIMESTAMP NOT NULL   -- that batch's time, UTC
+);
+
 -- The mirrored tables and where their copy stands.
 CREATE TABLE IF NOT EXISTS ops.mirror_table (
     source       VARCHAR NOT NULL,

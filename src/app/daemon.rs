@@ -39,7 +39,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
         .context(ErrorKind::Bug, || "could not register the metrics".to_owned())?;
     let ledger = Arc::new(Ledger::open(state.path())?);
     ledger.note_start()?;
-    let seq_floor = ledger.last_batch()?.map_or(0, |batch| batch.seq_upto);
+    let seq_floor = ledger.last_batch()?.map_or(0, |batch| batch.seq_upto.max(batch.part));
     let journal =
         Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
     let (lacking, told) = watch::channel(Lacking::new());

@@ -25,8 +25,9 @@ use crate::serve::http::{
 };
 use crate::status::{
     ArchiveStatus, ConformStatus, CopyStatus, DaemonState, EffectStatus, EntityStatus, HeldBatch,
-    SourceState, SourceStatus, Status, TargetState, TargetStatus,
+    OpenTransactionStatus, SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
+use crate::store::OpenTransaction;
 use crate::store::evaluate::canonical;
 use crate::store::reader::{self, Statement};
 
@@ -125,6 +126,7 @@ impl Daemon {
                 last_batch_at: seen
                     .last_batch_micros
                     .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
+                open_transaction: seen.open.map(open_transaction),
                 held: seen.held.map(held),
                 error: seen.error.map(|(error, _)| error),
             },
@@ -279,6 +281,16 @@ fn run(statement: Statement, query: &str, rows_max: usize) -> Result<SqlResult> 
         rows: found.rows.into_iter().map(cells).collect(),
         cut: found.cut.then(|| format!("{rows_max} rows (sql_rows_max)")),
     })
+}
+
+fn open_transaction(open: OpenTransaction) -> OpenTransactionStatus {
+    let before = open.first.saturating_sub(1);
+    OpenTransactionStatus {
+        source: open.source,
+        entries_total: open.last - before,
+        entries_done: open.part - before,
+        since: jiff::Timestamp::from_microsecond(open.since_micros).ok(),
+    }
 }
 
 fn held(held: Held) -> HeldBatch {

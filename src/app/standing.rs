@@ -60,6 +60,7 @@ pub(super) fn status(config: &Config) -> Result<Status> {
             batch: last.as_ref().map_or(0, |batch| batch.id),
             last_batch_at: last
                 .and_then(|batch| jiff::Timestamp::from_microsecond(batch.as_of_micros).ok()),
+            open_transaction: None,
             held: None,
             error: None,
         },

@@ -52,6 +52,7 @@ impl Session<'_> {
     fn attempt(&mut self, batch: &Batch, run: &Run) -> Result<(Vec<Event>, bool)> {
         let moment = Moment { as_of_micros: batch.as_of_micros, batch: batch.id };
         let ready_before = self.store.ready_entities()?;
+        self.note_open(run, batch)?;
         let mut looks = false;
         let mut found = Evaluated::default();
         let first = run.transactions.first().and_then(|parts| parts.first());
@@ -107,13 +108,15 @@ impl Session<'_> {
             }
             self.note_prepared(parts)?;
         }
+        placed.extend(self.slice_of(run)?);
         Ok(placed)
     }
 
     /// The decoder of the entry's source, with the tables as they were before the entry.
-    fn decoder(&mut self, entry: &Entry) -> Result<&mut Decoder> {
+    pub(super) fn decoder(&mut self, entry: &Entry) -> Result<&mut Decoder> {
         if !self.decoders.contains_key(&entry.source) {
-            let decoding = self.decoding(entry)?;
+            let mut decoding = self.decoding(entry)?;
+            self.skim(&mut decoding.decoder)?;
             self.decoders.insert(entry.source.clone(), decoding);
         }
         self.decoders

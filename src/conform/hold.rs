@@ -18,7 +18,7 @@ use crate::store::evaluate::canonical;
 pub struct Held {
     /// What it would do to the entity of which it would change most.
     pub effect: Effect,
-    /// It ends with this journal entry.
+    /// It ends with this journal entry, or is a slice of the transaction that does.
     pub seq_upto: u64,
 }
 
@@ -26,12 +26,14 @@ impl Session<'_> {
     /// What makes a batch one to be held, if it is one and nobody let it go yet.
     pub(super) fn mass_change(&self, decided: &Decided) -> Result<Option<Held>> {
         let limits = &self.conform.limits;
-        let seq_upto = decided.batch.seq_upto;
-        if seq_upto <= self.conform.state.released() {
+        let seq_upto = decided.batch.border().ends();
+        // What changes all rows there are is not more than all of them.
+        if limits.hold_percent >= 100 || seq_upto <= self.conform.state.released() {
             return Ok(None);
         }
         let mut largest: Option<Effect> = None;
-        for effect in Effect::of(decided.events.iter().map(Into::into)) {
+        for mut effect in Effect::of(decided.events.iter().map(Into::into)) {
+            self.add_earlier(&mut effect)?;
             let Some(entity) = self.mappings.entities().get(&effect.entity) else { continue };
             if effect.changed() < limits.hold_rows_min {
                 continue;

@@ -103,7 +103,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn ask(&self) -> Result<()> {
+    pub(super) fn ask(&self) -> Result<()> {
         if self.asked.get().is_some_and(|asked| asked > self.mark.journal_seq) {
             return Ok(());
         }

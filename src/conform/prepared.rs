@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::journal::{Border, Portion};
 use crate::ledger::segment::Entry;
 use crate::source::decode::{Decoder, Tables};
 use crate::store::prepared::Prepared;
@@ -45,7 +46,8 @@ impl Session<'_> {
 
     /// Gives a new decoder what was prepared before its first entry, from the journal.
     fn adopt(&mut self, source: &str, one: &Prepared, decoder: &mut Decoder) -> Result<()> {
-        let run = self.reader.read(one.seq.saturating_sub(1), one.seq, usize::MAX)?;
+        let after = Border { seq: one.seq.saturating_sub(1), part: 0 };
+        let run = self.reader.read(after, one.seq, Portion::WHOLE, |_| false)?;
         let parts = run.transactions.into_iter().next().unwrap_or_default();
         let first = parts.first().filter(|entry| entry.source == source);
         let mut other = self.new_decoder(first.ok_or_else(|| lost(source, one.seq))?)?;

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::seal::Seal;
 use crate::store::rebuild::{Rebuild, SealedFile};
-use crate::store::{self, Mark, StoreLimits};
+use crate::store::{self, StoreLimits};
 
 /// Events of a batch that are read at once.
 const EVENTS_READ_MAX: usize = 10_000;
@@ -57,13 +57,13 @@ pub fn rebuild(conform: &Conform, seal: &Seal, files: &[SealedFile]) -> Result<(
         id: last.id + 1,
         seq_after: last.seq_upto,
         seq_upto,
+        part: 0,
         as_of_micros: jiff::Timestamp::now().as_microsecond(),
         event_first: last.event_last + 1,
         digest: digest(&[]),
         ..last
     };
-    let mark =
-        Mark { batch: batch.id, journal_seq: batch.seq_upto, event_sequence: batch.event_last };
+    let mark = super::mark_of(&batch);
     making.finish(&evaluator, mark, batch.as_of_micros)?;
     forget_copies(conform)?;
     conform.ledger.commit_batch(&batch, &[], 1)?;

@@ -32,11 +32,13 @@ impl Session<'_> {
             self.is_stale = true;
         }
         self.prepare_evaluator()?;
-        let run = self.read(batch.seq_upto, usize::MAX)?;
-        if run.upto != batch.seq_upto {
+        let run = self.read_again(batch)?;
+        if run.border != batch.border() {
             return Err(Self::bug(format!(
                 "batch {} ends at journal entry {}, the journal at {}",
-                batch.id, batch.seq_upto, run.upto
+                batch.id,
+                batch.seq_upto.max(batch.part),
+                run.border.seq.max(run.border.part)
             ))
             .hint(
                 "the store is older than the journal: move store.duckdb and store.duckdb.wal aside \

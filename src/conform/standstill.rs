@@ -4,9 +4,12 @@
 //! ledger before anything after it is conformed, so that a replay leaves out the same entries.
 //! Capture asks the ledger, and stops reading from a source that stands.
 
+use std::collections::HashMap;
+
 use super::Session;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::journal::Run;
+use crate::ledger::batch::Batch;
+use crate::ledger::journal::{Portion, Run};
 use crate::ledger::segment::Entry;
 use crate::ledger::standing::SourceFacts;
 
@@ -23,16 +26,23 @@ impl Session<'_> {
 
     /// The next run, after the store's mark, without what is not to be conformed any more. It
     /// may be empty and have moved on all the same.
-    pub(super) fn read(&mut self, upto: u64, bytes_max: usize) -> Result<Run> {
-        let after = self.mark.journal_seq;
-        let bytes_max = if after < self.singly_upto { 1 } else { bytes_max };
-        let mut run = self.reader.read(after, upto, bytes_max)?;
-        run.transactions.retain(|parts| !parts.first().is_some_and(|entry| self.stands(entry)));
-        Ok(run)
+    pub(super) fn read(&mut self, upto: u64) -> Result<Run> {
+        let after = self.border();
+        let transaction = self.conform.limits.batch_bytes;
+        let run = if after.seq < self.singly_upto { 1 } else { transaction };
+        let mut portion = Portion { run, transaction };
+        let run = self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry))?;
+        if after.part > 0 || self.is_divisible(&run, portion)? {
+            return Ok(run);
+        }
+        portion.transaction = usize::MAX;
+        self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry))
     }
 
-    fn stands(&self, entry: &Entry) -> bool {
-        self.standing.get(&entry.source).is_some_and(|from| entry.first >= *from)
+    /// What a batch took, likewise.
+    pub(super) fn read_again(&mut self, batch: &Batch) -> Result<Run> {
+        let (after, upto) = (self.border(), batch.border());
+        self.reader.between(after, upto, |entry| stands(&self.standing, entry))
     }
 
     /// A run failed. If that is the fault of what a source sent, finds the source and lets it
@@ -45,7 +55,7 @@ impl Session<'_> {
             return Err(failure);
         }
         let [parts] = run.transactions.as_slice() else {
-            self.singly_upto = run.upto;
+            self.singly_upto = run.border.seq;
             return Ok(());
         };
         let Some(entry) = parts.first().filter(|entry| !entry.source.is_empty()) else {
@@ -65,4 +75,8 @@ impl Session<'_> {
         );
         Ok(())
     }
+}
+
+fn stands(standing: &HashMap<String, u64>, entry: &Entry) -> bool {
+    standing.get(&entry.source).is_some_and(|from| entry.first >= *from)
 }

@@ -12,7 +12,7 @@ use super::diff::Question;
 use crate::canon::{Effect, Event, EventOp, MappingSet};
 use crate::error::{Error, Result};
 use crate::ledger::batch::Batch;
-use crate::store::{Mark, Reader};
+use crate::store::{Mark, OpenTransaction, Reader};
 
 /// The loop's state, shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub struct ConformSeen {
     pub batch: u64,
     /// Everything up to this journal entry is conformed.
     pub journal_seq: u64,
+    /// The transaction of which only some slices are conformed.
+    pub open: Option<OpenTransaction>,
     /// The last event so far.
     pub event_sequence: u64,
     /// When the last batch was committed, microseconds since 1970-01-01 UTC.
@@ -111,8 +113,15 @@ impl ConformState {
         released
     }
 
-    pub(super) fn opened(&self, reader: Reader, canon: Reader, mark: Mark) {
+    pub(super) fn opened(
+        &self,
+        reader: Reader,
+        canon: Reader,
+        mark: Mark,
+        open: Option<OpenTransaction>,
+    ) {
         let mut seen = self.lock();
+        seen.open = open;
         seen.canon = Some(Arc::new(canon));
         seen.batch = mark.batch;
         seen.journal_seq = mark.journal_seq;
@@ -135,8 +144,15 @@ impl ConformState {
         seen.error = Some((error.chain(), error.remedy().map(ToOwned::to_owned)));
     }
 
-    pub(super) fn conformed(&self, batch: &Batch, events: &[Event], took: Duration) {
+    pub(super) fn conformed(
+        &self,
+        batch: &Batch,
+        events: &[Event],
+        took: Duration,
+        open: Option<OpenTransaction>,
+    ) {
         let mut seen = self.lock();
+        seen.open = open;
         seen.batch = batch.id;
         seen.journal_seq = batch.seq_upto;
         seen.event_sequence = batch.event_last;

@@ -7,6 +7,7 @@
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use super::journal::Border;
 use super::{Ledger, outbox};
 use crate::canon::Event;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -16,10 +17,12 @@ use crate::error::{Context, Error, ErrorKind, Result};
 pub struct Batch {
     /// Counts up from 1 without holes.
     pub id: u64,
-    /// It takes the transactions that end in `(seq_after, seq_upto]`.
+    /// It takes the transactions that end in `(seq_after, seq_upto]`, or a slice of one.
     pub seq_after: u64,
     /// See `seq_after`.
     pub seq_upto: u64,
+    /// Where it ends within the transaction that ends after `seq_upto`; see [`Border::part`].
+    pub part: u64,
     /// The time that mappings see as `$as_of`, microseconds since 1970-01-01 UTC.
     pub as_of_micros: i64,
     /// The hash of the mapping set it was conformed with.
@@ -30,6 +33,14 @@ pub struct Batch {
     pub event_last: u64,
     /// Digest over its events, from [`digest`].
     pub digest: String,
+}
+
+impl Batch {
+    /// Where it ends.
+    #[must_use]
+    pub fn border(&self) -> Border {
+        Border { seq: self.seq_upto, part: self.part }
+    }
 }
 
 /// SHA-256 over the events as they are stored.
@@ -69,6 +80,11 @@ impl Ledger {
                     batch.event_last,
                     batch.digest,
                 ])?;
+            if batch.part > 0 {
+                transaction
+                    .prepare_cached("INSERT INTO slice VALUES (?1, ?2)")?
+                    .execute(params![batch.id, batch.part])?;
+            }
             for block in &blocks {
                 transaction
                     .prepare_cached("INSERT INTO outbox_block VALUES (?1, ?2, ?3, ?4)")?
@@ -124,7 +140,8 @@ impl Ledger {
 
     fn read_batch(&self, which: &str, id: u64) -> Result<Option<Batch>> {
         let sql = format!(
-            "SELECT id, seq_after, seq_upto, as_of, mappings, event_first, event_last, digest
+            "SELECT id, seq_after, seq_upto, as_of, mappings, event_first, event_last, digest,
+                coalesce((SELECT part FROM slice WHERE slice.batch = batch.id), 0)
              FROM batch {which}"
         );
         let connection = self.lock()?;
@@ -144,6 +161,7 @@ impl Ledger {
                         event_first: row.get(5)?,
                         event_last: row.get(6)?,
                         digest: row.get(7)?,
+                        part: row.get(8)?,
                     })
                 })
                 .optional()

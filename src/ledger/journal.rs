@@ -5,18 +5,21 @@
 //!   capture (hr)  ─┴─► [segment][segment][open segment] ─► Reader, own connections
 //! ```
 //! A transaction is one entry, or several of which only the last one *ends* it; readers see
-//! transactions whole. Segments are dropped whole.
+//! transactions whole, or a large one in slices. Segments are dropped whole.
+
+mod reader;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::segment::{CopyProgress, Entry, NewEntry, Segment, file_name, first_seq_of, remove};
-use crate::change::{Position, Reached, Table};
+use super::segment::{CopyProgress, NewEntry, Segment, file_name, first_seq_of, remove};
+use crate::change::{Position, Reached};
 use crate::error::{Context, Error, ErrorKind, Result};
+pub use reader::{Border, Portion, Reader, Run};
 
 /// The writing side, shared by all captures.
 #[derive(Debug)]
@@ -171,7 +174,7 @@ impl Journal {
     /// The reading side.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader { folder: self.folder.clone(), current: None, looked: (0, 0) }
+        Reader::new(self.folder.clone())
     }
 
     /// Bytes on disk.
@@ -182,18 +185,17 @@ impl Journal {
             .unwrap_or(0)
     }
 
-    /// Unlinks closed segments whose entries all lie at or before `conformed`: those last written
+    /// Unlinks closed segments of which nothing is needed after `conformed`: those last written
     /// longer than `keep` ago, and the oldest as long as the journal holds more than
-    /// `bytes_kept`.
+    /// `bytes_kept`. A transaction is needed from its first part on until its end is conformed.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
     pub fn discard(&self, conformed: u64, keep: Duration, bytes_kept: u64) -> Result<u64> {
         let open = self.lock()?;
-        let pinned = open.unfinished.values().map(|first| first - 1).min();
-        let conformed = pinned.map_or(conformed, |pinned| pinned.min(conformed));
         let paths = segment_paths(&self.folder)?;
         let mut bytes: u64 = paths.iter().map(|path| file_bytes(path)).sum();
+        let mut needed = None;
         let mut discarded = 0;
         for pair in paths.windows(2) {
             let [path, next] = pair else { break };
@@ -201,6 +203,13 @@ impl Journal {
             let ends_before = first_seq_of(next).unwrap_or(0);
             let is_kept = age(path) < keep && bytes <= bytes_kept;
             if ends_before > conformed + 1 || is_kept {
+                break;
+            }
+            let needed = match needed {
+                Some(needed) => needed,
+                None => *needed.insert(first_needed(&open, &paths, conformed)?),
+            };
+            if ends_before > needed {
                 break;
             }
             bytes = bytes.saturating_sub(file_bytes(path));
@@ -222,131 +231,6 @@ impl Journal {
         self.open.lock().map_err(|_| {
             Error::new(ErrorKind::Bug, "the journal was left by a thread that panicked")
         })
-    }
-}
-
-/// A run of whole transactions, in journal order.
-#[derive(Debug, Default)]
-pub struct Run {
-    /// Entries grouped by transaction: all parts of one, then all parts of the next.
-    pub transactions: Vec<Vec<Entry>>,
-    /// The last entry of the last transaction: the border of a batch. Parts of a transaction
-    /// that has no end yet lie behind it: a crash drops them, and a border among them would be
-    /// one that no replay finds again.
-    pub upto: u64,
-}
-
-/// The reading side: own connections, so that reading never waits for a commit.
-#[derive(Debug)]
-pub struct Reader {
-    folder: PathBuf,
-    current: Option<(u64, Segment)>,
-    /// After which entry was looked last, and how far nothing but parts without an end lies: a
-    /// large transaction on its way in is not looked through again for each of its parts.
-    looked: (u64, u64),
-}
-
-impl Reader {
-    /// Whole transactions whose last entry lies in `(after, upto]`, until `bytes_max` are
-    /// exceeded. Copy chunks and control entries come alone, as the only transaction of a run.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Ledger`].
-    pub fn read(&mut self, after: u64, upto: u64, bytes_max: usize) -> Result<Run> {
-        let mut run = Run { transactions: Vec::new(), upto: after };
-        let mut looked = if self.looked.0 == after { self.looked.1.max(after) } else { after };
-        let mut bytes = 0_usize;
-        while bytes < bytes_max {
-            let entries = self.entries(looked, upto, bytes_max - bytes)?;
-            if entries.is_empty() {
-                break;
-            }
-            for entry in entries {
-                looked = entry.seq;
-                if !entry.ends {
-                    continue;
-                }
-                let alone = entry.kind != super::segment::EntryKind::Log;
-                if alone && !run.transactions.is_empty() {
-                    return Ok(run);
-                }
-                run.upto = entry.seq;
-                let transaction = self.whole(entry)?;
-                bytes += transaction.iter().map(|part| part.bytes.len()).sum::<usize>();
-                run.transactions.push(transaction);
-                if alone || bytes >= bytes_max {
-                    return Ok(run);
-                }
-            }
-        }
-        if run.transactions.is_empty() {
-            self.looked = (after, looked);
-        }
-        Ok(run)
-    }
-
-    /// Tables of `source` as they were just before the entry `seq`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Ledger`].
-    pub fn tables_before(&mut self, source: &str, seq: u64) -> Result<Vec<Arc<Table>>> {
-        let Some(first) = self.segment_of(seq)? else { return Ok(Vec::new()) };
-        let tables = self.segment(first)?.tables_before(source, seq)?;
-        Ok(tables.into_iter().map(Arc::new).collect())
-    }
-
-    fn entries(&mut self, after: u64, upto: u64, bytes_max: usize) -> Result<Vec<Entry>> {
-        let Some(mut first) = self.segment_of(after + 1)? else { return Ok(Vec::new()) };
-        loop {
-            let entries = self.segment(first)?.entries(after, upto, bytes_max)?;
-            if !entries.is_empty() {
-                return Ok(entries);
-            }
-            // Nothing left here: perhaps the journal went on in the next segment.
-            match self.firsts()?.into_iter().find(|next| *next > first) {
-                Some(next) => first = next,
-                None => return Ok(entries),
-            }
-        }
-    }
-
-    /// All parts of the transaction that `last` ends.
-    fn whole(&mut self, last: Entry) -> Result<Vec<Entry>> {
-        let mut parts = Vec::new();
-        if last.first < last.seq {
-            let from = self.segment_of(last.first)?.unwrap_or(0);
-            for first in self.firsts()? {
-                if first >= from && first <= last.seq {
-                    parts.extend(self.segment(first)?.parts(&last.source, last.first, last.seq)?);
-                }
-            }
-        }
-        parts.push(last);
-        Ok(parts)
-    }
-
-    fn firsts(&self) -> Result<Vec<u64>> {
-        Ok(segment_paths(&self.folder)?.iter().filter_map(|path| first_seq_of(path)).collect())
-    }
-
-    /// The segment that holds or would hold `seq`: the last one that begins at or before it, or
-    /// the oldest.
-    fn segment_of(&self, seq: u64) -> Result<Option<u64>> {
-        let firsts = self.firsts()?;
-        let holding = firsts.iter().rev().find(|first| **first <= seq);
-        Ok(holding.or(firsts.first()).copied())
-    }
-
-    fn segment(&mut self, first: u64) -> Result<&Segment> {
-        let reopen = self.current.as_ref().is_none_or(|(current, _)| *current != first);
-        if reopen {
-            let segment = Segment::open_reader(self.folder.join(file_name(first)))?;
-            self.current = Some((first, segment));
-        }
-        match &self.current {
-            Some((_, segment)) => Ok(segment),
-            None => Err(Error::new(ErrorKind::Bug, "a journal segment was not opened")),
-        }
     }
 }
 
@@ -395,6 +279,20 @@ fn drop_open_tails(folder: &Path, of: Option<&str>) -> Result<u64> {
         }
     }
     Ok(0)
+}
+
+/// The first entry of all transactions that are not conformed: those that have no end yet, and those
+/// that began before `conformed` and end after it.
+fn first_needed(open: &Open, paths: &[PathBuf], conformed: u64) -> Result<u64> {
+    let mut needed = open.unfinished.values().copied().min().unwrap_or(u64::MAX);
+    for (place, path) in paths.iter().enumerate() {
+        let next = paths.get(place + 1).and_then(|next| first_seq_of(next));
+        if next.is_none_or(|next| next > conformed + 1) {
+            let first = Segment::open_reader(path.clone())?.first_spanning(conformed)?;
+            needed = needed.min(first.unwrap_or(u64::MAX));
+        }
+    }
+    Ok(needed)
 }
 
 fn file_bytes(path: &Path) -> u64 {

@@ -144,6 +144,8 @@ impl Ledger {
                      AND id NOT IN (SELECT batch FROM outbox_block)",
                 )?
                 .execute(params![needed.store_batch, needed.since_micros, sealed])?;
+            transaction
+                .execute("DELETE FROM slice WHERE batch < (SELECT min(id) FROM batch)", [])?;
             transaction.commit()?;
             Ok(Trimmed { blocks, batches })
         };

@@ -350,15 +350,56 @@ impl Segment {
         Ok(entries)
     }
 
-    /// The parts of a transaction that lie in this segment before its last one.
-    pub(super) fn parts(&self, source: &str, first: u64, last: u64) -> Result<Vec<Entry>> {
+    /// The parts that lie here of the transaction of `source` that begins with `first`: in
+    /// `(after, before)`, in order, until `bytes_max` are reached; at least one, if there is any.
+    pub(super) fn parts(
+        &self,
+        source: &str,
+        first: u64,
+        (after, before): (u64, u64),
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>> {
+        let mut parts = Vec::new();
+        let mut bytes = 0_usize;
         self.read("parts of a transaction", |c| {
-            c.prepare_cached(
+            let mut statement = c.prepare_cached(
                 "SELECT seq, source, kind, first, ends, at, bytes FROM entry
-                 WHERE source = ?1 AND first = ?2 AND seq < ?3 ORDER BY seq",
+                 WHERE source = ?1 AND first = ?2 AND seq > ?3 AND seq < ?4 ORDER BY seq",
+            )?;
+            let mut rows = statement.query(params![source, first, after, before])?;
+            while let Some(row) = rows.next()? {
+                let part = read_entry(row)?;
+                bytes += part.bytes.len();
+                parts.push(part);
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(parts)
+    }
+
+    /// Bytes of those parts that lie here before the entry `before`.
+    pub(super) fn part_bytes(&self, source: &str, first: u64, before: u64) -> Result<u64> {
+        self.read("the size of a transaction", |c| {
+            c.prepare_cached(
+                "SELECT coalesce(sum(length(bytes)), 0) FROM entry
+                 WHERE source = ?1 AND first = ?2 AND seq >= ?2 AND seq < ?3",
             )?
-            .query_map(params![source, first, last], read_entry)?
-            .collect()
+            .query_row(params![source, first, before], |row| row.get(0))
+        })
+    }
+
+    /// The first entry of the transactions that are larger than one entry and have parts here after
+    /// the entry `after`.
+    pub(super) fn first_spanning(&self, after: u64) -> Result<Option<u64>> {
+        self.read("where transactions begin", |c| {
+            c.query_row(
+                "SELECT min(first) FROM entry WHERE first < seq AND seq > ?1",
+                [after],
+                |row| row.get(0),
+            )
         })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::mysql::binlog::BinlogDecoder;
+use super::mysql::{self, binlog::BinlogDecoder};
 use super::postgres::pgoutput::PgoutputDecoder;
 use crate::change::{Table, Transaction};
 use crate::config::SourceKind;
@@ -16,6 +16,17 @@ use crate::error::Result;
 
 /// Tables by the number under which the log names them.
 pub type Tables = HashMap<u64, Arc<Table>>;
+
+/// Whether a transaction that has this entry among its parts may be conformed in slices: not if
+/// something in the entry takes back what came before it, or leaves it open.
+#[must_use]
+pub fn is_divisible(kind: SourceKind, entry: &Bytes) -> bool {
+    match kind {
+        // Sent at their commit, without what was rolled back.
+        SourceKind::Postgres => true,
+        SourceKind::Mariadb => mysql::binlog::is_divisible(entry),
+    }
+}
 
 /// Decodes the log of one source.
 #[derive(Debug)]
@@ -46,6 +57,15 @@ impl Decoder {
         match self {
             Decoder::Pgoutput(decoder) => decoder.feed(entry),
             Decoder::Binlog(decoder) => decoder.feed(entry),
+        }
+    }
+
+    /// Takes out the changes so far of the transaction whose end was not fed yet, as one of their
+    /// own: of a large transaction that comes in slices. `None` if none is open.
+    pub fn take_open(&mut self) -> Option<Transaction> {
+        match self {
+            Decoder::Pgoutput(decoder) => decoder.take_open(),
+            Decoder::Binlog(decoder) => decoder.take_open(),
         }
     }
 

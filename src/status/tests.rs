@@ -52,6 +52,7 @@ fn fine() -> Status {
             journal_behind_entries: 2,
             batch: 88,
             last_batch_at: Some(at("2026-11-22T10:00:00Z")),
+            open_transaction: None,
             held: None,
             error: None,
         },
@@ -141,8 +142,18 @@ fn what_mends_itself_calls_nobody() {
     status.targets[0].state = TargetState::Retrying;
     status.targets[0].parked = 5;
     status.findings = vec![Finding::warning("x", "y"), Finding::ok("z")];
+    status.conform.open_transaction = Some(OpenTransactionStatus {
+        source: "hr".to_owned(),
+        entries_total: 350,
+        entries_done: 41,
+        since: Some(at("2026-11-22T09:59:00Z")),
+    });
     assert!(!status.needs_person());
-    assert!(text::render(&status).contains("⚠ source erp: connection refused"));
+    let text = text::render(&status);
+    assert!(text.contains("⚠ source erp: connection refused"), "{text}");
+    let open = "⚠ a large transaction of source hr is conformed in slices since \
+                2026-11-22T09:59:00Z: 41 of 350 entries";
+    assert!(text.contains(open), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! In what people read, the journal is the *capture log* and the outbox the *queue*: finance
 //! has journals of its own.
 
-use super::{DaemonState, EffectStatus, HeldBatch, SourceStatus, Status};
+use super::{DaemonState, EffectStatus, HeldBatch, OpenTransactionStatus, SourceStatus, Status};
 use crate::finding::Severity;
 use crate::table::{Align, Table, safe};
 
@@ -49,6 +49,9 @@ fn person(status: &Status) -> String {
     }
     if let Some(error) = &status.conform.error {
         lines.push(said("✖", &format!("conform stands still: {error}"), None));
+    }
+    if let Some(open) = &status.conform.open_transaction {
+        lines.push(said(mark(Severity::Warning), &open_transaction(open), None));
     }
     if let Some(error) = &status.archive.error {
         let what = format!("the archive cannot be written: {error}");
@@ -187,6 +190,15 @@ fn conform(status: &Status) -> String {
     format!(
         "capture log: entry {} conformed, {} behind; batch {}{last}\n{sealed}",
         conform.journal_seq, conform.journal_behind_entries, conform.batch
+    )
+}
+
+fn open_transaction(open: &OpenTransactionStatus) -> String {
+    let since = open.since.map(|at| format!(" since {at:.0}")).unwrap_or_default();
+    format!(
+        "a large transaction of source {} is conformed in slices{since}: {} of {} entries; until its \
+         end rows are in the middle of it",
+        open.source, open.entries_done, open.entries_total
     )
 }
 

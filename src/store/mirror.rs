@@ -50,7 +50,7 @@ pub struct Touched {
 /// A transaction with its place in the journal.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// The entry that ends it.
+    /// The entry that ends it, or the slice of it that this is.
     pub seq: u64,
     /// The source.
     pub source: String,

@@ -182,13 +182,16 @@ pub fn ready_entities(connection: &Connection) -> Result<BTreeSet<String>> {
 pub fn mark(connection: &Connection) -> Result<Mark> {
     connection
         .query_row(
-            "SELECT batch, journal_seq, event_sequence FROM ops.mark ORDER BY batch DESC LIMIT 1",
+            "SELECT batch, journal_seq, event_sequence,
+                coalesce((SELECT max(conformed_entry) FROM ops.open_transaction), 0)
+             FROM ops.mark ORDER BY batch DESC LIMIT 1",
             [],
             |row| {
                 Ok(Mark {
                     batch: row.get(0)?,
                     journal_seq: row.get(1)?,
                     event_sequence: row.get(2)?,
+                    part: row.get(3)?,
                 })
             },
         )

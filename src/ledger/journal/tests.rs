@@ -1,8 +1,10 @@
 //! The journal through crashes, large transactions and segment borders.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::change::{Column, Kind, TableName};
-use crate::ledger::segment::{CopyState, EntryKind};
+use crate::change::{Column, Kind, Table, TableName};
+use crate::ledger::segment::{CopyState, Entry, EntryKind};
 
 const TINY_SEGMENT: u64 = 2_000;
 
@@ -55,6 +57,12 @@ fn part(first: Option<u64>, bytes: &[u8]) -> NewEntry<'_> {
     NewEntry { first, ends: false, ..bare(EntryKind::Log, bytes) }
 }
 
+/// Whole transactions after the entry `after`.
+fn read(reader: &mut Reader, after: u64, upto: u64, bytes_max: usize) -> Run {
+    let portion = Portion { run: bytes_max, transaction: usize::MAX };
+    reader.read(Border { seq: after, part: 0 }, upto, portion, |_| false).unwrap()
+}
+
 fn bytes_of(run: &Run) -> Vec<Vec<Vec<u8>>> {
     run.transactions
         .iter()
@@ -72,13 +80,13 @@ fn entries_come_back_in_order_over_segments() {
     }
     assert!(segment_paths(folder.path()).unwrap().len() > 3, "segments must have rolled");
     let mut reader = journal.reader();
-    let run = reader.read(0, u64::MAX, usize::MAX).unwrap();
-    assert_eq!(run.upto, 40);
+    let run = read(&mut reader, 0, u64::MAX, usize::MAX);
+    assert_eq!(run.border.seq, 40);
     let firsts: Vec<u8> = run.transactions.iter().map(|parts| parts[0].bytes[0]).collect();
     assert_eq!(firsts, (1..=40).collect::<Vec<u8>>());
-    let some = reader.read(10, 20, usize::MAX).unwrap();
-    assert_eq!((some.transactions.len(), some.upto), (10, 20));
-    let bounded = reader.read(0, u64::MAX, 1_000).unwrap();
+    let some = read(&mut reader, 10, 20, usize::MAX);
+    assert_eq!((some.transactions.len(), some.border.seq), (10, 20));
+    let bounded = read(&mut reader, 0, u64::MAX, 1_000);
     assert!(bounded.transactions.len() <= 6 && !bounded.transactions.is_empty());
 }
 
@@ -94,13 +102,13 @@ fn a_large_transaction_is_read_whole_even_with_others_between_and_over_segments(
         journal.append(&whole("hr", &lsn(n), &body)).unwrap();
     }
     // GIVEN a transaction that is not whole yet, readers pass it by
-    let run = journal.reader().read(0, u64::MAX, usize::MAX).unwrap();
+    let run = read(&mut journal.reader(), 0, u64::MAX, usize::MAX);
     assert_eq!(run.transactions.len(), 5);
     let last = lsn(77);
     let end = NewEntry { first: Some(first), ..whole("erp", &last, b"c") };
     let seq = journal.append(&end).unwrap();
     // THEN it comes out at its end, all parts in order
-    let run = journal.reader().read(seq - 1, u64::MAX, usize::MAX).unwrap();
+    let run = read(&mut journal.reader(), seq - 1, u64::MAX, usize::MAX);
     assert_eq!(bytes_of(&run), vec![vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]]);
 }
 
@@ -124,13 +132,13 @@ fn a_transaction_without_an_end_is_dropped_after_a_crash_and_a_whole_one_never()
         journal.append(&part(Some(tail), &body)).unwrap();
     }
     let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
-    let run = journal.reader().read(0, u64::MAX, usize::MAX).unwrap();
+    let run = read(&mut journal.reader(), 0, u64::MAX, usize::MAX);
     let shapes: Vec<(&str, usize)> =
         run.transactions.iter().map(|parts| (parts[0].source.as_str(), parts.len())).collect();
     assert_eq!(shapes, vec![("erp", 4), ("hr", 1)]);
     assert_eq!(journal.position("erp").unwrap(), Some(lsn(10).position));
     let next = journal.append(&whole("erp", &lsn(11), b"again")).unwrap();
-    assert!(next > run.upto, "a durable sequence is not used twice");
+    assert!(next > run.border.seq, "a durable sequence is not used twice");
     assert!(journal.reader().tables_before("erp", next).unwrap().is_empty());
 }
 
@@ -145,21 +153,21 @@ fn a_batch_never_ends_among_the_parts_of_a_transaction_that_a_crash_can_drop() {
         journal.append(&part(Some(first), b"c")).unwrap();
         // WHEN a batch is made of what is there
         let mut reader = journal.reader();
-        let run = reader.read(0, u64::MAX, usize::MAX).unwrap();
-        assert_eq!((run.transactions.len(), run.upto), (1, seq));
+        let run = read(&mut reader, 0, u64::MAX, usize::MAX);
+        assert_eq!((run.transactions.len(), run.border.seq), (1, seq));
         assert_eq!(journal.last_whole().unwrap(), seq);
         // and nothing more comes of the parts alone, however often they are looked at
         for _ in 0..2 {
-            let more = reader.read(run.upto, u64::MAX, usize::MAX).unwrap();
-            assert_eq!((more.transactions.len(), more.upto), (0, seq));
+            let more = read(&mut reader, run.border.seq, u64::MAX, usize::MAX);
+            assert_eq!((more.transactions.len(), more.border.seq), (0, seq));
         }
-        run.upto
+        run.border.seq
     };
     // THEN its border is found again after a crash
     let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
     assert_eq!(journal.last_whole().unwrap(), border);
-    let run = journal.reader().read(0, border, usize::MAX).unwrap();
-    assert_eq!((run.transactions.len(), run.upto), (1, border));
+    let run = read(&mut journal.reader(), 0, border, usize::MAX);
+    assert_eq!((run.transactions.len(), run.border.seq), (1, border));
 }
 
 #[test]
@@ -168,12 +176,12 @@ fn parts_that_were_looked_at_come_out_whole_with_their_end() {
     let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
     let mut reader = journal.reader();
     let first = journal.append(&part(None, b"a")).unwrap();
-    assert!(reader.read(0, u64::MAX, usize::MAX).unwrap().transactions.is_empty());
+    assert!(read(&mut reader, 0, u64::MAX, usize::MAX).transactions.is_empty());
     journal.append(&part(Some(first), b"b")).unwrap();
-    assert!(reader.read(0, u64::MAX, usize::MAX).unwrap().transactions.is_empty());
+    assert!(read(&mut reader, 0, u64::MAX, usize::MAX).transactions.is_empty());
     let last = lsn(9);
     journal.append(&NewEntry { first: Some(first), ..whole("erp", &last, b"c") }).unwrap();
-    let run = reader.read(0, u64::MAX, usize::MAX).unwrap();
+    let run = read(&mut reader, 0, u64::MAX, usize::MAX);
     assert_eq!(bytes_of(&run), vec![vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]]);
 }
 
@@ -197,7 +205,7 @@ fn sequences_never_fall_below_the_name_of_the_segment_they_go_into() {
     let end = NewEntry { first: Some(first), ..whole("erp", &position, &body) };
     journal.append(&end).unwrap();
     // THEN the transaction that comes next is read whole
-    let run = journal.reader().read(0, u64::MAX, usize::MAX).unwrap();
+    let run = read(&mut journal.reader(), 0, u64::MAX, usize::MAX);
     assert_eq!(run.transactions.iter().map(Vec::len).collect::<Vec<_>>(), vec![3]);
 }
 
@@ -251,8 +259,8 @@ fn old_segments_go_and_what_later_ones_need_stays() {
     assert!(journal.bytes() < bytes);
     assert!(journal.discard(10, Duration::ZERO, u64::MAX).unwrap() > 0);
     let mut reader = journal.reader();
-    let run = reader.read(10, u64::MAX, usize::MAX).unwrap();
-    assert_eq!((run.transactions.len(), run.upto), (9, 19));
+    let run = read(&mut reader, 10, u64::MAX, usize::MAX);
+    assert_eq!((run.transactions.len(), run.border.seq), (9, 19));
     assert_eq!(reader.tables_before("erp", 15).unwrap().len(), 1);
 }
 
@@ -269,12 +277,110 @@ fn copies_and_control_entries_come_alone() {
     let mut after = 0;
     let mut sizes = Vec::new();
     loop {
-        let run = reader.read(after, u64::MAX, usize::MAX).unwrap();
+        let run = read(&mut reader, after, u64::MAX, usize::MAX);
         if run.transactions.is_empty() {
             break;
         }
         sizes.push(run.transactions.len());
-        after = run.upto;
+        after = run.border.seq;
     }
     assert_eq!(sizes, vec![2, 1, 1]);
+}
+
+/// What was journaled by hand: transactions of two sources, some larger than one entry.
+fn interleaved(folder: &Path) -> Journal {
+    let journal = Journal::open(folder, TINY_SEGMENT, 0).unwrap();
+    let body = [7; 300];
+    journal.append(&whole("hr", &lsn(1), &body)).unwrap();
+    let first = journal.append(&part(None, &body)).unwrap();
+    for n in 2..12 {
+        journal.append(&part(Some(first), &body)).unwrap();
+        if n % 3 == 0 {
+            journal.append(&whole("hr", &lsn(n), &body)).unwrap();
+        }
+    }
+    let end = lsn(12);
+    journal.append(&NewEntry { first: Some(first), ..whole("erp", &end, &body) }).unwrap();
+    journal.append(&whole("hr", &lsn(13), &body)).unwrap();
+    journal
+}
+
+#[test]
+fn a_transaction_is_needed_from_its_first_part_on_until_its_end_is_conformed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = interleaved(folder.path());
+    let whole = read(&mut journal.reader(), 0, u64::MAX, usize::MAX);
+    let large = whole.transactions.iter().find(|parts| parts.len() > 1).unwrap();
+    let (first, last) = (large[0].seq, large[large.len() - 1].seq);
+    assert!(segment_paths(folder.path()).unwrap().len() > 3, "its parts lie in several segments");
+    // GIVEN that everything is conformed but what it, and what comes after it, ends with
+    journal.discard(last - 1, Duration::ZERO, u64::MAX).unwrap();
+    // THEN none of its parts is gone
+    let run = read(&mut journal.reader(), last - 1, u64::MAX, usize::MAX);
+    assert_eq!(bytes_of(&run)[0], bytes_of(&Run { transactions: vec![large.clone()], ..run })[0]);
+    // and with its end conformed they go
+    assert!(journal.discard(last, Duration::ZERO, u64::MAX).unwrap() > 0);
+    assert!(journal.first_seq().unwrap() > first);
+}
+
+#[test]
+fn a_large_transaction_comes_in_slices_between_whole_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = interleaved(folder.path());
+    let mut reader = journal.reader();
+    let expected = read(&mut reader, 0, u64::MAX, usize::MAX);
+    let flat = |run: &Run| -> Vec<u64> {
+        run.transactions.iter().flatten().map(|entry| entry.seq).collect()
+    };
+    for size in [1, 300, 700, 1_500, 3_000, 3_600, 10_000] {
+        // WHEN the journal is read in portions
+        let portion = Portion { run: size, transaction: size };
+        let mut border = Border::default();
+        let mut found = Vec::new();
+        let mut slices = 0;
+        loop {
+            let run = reader.read(border, u64::MAX, portion, |_| false).unwrap();
+            if run.border == border {
+                break;
+            }
+            assert!(run.border > border, "{:?} after {border:?}", run.border);
+            // THEN a slice comes alone, and no larger than it must be
+            if run.border.part > 0 || border.part > 0 {
+                assert_eq!(run.transactions.len(), 1);
+                let most = size.div_ceil(300) + usize::from(run.border.part == 0);
+                assert!(run.transactions[0].len() <= most, "{size}: {:?}", flat(&run));
+                slices += 1;
+            }
+            // and what lies between the two borders is found again
+            let again = journal.reader().between(border, run.border, |_| false).unwrap();
+            assert_eq!((again.border, flat(&again)), (run.border, flat(&run)));
+            found.extend(flat(&run));
+            border = run.border;
+        }
+        // and all of them together are everything, in order
+        assert_eq!(found, flat(&expected), "in portions of {size}");
+        assert_eq!(slices > 0, size < 3_600, "in portions of {size}");
+        assert_eq!(border, expected.border);
+    }
+}
+
+#[test]
+fn what_is_left_out_is_passed_over_also_in_its_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = interleaved(folder.path());
+    let mut reader = journal.reader();
+    let portion = Portion { run: 700, transaction: 700 };
+    let is_erp = |entry: &Entry| entry.source == "erp";
+    let mut border = Border::default();
+    while border.part == 0 {
+        border = reader.read(border, u64::MAX, portion, |_| false).unwrap().border;
+    }
+    // GIVEN a source that stands from the middle of its transaction on
+    let run = reader.read(border, u64::MAX, portion, is_erp).unwrap();
+    let end = Border { seq: border.ends(), part: 0 };
+    assert_eq!((run.transactions.len(), run.border), (0, end));
+    let again = reader.between(border, end, is_erp).unwrap();
+    assert_eq!((again.transactions.len(), again.border), (0, end));
+    let run = reader.read(end, u64::MAX, portion, is_erp).unwrap();
+    assert_eq!((run.transactions[0][0].source.as_str(), run.border.seq), ("hr", end.seq + 1));
 }

@@ -34,6 +34,7 @@ pub struct BinlogDecoder {
 #[derive(Debug)]
 struct Group {
     gtid: GtidEvent,
+    began_at_secs: u32,
     position: Option<Position>,
     /// Tables by the number that this group's rows name them by.
     plans: HashMap<u64, Arc<Plan>>,
@@ -82,6 +83,18 @@ impl BinlogDecoder {
         Ok(whole)
     }
 
+    /// See [`crate::source::decode::Decoder::take_open`].
+    pub fn take_open(&mut self) -> Option<Transaction> {
+        let group = self.group.as_mut()?;
+        let id = group.id();
+        Some(Transaction {
+            id,
+            position: group.position(),
+            committed_at_micros: micros(group.began_at_secs),
+            changes: std::mem::take(&mut group.changes),
+        })
+    }
+
     /// See [`crate::source::decode::Decoder::prepared`].
     pub fn prepared(&self) -> impl Iterator<Item = &Bytes> {
         self.prepared.keys()
@@ -117,7 +130,7 @@ impl BinlogDecoder {
         if event.kind == kind::GTID {
             // A group without an end is a tail that the journal dropped: it is sent again.
             let gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
-            self.group = Some(Box::new(Group::new(gtid)));
+            self.group = Some(Box::new(Group::new(gtid, event.timestamp_secs)));
             return Ok(None);
         }
         let Some(mut group) = self.group.take() else {
@@ -193,7 +206,7 @@ impl BinlogDecoder {
 
     fn end(&mut self, event: &Event, group: Group) -> Result<Transaction> {
         let id = group.id();
-        let TransactionId::Gtid(domain, gtid) = id else { return Err(malformed("a position")) };
+        let position = group.position();
         let mut changes = group.changes;
         if let (true, Some(xid)) = (group.gtid.is_prepared_xa(), &group.gtid.xid) {
             self.prepared.insert(xid.clone(), std::mem::take(&mut changes));
@@ -203,17 +216,16 @@ impl BinlogDecoder {
                 changes = prepared.ok_or_else(|| forgotten_xa(&id))?;
             }
         }
-        let position =
-            group.position.unwrap_or_else(|| Position::Gtid(BTreeMap::from([(domain, gtid)])));
-        let committed_at_micros = i64::from(event.timestamp_secs) * 1_000_000;
+        let committed_at_micros = micros(event.timestamp_secs);
         Ok(Transaction { id, position, committed_at_micros, changes })
     }
 }
 
 impl Group {
-    fn new(gtid: GtidEvent) -> Self {
+    fn new(gtid: GtidEvent, began_at_secs: u32) -> Self {
         Self {
             gtid,
+            began_at_secs,
             position: None,
             plans: HashMap::new(),
             changes: Vec::new(),
@@ -224,6 +236,12 @@ impl Group {
 
     fn id(&self) -> TransactionId {
         TransactionId::Gtid(self.gtid.domain, self.gtid.gtid)
+    }
+
+    /// Where the log continues after it, once it was told; the group itself until then.
+    fn position(&self) -> Position {
+        let own = || Position::Gtid(BTreeMap::from([(self.gtid.domain, self.gtid.gtid)]));
+        self.position.clone().unwrap_or_else(own)
     }
 
     fn roll_back_to(&mut self, name: &str) {
@@ -241,6 +259,33 @@ impl Group {
     }
 }
 
+/// See [`crate::source::decode::is_divisible`]. What cannot be read is left to the decoder.
+pub fn is_divisible(entry: &Bytes) -> bool {
+    let mut entry = entry.clone();
+    while let Some(Some(next)) = frame::next(&mut entry) {
+        if next.first() == Some(&frame::BINLOG_EVENT)
+            && Event::parse(&next.slice(1..)).is_some_and(|event| takes_back(&event))
+        {
+            return false;
+        }
+    }
+    true
+}
+
+/// Rows of a prepared XA transaction stay open; savepoints and rollbacks (they are in the log where
+/// tables that cannot roll back were written, too) take rows back.
+fn takes_back(event: &Event) -> bool {
+    match event.kind {
+        kind::GTID => GtidEvent::parse(event).is_some_and(|gtid| gtid.is_prepared_xa()),
+        kind::QUERY | kind::QUERY_COMPRESSED => event::query(event).is_some_and(|query| {
+            let effect = statement::effect(&query, &Mirrored::default());
+            let end = event::group_end(event, Some(&query.text), false);
+            matches!(effect, Effect::RollbackTo(_)) || end == GroupEnd::Rollback
+        }),
+        _ => false,
+    }
+}
+
 fn rows_event(event: &Event, group: &mut Group) -> Result<()> {
     let rows = rows::parse(event.kind, &event.body);
     let number = table_map::number(&event.body);
@@ -250,6 +295,10 @@ fn rows_event(event: &Event, group: &mut Group) -> Result<()> {
     };
     rows::decode(&rows, &plan, &mut group.changes)
         .ok_or_else(|| group.unreadable(&format!("a row of table {}", plan.table.name)))
+}
+
+fn micros(secs: u32) -> i64 {
+    i64::from(secs) * 1_000_000
 }
 
 /// The error for a statement that may have changed rows of ours.
@@ -333,6 +382,40 @@ mod tests {
         assert_eq!(whole[0].changes.len(), 1);
         assert_eq!(whole[0].position.to_string(), "gtid:7-1-42");
         assert_eq!(whole[0].id.to_string(), "gtid:7-1-42");
+    }
+
+    fn query(text: &str) -> Vec<u8> {
+        let head = [0; 13];
+        event(kind::QUERY, &[&head[..], &[0], text.as_bytes()].concat())
+    }
+
+    #[test]
+    fn a_group_can_be_taken_in_slices() {
+        let row = |id| event(23, &[9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, id, 0, 0, 0]);
+        let begin = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), row(1)];
+        let mut decoder = BinlogDecoder::new(Tables::new());
+        assert!(decoder.take_open().is_none());
+        assert_eq!(decoder.feed(entry(&begin)).unwrap(), []);
+        let first = decoder.take_open().unwrap();
+        decoder.feed(entry(&[row(2), row(3)])).unwrap();
+        let second = decoder.take_open().unwrap();
+        let rest = decoder.feed(entry(&[row(4), event(kind::XID, &[0; 8])])).unwrap();
+        let slices = [&first, &second, &rest[0]];
+        assert_eq!(slices.map(|slice| slice.changes.len()), [1, 2, 1]);
+        assert!(slices.iter().all(|slice| slice.id == first.id));
+        assert!(slices.iter().all(|slice| slice.committed_at_micros == 0));
+    }
+
+    #[test]
+    fn a_group_that_takes_something_back_is_not_sliced() {
+        let xid = [1, 0, 0, 0, 1, 1, 1, 1];
+        let judged = |frames: &[Vec<u8>]| is_divisible(&entry(frames));
+        assert!(judged(&[gtid(0, &[]), schema(), query("SAVEPOINT `a`"), query("COMMIT")]));
+        assert!(!judged(&[schema(), query("ROLLBACK TO `a`")]));
+        assert!(!judged(&[query("ROLLBACK")]));
+        assert!(!judged(&[gtid(64, &xid)]), "prepared");
+        assert!(judged(&[gtid(128, &xid)]), "committed");
+        assert!(judged(&[event(kind::QUERY, &[1]), vec![9], vec![]]), "unreadable");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct PgoutputDecoder {
 
 #[derive(Debug, Default)]
 struct Open {
+    /// Of the commit record: known from the beginning, unlike where the log continues.
+    commit: u64,
     committed_at_micros: i64,
     /// Set by the frame that follows Begin.
     id: Option<TransactionId>,
@@ -51,6 +53,17 @@ impl PgoutputDecoder {
             whole.extend(self.frame(frame)?);
         }
         Ok(whole)
+    }
+
+    /// See [`crate::source::decode::Decoder::take_open`].
+    pub fn take_open(&mut self) -> Option<Transaction> {
+        let open = self.open.as_mut()?;
+        Some(Transaction {
+            id: open.id?,
+            position: Position::Lsn(open.commit),
+            committed_at_micros: open.committed_at_micros,
+            changes: std::mem::take(&mut open.changes),
+        })
     }
 
     /// Takes in one frame; hands back the transaction it ends.
@@ -162,10 +175,10 @@ impl PgoutputDecoder {
 
 /// `B`: commit record's position, commit time, 32-bit transaction id.
 fn begin(body: &mut Bytes) -> Option<Open> {
-    body.try_get_u64().ok()?;
+    let commit = body.try_get_u64().ok()?;
     let committed_at_micros = body.try_get_i64().ok()?.checked_add(POSTGRES_EPOCH_MICROS)?;
     body.try_get_u32().ok()?;
-    Some(Open { committed_at_micros, ..Open::default() })
+    Some(Open { commit, committed_at_micros, ..Open::default() })
 }
 
 /// `C`: flags, commit record's position, where the log continues, commit time.

@@ -157,7 +157,7 @@ impl Mirroring {
         let touched = stage(&mut self.store).unwrap();
         self.store.write_staged(&touched).unwrap();
         self.batch += 1;
-        let mark = Mark { batch: self.batch, journal_seq: self.batch, event_sequence: 0 };
+        let mark = Mark { batch: self.batch, journal_seq: self.batch, ..Mark::default() };
         self.store.commit(mark, 0).unwrap();
     }
 
