@@ -95,6 +95,9 @@ pub struct Limits {
     pub changes_retention_days: u32,
     /// How often events, history and canonical rows are sealed in the archive. 0: never.
     pub archive_every_secs: u64,
+    /// Seconds between two full evaluations of an entity that the stored rows are held against; 0:
+    /// none.
+    pub verify_every_secs: u64,
     /// A batch that changes or deletes fewer rows of an entity is never held.
     pub hold_rows_min: u64,
     /// A batch that changes or deletes more of an entity's rows than this share is held for a
@@ -140,6 +143,7 @@ impl Default for Limits {
             outbox_retention_hours: 168,
             changes_retention_days: 30,
             archive_every_secs: 86_400,
+            verify_every_secs: 3_600,
             hold_rows_min: 1_000,
             hold_percent: 25,
             journal_bytes_max: 20 << 30,

@@ -24,6 +24,7 @@ mod slice;
 mod standstill;
 mod state;
 mod upkeep;
+pub mod verify;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -307,7 +308,7 @@ impl<'a> Session<'a> {
 
     fn commit(&mut self, batch: &Batch) -> Result<()> {
         let mark = mark_of(batch);
-        let open = self.store.open_transaction()?;
+        let open = if batch.part > 0 { self.store.open_transaction()? } else { None };
         self.store.commit(mark, batch.as_of_micros)?;
         (self.mark, self.open) = (mark, open);
         self.in_force.clone_from(&batch.mappings);

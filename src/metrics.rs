@@ -71,6 +71,12 @@ families! {
     archive_sealed: IntGauge = "trueup_archive_sealed_timestamp_seconds" [];
     /// 1 while the archive cannot be written.
     archive_failing: IntGauge = "trueup_archive_failing" [];
+    /// When the stored rows of an entity were last held against a full evaluation, in seconds since
+    /// 1970-01-01 UTC; 0 if this process did not yet.
+    verified: IntGaugeVec = "trueup_verified_timestamp_seconds" ["entity"];
+    /// Units and keys of an entity that were not what a full evaluation gave; at most ten each of
+    /// every contribution and of the canonical rows.
+    verify_mismatches: IntGaugeVec = "trueup_verify_mismatched_rows" ["entity"];
     /// Canonical rows by entity.
     canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
 

@@ -222,6 +222,12 @@ pub struct EntityStatus {
     pub rows: u64,
     /// Whether every table it needs is copied.
     pub ready: bool,
+    /// When they were last held against a full evaluation, by this daemon.
+    #[serde(default)]
+    pub verified_at: Option<Timestamp>,
+    /// How many units and keys were found to differ then; a finding names some.
+    #[serde(default)]
+    pub mismatches: u64,
 }
 
 /// What a target is doing. Set by deliver; only `Gap` and `Paused` survive a restart.

@@ -112,6 +112,8 @@ pub(crate) async fn target_agrees(
         "all sides agree; {} events in {} ranges, {} other transactions",
         seen.cursor, seen.ranges, seen.marked
     );
+    let now = jiff::Timestamp::now();
+    wait_until("every entity to be verified", PATIENCE, || store::verified(installation, now));
     let status = installation.output(&["status"]);
     let said = String::from_utf8_lossy(&status.stdout);
     assert!(status.status.success(), "the status asks for a person: {said}");

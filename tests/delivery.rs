@@ -9,6 +9,7 @@ mod mending;
 mod metrics;
 mod restored;
 mod slices;
+mod verified;
 
 use std::time::Duration;
 

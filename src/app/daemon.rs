@@ -81,7 +81,7 @@ pub(super) async fn run(start: Start) -> Result<()> {
     let listening = CancellationToken::new();
     let _watching = watch_lags(&captures, &operator.lags, &listening);
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
-    let mut loops = Loops::start(captures, conform, archive, deliveries);
+    let mut loops = Loops::start(captures, Arc::new(conform), archive, deliveries);
     let ended = tokio::select! {
         biased;
         () = shutdown.cancelled() => Ok(()),

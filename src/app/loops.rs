@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Archive};
 use crate::capture::{self, Capture};
-use crate::conform::{self, Conform};
+use crate::conform::{self, Conform, verify};
 use crate::deliver::{self, Deliver};
 use crate::error::{Error, ErrorKind};
 
@@ -16,25 +17,28 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct Loops {
     capture: Kind,
     conform: Kind,
-    archive: Kind,
+    /// What reads the store beside conform.
+    beside: Kind,
     deliver: Kind,
 }
 
 impl Loops {
     pub(super) fn start(
         captures: Vec<Capture>,
-        conform: Conform,
+        conform: Arc<Conform>,
         archive: Archive,
         deliveries: Vec<Deliver>,
     ) -> Self {
         let mut loops = Self {
             capture: Kind::default(),
             conform: Kind::default(),
-            archive: Kind::default(),
+            beside: Kind::default(),
             deliver: Kind::default(),
         };
-        let stop = loops.archive.stop.clone();
-        loops.archive.spawn("archive".to_owned(), archive::run(archive, stop));
+        let stop = loops.beside.stop.clone();
+        loops.beside.spawn("archive".to_owned(), archive::run(archive, stop.clone()));
+        let verifying = verify::run(Arc::clone(&conform), stop);
+        loops.beside.spawn("verification".to_owned(), verifying);
         for one in deliveries {
             let name = format!("delivery ({})", one.name);
             let stop = loops.deliver.stop.clone();
@@ -61,7 +65,7 @@ impl Loops {
             biased;
             error = self.conform.failed() => error,
             error = self.capture.failed() => error,
-            error = self.archive.failed() => error,
+            error = self.beside.failed() => error,
             error = self.deliver.failed() => error,
         }
     }
@@ -69,8 +73,8 @@ impl Loops {
     /// Each one's input has ended when it is asked to end.
     pub(super) async fn drain(mut self) {
         self.capture.drain().await;
-        // It holds a snapshot of the store.
-        self.archive.drain().await;
+        // They hold snapshots of the store.
+        self.beside.drain().await;
         self.conform.drain().await;
         self.deliver.drain().await;
     }

@@ -44,7 +44,12 @@ impl Daemon {
         metrics.archive_sealed.set(sealed);
         metrics.archive_failing.set(i64::from(status.archive.error.is_some()));
         for entity in &status.entities {
-            metrics.canonical_rows.with_label_values(&[&entity.name]).set(signed(entity.rows));
+            let labels = &[entity.name.as_str()];
+            metrics.canonical_rows.with_label_values(labels).set(signed(entity.rows));
+            let verified = entity.verified_at.map_or(0, jiff::Timestamp::as_second);
+            metrics.verified.with_label_values(labels).set(verified);
+            let mismatches = metrics.verify_mismatches.with_label_values(labels);
+            mismatches.set(signed(entity.mismatches));
         }
         status.sources.iter().for_each(|source| self.measure_source(source));
         status.targets.iter().for_each(|target| self.measure_target(target));

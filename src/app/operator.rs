@@ -28,7 +28,7 @@ use crate::status::{
     OpenTransactionStatus, SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
 use crate::store::OpenTransaction;
-use crate::store::evaluate::canonical;
+use crate::store::evaluate::{Mismatch, canonical};
 use crate::store::reader::{self, Statement};
 
 /// Parked mappings that a status lists.
@@ -134,7 +134,7 @@ impl Daemon {
             entities: self.entities(),
             targets: self.config.target.keys().map(|name| self.target(name)).collect(),
             dead_letters: standing::dead_letters(&self.ledger, &self.config),
-            findings: self.parked_mappings(),
+            findings: [self.parked_mappings(), self.mismatches()].concat(),
         }
     }
 
@@ -164,15 +164,41 @@ impl Daemon {
         rows.unwrap_or_default().into_iter().filter_map(one).collect()
     }
 
+    /// What is not what the mappings give is wrong in every target, too.
+    fn mismatches(&self) -> Vec<Finding> {
+        let found = self.conform.verifications();
+        let one = |Mismatch { table, keys }: &Mismatch| {
+            Finding::error(
+                format!(
+                    "rows of {table} are not what a full evaluation gives: {}",
+                    keys.join(", ")
+                ),
+                "raise `-- version:` in a mapping of the entity and start the daemon again: all is \
+                 evaluated anew and what differs is delivered; and report this with the log",
+            )
+        };
+        found.values().flat_map(|found| found.mismatches.iter().map(one)).collect()
+    }
+
     fn entities(&self) -> Vec<EntityStatus> {
         let Some(reader) = self.conform.reader() else { return Vec::new() };
+        let verified = self.conform.verifications();
         let one = |entity: &Entity| {
             let (rows, ready) = reader
                 .snapshot(|c| {
                     Ok((canonical::count(c, entity)?, reader::is_ready(c, &entity.name)?))
                 })
                 .unwrap_or_default();
-            EntityStatus { name: entity.name.clone(), rows, ready }
+            let found = verified.get(&entity.name);
+            let mismatches = found.iter().flat_map(|found| &found.mismatches);
+            EntityStatus {
+                name: entity.name.clone(),
+                rows,
+                ready,
+                verified_at: found
+                    .and_then(|found| jiff::Timestamp::from_microsecond(found.at_micros).ok()),
+                mismatches: mismatches.map(|one| one.keys.len() as u64).sum(),
+            }
         };
         self.mappings.contributed().map(one).collect()
     }

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Held;
 use super::diff::Question;
+use super::verify::Verified;
 use crate::canon::{Effect, Event, EventOp, MappingSet};
 use crate::error::{Error, Result};
 use crate::ledger::batch::Batch;
@@ -22,6 +23,8 @@ pub struct ConformState {
     durations: OnceLock<Histogram>,
     /// Batches up to this journal entry were let go by a person.
     released: watch::Sender<u64>,
+    /// By entity, what the last look at it found.
+    verified: Mutex<BTreeMap<String, Verified>>,
     /// What somebody wants to know; a newer question takes the place of an older one.
     question: Mutex<Option<Question>>,
 }
@@ -86,6 +89,17 @@ impl ConformState {
             self.released.send_replace(seq_upto);
         }
         is_held
+    }
+
+    /// By entity, what the last look at it found; see [`super::verify`].
+    #[must_use]
+    pub fn verifications(&self) -> BTreeMap<String, Verified> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn verified(&self, entity: &str, found: Verified) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.insert(entity.to_owned(), found);
     }
 
     /// Asks what a set of mappings would change, by entity. Answered between batches; the answer

@@ -2,12 +2,14 @@
 
 mod rig;
 mod slices;
+mod verify;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use self::rig::{DAY_MICROS, Rig};
+use super::verify::Verified;
 use super::*;
 use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::ledger::standing::TargetFacts;

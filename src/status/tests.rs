@@ -63,8 +63,20 @@ fn fine() -> Status {
             hint: None,
         },
         entities: vec![
-            EntityStatus { name: "worker".to_owned(), rows: 1_204, ready: true },
-            EntityStatus { name: "time_entry".to_owned(), rows: 99, ready: false },
+            EntityStatus {
+                name: "worker".to_owned(),
+                rows: 1_204,
+                ready: true,
+                verified_at: Some(at("2026-11-22T09:30:00Z")),
+                mismatches: 0,
+            },
+            EntityStatus {
+                name: "time_entry".to_owned(),
+                rows: 99,
+                ready: false,
+                verified_at: None,
+                mismatches: 0,
+            },
         ],
         targets: vec![target("psa")],
         dead_letters: Vec::new(),

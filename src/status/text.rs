@@ -203,11 +203,16 @@ fn open_transaction(open: &OpenTransactionStatus) -> String {
 }
 
 fn entities(status: &Status) -> String {
-    let mut table =
-        Table::new([("ENTITY", Align::Left), ("ROWS", Align::Right), ("READY", Align::Left)]);
+    let mut table = Table::new([
+        ("ENTITY", Align::Left),
+        ("ROWS", Align::Right),
+        ("READY", Align::Left),
+        ("VERIFIED", Align::Left),
+    ]);
     for entity in &status.entities {
         let ready = if entity.ready { "yes" } else { "no" };
-        table.row([entity.name.as_str(), &entity.rows.to_string(), ready]);
+        let verified = entity.verified_at.map(|at| format!("{at:.0}")).unwrap_or_default();
+        table.row([entity.name.as_str(), &entity.rows.to_string(), ready, &verified]);
     }
     filled(&table)
 }

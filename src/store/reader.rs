@@ -131,13 +131,31 @@ impl Statement {
         })
     }
 
+    /// Runs `read` on one snapshot of the store, with temp tables of its own. What it writes is given
+    /// up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`], or what `read` returns.
+    pub fn apart<T>(self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.within("BEGIN TRANSACTION", || "could not read the store".to_owned(), read)
+    }
+
     fn read_only<T>(
         &self,
         failed: impl Fn() -> String,
         read: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
+        self.within("BEGIN TRANSACTION READ ONLY", failed, read)
+    }
+
+    fn within<T>(
+        &self,
+        begin: &str,
+        failed: impl Fn() -> String,
+        read: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
         let connection = &self.connection;
-        connection.execute_batch("BEGIN TRANSACTION READ ONLY").in_store(&failed)?;
+        connection.execute_batch(begin).in_store(&failed)?;
         let value = read(connection);
         let ended = connection.execute_batch("ROLLBACK").in_store(&failed);
         value.and_then(|value| ended.map(|()| value))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Row, Table};
@@ -103,6 +104,20 @@ pub(crate) fn settled(installation: &Installation) -> Result<(), String> {
     if streams && delivered && conformed { Ok(()) } else { Err(status.to_string()) }
 }
 
+/// `Ok` once every entity was held against a full evaluation after `since`, and none differed.
+pub(crate) fn verified(installation: &Installation, since: Timestamp) -> Result<(), String> {
+    let status = status(installation)?;
+    let entities = status["entities"].as_array().ok_or("no entities")?;
+    let is_new = |entity: &Value| {
+        let at = entity["verified_at"].as_str().and_then(|at| at.parse().ok());
+        at.is_some_and(|at: Timestamp| at > since)
+    };
+    let differs = entities.iter().any(|entity| entity["mismatches"] != 0);
+    assert!(!differs, "incremental evaluation differs from a full one: {status}");
+    let all = !entities.is_empty() && entities.iter().all(is_new);
+    if all { Ok(()) } else { Err(status.to_string()) }
+}
+
 /// `Ok` once something is sealed in the archive.
 pub(crate) fn sealed(installation: &Installation) -> Result<(), String> {
     let archive = status(installation)?["archive"].clone();
@@ -142,7 +157,7 @@ pub(crate) fn configure(
     let secret = |name, text| installation.write(name, text).display().to_string();
     let mut text = format!(
         "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n\
-         [limits]\nsql_rows_max = 1000000\n{source}\npassword = \"${{file:{}}}\"\n",
+         [limits]\nsql_rows_max = 1000000\nverify_every_secs = 2\n{source}\npassword = \"${{file:{}}}\"\n",
         installation.state_folder(),
         installation.http_port(),
         secret("source.password", source_password),

@@ -38,6 +38,7 @@ const NOTHING: &[&str] = &[
     "trueup_copy_tables_pending{source=\"erp\"}",
     "trueup_journal_backlog_entries",
     "trueup_held_rows",
+    "trueup_verify_mismatched_rows{entity=\"worker\"}",
     "trueup_queue_oldest_seconds{target=\"psa\"}",
     "trueup_parked_events{target=\"psa\"}",
     "trueup_dead_letters{target=\"psa\"}",
@@ -46,7 +47,7 @@ const NOTHING: &[&str] = &[
 ];
 
 /// Series by name with labels, as scraped.
-async fn scrape(chain: &Chain) -> BTreeMap<String, f64> {
+pub(super) async fn scrape(chain: &Chain) -> BTreeMap<String, f64> {
     let url = format!("http://127.0.0.1:{}/metrics", chain.http_port());
     let text = reqwest::get(url).await.unwrap().text().await.unwrap();
     let series = text.lines().filter(|line| !line.starts_with('#'));

@@ -72,6 +72,15 @@ impl Rig {
         self.asked.set(None);
     }
 
+    /// As after a restart with another mapping.
+    pub(super) fn change_mapping(&mut self, from: &str, to: &str) {
+        let path = self.folder.path().join("sql/mappings/own/worker.sql");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        self.restart();
+    }
+
     pub(super) fn session(&self) -> Result<Session<'_>> {
         self.conform.state.close();
         Session::open(&self.conform, self.runtime.handle(), &self.asked)

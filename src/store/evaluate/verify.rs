@@ -8,7 +8,7 @@ use super::compile::{Compiled, unit_column};
 use super::merge::Merge;
 use super::park::Fitness;
 use super::sql::{fill, list};
-use super::{Evaluator, Moment, read};
+use super::{Evaluator, Moment, read, tables};
 use crate::error::Result;
 
 /// Stored rows that a full evaluation would not give, or the reverse.
@@ -29,6 +29,38 @@ impl Evaluator {
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub fn verify(&self, connection: &Connection, moment: Moment) -> Result<Vec<Mismatch>> {
         self.verify_some(connection, moment, &|_| true)
+    }
+
+    /// Compares what is stored of one entity with a full evaluation, on a snapshot of a live store
+    /// that `connection` has open. `None` if it cannot be compared: no source of it is copied, no
+    /// mapping of it takes part, or a unit is due and not evaluated yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub fn verify_entity(
+        &mut self,
+        connection: &Connection,
+        entity: &str,
+    ) -> Result<Option<Vec<Mismatch>>> {
+        self.recall(connection)?;
+        let sql = include_str!("../../../sql/store/evaluate/as_of.sql");
+        let as_of = read::number(connection, sql, "could not read the time of the store")?;
+        let Some(as_of_micros) = as_of else { return Ok(None) };
+        let ready = include_str!("../../../sql/store/evaluate/ready_sources.sql");
+        let ready = read::texts(connection, ready, "could not read which sources are ready")?;
+        let wanted =
+            |mapping: &Compiled| mapping.entity.name == entity && ready.contains(&mapping.source);
+        let takes_part = self
+            .numbers(|mapping, standing| standing.fitness == Fitness::Current && wanted(mapping));
+        let is_due = self.next_due(connection)?.is_some_and(|due| due <= as_of_micros);
+        if takes_part.is_empty() || is_due {
+            return Ok(None);
+        }
+        for merge in self.merges.iter().filter(|merge| merge.entity.name == entity) {
+            tables::create_entity_temps(connection, merge)?;
+        }
+        let moment = Moment { as_of_micros, batch: 0 };
+        self.verify_some(connection, moment, &wanted).map(Some)
     }
 
     /// As [`Self::verify`], only for mappings that read one of `tables` or the time: no others can
