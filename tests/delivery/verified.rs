@@ -78,10 +78,14 @@ async fn the_live_store_is_what_its_mappings_give_and_says_so_when_it_is_not() {
     assert!(series["trueup_verified_timestamp_seconds{entity=\"client\"}"] > 1e9);
     daemon.kill();
     chain.edit_mapping("client", "-- version: 1", "-- version: 2");
-    let began = jiff::Timestamp::now();
     let _daemon = chain.start(&[]);
     chain.settled();
-    let entities = verified(&chain, began);
+    wait_until("what was changed to be evaluated anew", PATIENCE, || {
+        let names = chain.rows("SELECT count(*) FROM canon.client WHERE name = 'tampered'");
+        if names == ["0"] { Ok(()) } else { Err(chain.status().to_string()) }
+    });
+    chain.settled();
+    let entities = verified(&chain, jiff::Timestamp::now());
     assert!(entities.iter().all(|entity| entity["mismatches"] == 0), "{entities:#?}");
     let (code, said) = chain.judged();
     assert_eq!(code, Some(0), "{said}");
