@@ -77,8 +77,7 @@ impl Default for DaemonConfig {
 pub struct Limits {
     /// Largest journal entry. A larger transaction spans entries.
     pub chunk_bytes: usize,
-    /// Journal bytes that one conform batch takes at most; a single larger transaction is taken
-    /// whole.
+    /// Journal bytes that one conform batch takes at most; a larger transaction is taken in slices.
     pub batch_bytes: usize,
     /// How long conform waits for more after the first transaction, so that bursts share a
     /// batch.
