@@ -7,6 +7,7 @@ mod loops;
 mod measure;
 mod operator;
 mod planning;
+mod sql;
 mod standing;
 mod startup;
 

@@ -31,6 +31,9 @@ pub struct Config {
     /// The process itself.
     #[serde(default)]
     pub daemon: DaemonConfig,
+    /// SQL for analysts.
+    #[serde(default)]
+    pub sql: SqlConfig,
     /// Limits with their defaults and units.
     #[serde(default)]
     pub limits: Limits,
@@ -69,6 +72,30 @@ impl Default for DaemonConfig {
             sql_dir: None,
         }
     }
+}
+
+/// `[sql]`: PostgreSQL's protocol on the store, read-only.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlConfig {
+    /// Where it listens; nowhere if absent.
+    pub listen: Option<SocketAddr>,
+    /// PEM file of the certificate, and of those that vouch for it. With it every connection is
+    /// encrypted.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub tls_key: Option<PathBuf>,
+    /// Who may connect, by name.
+    pub user: BTreeMap<String, SqlUser>,
+}
+
+/// `[sql.user.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqlUser {
+    /// Read at each login; nobody gets in without.
+    #[serde(default)]
+    pub password: Option<Secret>,
 }
 
 /// `[limits]`: every bound of the process.
@@ -126,6 +153,8 @@ pub struct Limits {
     pub sql_timeout_secs: u64,
     /// Most rows an operator's SQL statement returns.
     pub sql_rows_max: usize,
+    /// Connections to the SQL listener at once.
+    pub sql_connections_max: usize,
     /// How long an idle source waits between two advances of its confirmed position.
     pub idle_confirm_secs: u64,
 }
@@ -157,6 +186,7 @@ impl Default for Limits {
             store_threads: 2,
             sql_timeout_secs: 30,
             sql_rows_max: 10_000,
+            sql_connections_max: 100,
             idle_confirm_secs: 10,
         }
     }

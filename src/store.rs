@@ -6,6 +6,7 @@
 //! Only DELETE + INSERT and appends; no keys, no indexes, no persistent DDL in a batch
 //! (`reference/duckdb.md` §0 says what else happens).
 
+pub mod answer;
 mod changes;
 pub mod collapse;
 pub mod evaluate;

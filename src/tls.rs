@@ -11,9 +11,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::Tls;
@@ -76,6 +76,28 @@ pub fn postgres_connector(
     host: &str,
 ) -> Result<Option<MakeRustlsConnect>> {
     Ok(client_config(tls, ca, host)?.map(MakeRustlsConnect::new))
+}
+
+/// The rustls side of a listener: a certificate, those that vouch for it, and its key, as PEM files.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if a file cannot be read or the two do not belong together.
+pub fn server_config(certificate: &Path, key: &Path) -> Result<ServerConfig> {
+    let unusable = |path: &Path| format!("could not use {} for tls", path.display());
+    let read =
+        || CertificateDer::pem_file_iter(certificate)?.collect::<std::result::Result<_, _>>();
+    let chain: Vec<CertificateDer<'static>> =
+        read().context(ErrorKind::Config, || unusable(certificate))?;
+    let key = PrivateKeyDer::from_pem_file(key).context(ErrorKind::Config, || unusable(key))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context(ErrorKind::Bug, || "could not set up tls".to_owned())?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context(ErrorKind::Config, || unusable(certificate))?;
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(config)
 }
 
 /// True for hosts whose traffic does not leave the machine.

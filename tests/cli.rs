@@ -309,7 +309,7 @@ impl Operator for Daemon {
 /// Serves `daemon` while `ask` runs commands in a folder whose configuration names its port.
 fn with_daemon(daemon: Daemon, ask: impl FnOnce(&Path)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listener = http::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = trueup::serve::bind("127.0.0.1:0".parse().unwrap(), "").unwrap();
     let folder = tempfile::tempdir().unwrap();
     write(&folder, &listener.local_addr().unwrap().to_string(), "");
     let shutdown = CancellationToken::new();

@@ -17,6 +17,7 @@ mod postgres_source;
 mod postgres_target;
 mod servers;
 mod spine;
+mod sql;
 mod support;
 mod support_works;
 mod tidy;

@@ -1,6 +1,6 @@
 //! PostgreSQL → ledger → mirror: copy and log, through crashes, compared row by row.
 
-mod writers;
+pub(crate) mod writers;
 
 use std::time::{Duration, Instant};
 

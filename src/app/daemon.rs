@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::canon::StoreCanon;
 use super::lag::{self, Lag};
 use super::loops::Loops;
 use super::operator::{Daemon, STATEMENTS_MAX};
-use super::{planning, startup};
+use super::{planning, sql, startup};
 use crate::archive::{self, Archive, ArchiveState};
 use crate::capture::{self, Capture, CaptureState};
 use crate::cli::Start;
@@ -27,7 +27,7 @@ use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
-use crate::serve::http;
+use crate::serve::{http, pgwire};
 use crate::source::entry::Lacking;
 
 /// Runs until `start.shutdown`, then drains.
@@ -63,6 +63,8 @@ pub(super) async fn run(start: Start) -> Result<()> {
     let archive = sealing(&conform, &config);
     let shown_captures: Captures = captures.iter().map(shown).collect();
     let shown_deliveries: Deliveries = deliveries.iter().map(delivered).collect();
+    let statements = Arc::new(Semaphore::new(STATEMENTS_MAX));
+    let sql = sql::listener(&config, &conform.state, &statements)?;
     let operator = Daemon {
         config,
         started: jiff::Timestamp::try_from(started).unwrap_or_default(),
@@ -75,12 +77,13 @@ pub(super) async fn run(start: Start) -> Result<()> {
         deliveries: shown_deliveries.clone(),
         lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
         mappings: conform.mappings.clone(),
-        statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
+        statements,
     };
     operator.declare();
     let listening = CancellationToken::new();
     let _watching = watch_lags(&captures, &operator.lags, &listening);
     let http = tokio::spawn(http::serve(listener, Arc::new(operator), listening.clone()));
+    let sql = sql.map(|sql| tokio::spawn(pgwire::serve(sql, listening.clone())));
     let mut loops = Loops::start(captures, Arc::new(conform), archive, deliveries);
     let ended = tokio::select! {
         biased;
@@ -92,12 +95,19 @@ pub(super) async fn run(start: Start) -> Result<()> {
         tracing::error!(error = %error.chain(), "the daemon ends");
     }
     listening.cancel();
-    if let Ok(Err(error)) = http.await {
-        tracing::error!(error = %error.chain(), "the http listener ended with an error");
-    }
+    closed(std::iter::once(http).chain(sql)).await;
     loops.drain().await;
     drop(state);
     ended
+}
+
+/// Waits for the listeners to end.
+async fn closed(listeners: impl Iterator<Item = JoinHandle<Result<()>>>) {
+    for listener in listeners {
+        if let Ok(Err(error)) = listener.await {
+            tracing::error!(error = %error.chain(), "a listener ended with an error");
+        }
+    }
 }
 
 /// A lost store is made anew before anything runs.

@@ -13,7 +13,7 @@ use super::program::{DemoOptions, Program, Start};
 use crate::config::Config;
 use crate::error::{Context, ErrorKind, Result};
 use crate::logging::{self, LogFormat};
-use crate::serve::http;
+use crate::serve;
 use crate::state::StateDir;
 
 /// Run the daemon
@@ -33,7 +33,7 @@ pub(super) fn run(args: &RunArgs, config: Config, program: &dyn Program) -> Resu
     // Our own handle keeps hold of the folder until everything has drained: a future that uses
     // only parts of `Start` drops the others when it begins.
     let held = Arc::new(StateDir::open(&config.daemon.state_dir)?);
-    let listener = http::bind(config.daemon.http_listen)?;
+    let listener = serve::bind(config.daemon.http_listen, "http_listen in [daemon]")?;
     let sources: Vec<String> = config.source.keys().cloned().collect();
     runtime()?.block_on(async {
         let shutdown = on_signals()?;

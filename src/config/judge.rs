@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::document::{Node, Path};
 use super::problem::{Problem, nearest};
 use super::url::{self, Flaw};
-use super::{Config, Limits, SourceConfig, SourceKind, TargetConfig, TargetKind};
+use super::{Config, Limits, SourceConfig, SourceKind, SqlConfig, TargetConfig, TargetKind};
 
 /// Schemas of the store, which are named like sources would be.
 const RESERVED_NAMES: [&str; 11] = [
@@ -35,6 +35,7 @@ pub(super) fn judge(
 ) -> Vec<Problem> {
     let mut judge = Judge { root, replaced, entities, problems: Vec::new() };
     judge.daemon(config);
+    judge.sql(&config.sql);
     judge.limits(&config.limits);
     if config.source.is_empty() {
         judge.add(&["source"], "no source is configured", "add a table [source.<name>]");
@@ -76,6 +77,37 @@ impl Judge<'_> {
                 &["daemon", "http_listen"],
                 format!("`http_listen` in [daemon] is {address}, which other machines can reach"),
                 "listen on 127.0.0.1, or set allow_remote = true in [daemon]",
+            );
+        }
+    }
+
+    fn sql(&mut self, sql: &SqlConfig) {
+        let Some(address) = sql.listen else { return };
+        if sql.user.is_empty() {
+            self.add(
+                &["sql", "user"],
+                "nobody may connect to the listener in [sql]",
+                "add [sql.user.<name>] with password = \"${file:PATH}\"",
+            );
+        }
+        for (name, _) in sql.user.iter().filter(|(_, user)| user.password.is_none()) {
+            self.add(
+                &["sql", "user", name],
+                format!("`{name}` in [sql.user] has no password"),
+                "set password = \"${file:PATH}\" or \"${env:NAME}\"",
+            );
+        }
+        if sql.tls_cert.is_some() != sql.tls_key.is_some() {
+            self.add(
+                &["sql", "tls_cert"],
+                "`tls_cert` and `tls_key` in [sql] are of no use without each other",
+                "set both, or none",
+            );
+        } else if !address.ip().is_loopback() && sql.tls_cert.is_none() {
+            self.add(
+                &["sql", "listen"],
+                format!("`listen` in [sql] is {address}, which other machines can reach"),
+                "listen on 127.0.0.1, or set tls_cert and tls_key in [sql]",
             );
         }
     }
@@ -312,7 +344,7 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 15] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 16] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
@@ -330,6 +362,7 @@ fn at_least_one(limits: &Limits) -> [(&'static str, u64); 15] {
         ("store_threads", limits.store_threads.into()),
         ("sql_timeout_secs", limits.sql_timeout_secs),
         ("sql_rows_max", wide(limits.sql_rows_max)),
+        ("sql_connections_max", wide(limits.sql_connections_max)),
     ]
 }
 

@@ -125,31 +125,6 @@ pub struct Refusal {
     pub hint: Option<String>,
 }
 
-/// Takes the address, before anything else starts, so that a busy port stops the start.
-///
-/// # Errors
-/// [`ErrorKind::Setup`] naming the address and the way out.
-pub fn bind(address: SocketAddr) -> Result<TcpListener> {
-    let port = address.port();
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|cause| {
-        let busy = cause.kind() == std::io::ErrorKind::AddrInUse;
-        let error =
-            Error::new(ErrorKind::Setup, format!("could not listen on {address}")).caused_by(cause);
-        error.hint(if busy {
-            format!(
-                "set http_listen in [daemon] to a free address, or stop what listens there: \
-                 ss -ltnp 'sport = :{port}'"
-            )
-        } else {
-            "set http_listen in [daemon] to an address of this machine".to_owned()
-        })
-    })
-}
-
 /// Serves until `shutdown`, then lets the requests in flight finish, but not for long: those that
 /// remain end with the runtime. A request whose client went away is dropped with its future.
 ///

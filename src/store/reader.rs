@@ -25,7 +25,7 @@ pub struct Reader {
 #[derive(Debug)]
 pub struct Statement {
     connection: Connection,
-    is_stopped: Arc<AtomicBool>,
+    pub(super) is_stopped: Arc<AtomicBool>,
     /// After the connection: fields are dropped in this order.
     _lease: Arc<Lease>,
 }
@@ -140,7 +140,7 @@ impl Statement {
         self.within("BEGIN TRANSACTION", || "could not read the store".to_owned(), read)
     }
 
-    fn read_only<T>(
+    pub(super) fn read_only<T>(
         &self,
         failed: impl Fn() -> String,
         read: impl FnOnce(&Connection) -> Result<T>,

@@ -60,7 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reconcile", &["source", "target", "store", "canon", "ledger"]),
     ("archive", &["store::export", "store::rebuild", "store::reader", "store::Reader", "ledger"]),
     // What people look at.
-    ("serve", &["store::reader", "store::Reader", "ledger", "status"]),
+    ("serve", &["store::reader", "store::answer", "store::Reader", "ledger", "status"]),
     ("kpi", &["store::reader", "store::Reader", "ledger"]),
     // The demo drives the program from outside and compares the sides by itself.
     ("demo", &["cli", "app", "status", "state", "table"]),

@@ -253,6 +253,24 @@ fn one_missing_key_does_not_hide_the_judgement_of_the_rest() {
 }
 
 #[test]
+fn a_sql_listener_needs_users_and_a_certificate_where_others_can_reach_it() {
+    let of = |sql: &str| problems(&format!("{GOOD}\n[sql]\n{sql}"));
+    let user = "[sql.user.a]\npassword = \"${env:A}\"";
+    assert_eq!(of(&format!("listen = \"127.0.0.1:5439\"\n{user}")), [""; 0]);
+    assert_eq!(of(user), [""; 0], "no listener, nothing to judge");
+    let found = of("listen = \"127.0.0.1:5439\"\n[sql.user.a]");
+    assert!(found[0].starts_with("`a` in [sql.user] has no password"), "{found:#?}");
+    let found = of("listen = \"127.0.0.1:5439\"");
+    assert!(found[0].starts_with("nobody may connect to the listener in [sql]"), "{found:#?}");
+    let found = of(&format!("listen = \"0.0.0.0:5439\"\n{user}"));
+    assert!(found[0].contains("which other machines can reach"), "{found:#?}");
+    let found = of(&format!("listen = \"0.0.0.0:5439\"\ntls_cert = \"/a\"\n{user}"));
+    assert!(found[0].contains("of no use without each other"), "{found:#?}");
+    let both = "tls_cert = \"/a\"\ntls_key = \"/b\"";
+    assert_eq!(of(&format!("listen = \"0.0.0.0:5439\"\n{both}\n{user}")), [""; 0]);
+}
+
+#[test]
 fn options_are_listed_from_the_structs() {
     let options = crate::config::options();
     for known in [

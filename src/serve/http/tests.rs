@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::serve::bind;
 use crate::status::{ArchiveStatus, ConformStatus, DaemonState};
 
 /// Answers what the test put in.
@@ -73,7 +74,7 @@ struct Server {
 }
 
 fn start(answers: Answers) -> Server {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap(), "x").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let operator = Arc::new(answers);
     let shutdown = CancellationToken::new();
@@ -175,9 +176,9 @@ async fn a_web_page_cannot_reach_the_store() {
 
 #[tokio::test]
 async fn a_busy_port_is_one_error_with_what_where_and_a_remedy() {
-    let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let first = bind("127.0.0.1:0".parse().unwrap(), "x").unwrap();
     let address = first.local_addr().unwrap();
-    let error = bind(address).unwrap_err();
+    let error = bind(address, "http_listen in [daemon]").unwrap_err();
     assert_eq!(error.to_string(), format!("could not listen on {address}"));
     assert_eq!(error.kind().exit_code(), 78);
     assert!(error.remedy().unwrap().contains(&format!("sport = :{}", address.port())));

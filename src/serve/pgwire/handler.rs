@@ -1,0 +1,270 @@
+//! What the protocol asks of us: startup, simple and prepared statements, cancelling.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{Sink, stream};
+use pgwire::api::auth::StartupHandler;
+use pgwire::api::cancel::{CancelHandler, DefaultCancelHandler};
+use pgwire::api::portal::{Format, Portal};
+use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+use pgwire::api::results::{
+    DescribePortalResponse, DescribeStatementResponse, FieldInfo, QueryResponse, Response, Tag,
+};
+use pgwire::api::stmt::{QueryParser, StoredStatement};
+use pgwire::api::store::PortalStore;
+use pgwire::api::{
+    ClientInfo, ClientPortalStore, ConnectionManager, ErrorHandler, PgWireServerHandlers, Type,
+};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::data::DataRow;
+
+use super::access::{Startup, Users};
+use super::answer::{Answers, refused};
+use super::text::{self, Token};
+use super::word::{Word, word};
+use super::{cell, parameter};
+use crate::error::{Error, ErrorKind};
+use crate::store::answer::Kind;
+
+/// What all connections share.
+pub(super) struct Handlers {
+    pub(super) users: Arc<Users>,
+    pub(super) is_encrypted: bool,
+    pub(super) answering: Arc<Answering>,
+    pub(super) connections: Arc<ConnectionManager>,
+}
+
+impl PgWireServerHandlers for Handlers {
+    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
+        Arc::clone(&self.answering)
+    }
+
+    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
+        Arc::clone(&self.answering)
+    }
+
+    fn startup_handler(&self) -> Arc<impl StartupHandler> {
+        let connections = Arc::clone(&self.connections);
+        Arc::new(Startup::new(Arc::clone(&self.users), self.is_encrypted, connections))
+    }
+
+    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
+        Arc::new(DefaultCancelHandler::new(Arc::clone(&self.connections)))
+    }
+
+    fn error_handler(&self) -> Arc<impl ErrorHandler> {
+        Arc::new(Watch)
+    }
+}
+
+/// Failed logins are written down.
+struct Watch;
+
+impl ErrorHandler for Watch {
+    fn on_error<C>(&self, client: &C, error: &mut PgWireError)
+    where
+        C: ClientInfo,
+    {
+        if let PgWireError::InvalidPassword(user) = error {
+            tracing::warn!(user, from = %client.socket_addr(), "a login to the sql listener failed");
+        }
+    }
+}
+
+/// Answers statements.
+pub(super) struct Answering {
+    pub(super) answers: Answers,
+}
+
+impl Answering {
+    async fn run(&self, sql: String, format: &Format) -> PgWireResult<Response> {
+        match word(&sql) {
+            Word::Begin => Ok(Response::TransactionStart(Tag::new("BEGIN"))),
+            Word::End(tag) => Ok(Response::TransactionEnd(Tag::new(tag))),
+            Word::Setting(tag) => Ok(Response::Execution(Tag::new(tag))),
+            Word::Show(name, value) => shown(name, &value),
+            Word::Select => self.answers.ask(sql, format).await,
+        }
+    }
+
+    async fn fields(&self, sql: String, format: &Format) -> PgWireResult<Vec<FieldInfo>> {
+        match word(&sql) {
+            Word::Begin | Word::End(_) | Word::Setting(_) => Ok(Vec::new()),
+            Word::Show(name, _) => Ok(vec![text_field(name)]),
+            Word::Select => self.answers.describe(sql, format).await,
+        }
+    }
+}
+
+fn text_field(name: String) -> FieldInfo {
+    FieldInfo::new(name, None, None, Type::TEXT, pgwire::api::results::FieldFormat::Text)
+}
+
+fn shown(name: String, value: &str) -> PgWireResult<Response> {
+    let mut row = bytes::BytesMut::new();
+    cell::write(&mut row, Kind::Text, false, Some(value)).map_err(refused)?;
+    let rows = stream::iter([Ok(DataRow::new(row, 1))]);
+    Ok(Response::Query(QueryResponse::new(Arc::new(vec![text_field(name)]), rows)))
+}
+
+/// One statement at a time: what comes after a semicolon is never run, and never passed over.
+fn single(sql: &str) -> PgWireResult<String> {
+    let one = text::single(sql).ok_or_else(|| {
+        refused(
+            Error::new(ErrorKind::Usage, "there is more than one statement")
+                .hint("send one at a time"),
+        )
+    })?;
+    Ok(one.to_owned())
+}
+
+#[async_trait]
+impl SimpleQueryHandler for Answering {
+    async fn do_query<C>(&self, _client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        Ok(vec![self.run(single(query)?, &Format::UnifiedText).await?])
+    }
+}
+
+/// Takes a statement apart no further than its text.
+pub(super) struct Parser;
+
+#[async_trait]
+impl QueryParser for Parser {
+    type Statement = String;
+
+    async fn parse_sql<C>(
+        &self,
+        _client: &C,
+        sql: &str,
+        _types: &[Option<Type>],
+    ) -> PgWireResult<Option<String>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        single(sql).map(Some)
+    }
+
+    fn get_parameter_types(&self, sql: &String) -> PgWireResult<Vec<Type>> {
+        Ok(types(sql, &[]))
+    }
+
+    fn get_result_schema(&self, _: &String, _: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
+        // Described by asking the store, which this cannot wait for.
+        Ok(Vec::new())
+    }
+}
+
+/// The types of the parameters: as the client says, as the statement casts them, or text.
+fn types(sql: &str, said: &[Option<Type>]) -> Vec<Type> {
+    let mut types: Vec<Option<Type>> = said.to_vec();
+    for (_, token) in text::tokens(sql) {
+        let Token::Parameter(number, cast) = token else { continue };
+        // The protocol counts parameters in 16 bits.
+        let place = number.min(usize::from(u16::MAX)) - 1;
+        if types.len() <= place {
+            types.resize(place + 1, None);
+        }
+        if let Some(known @ None) = types.get_mut(place) {
+            *known = cast.as_deref().and_then(parameter::named);
+        }
+    }
+    types.into_iter().map(|known| known.unwrap_or(Type::TEXT)).collect()
+}
+
+/// The statement with its parameters filled in.
+fn bound(portal: &Portal<String>) -> PgWireResult<String> {
+    let sql = &portal.statement.statement;
+    let types = types(sql, &portal.statement.parameter_types);
+    let mut literals = Vec::with_capacity(types.len());
+    for (place, kind) in types.iter().enumerate() {
+        let value = portal.parameters.get(place).ok_or_else(|| {
+            let what = format!("parameter ${} has no value", place + 1);
+            refused(Error::new(ErrorKind::Usage, what))
+        })?;
+        let is_binary = match &portal.parameter_format {
+            Format::UnifiedText => false,
+            Format::UnifiedBinary => true,
+            Format::Individual(codes) => codes.get(place) == Some(&1),
+        };
+        literals.push(parameter::literal(kind, is_binary, value.as_ref()).map_err(refused)?);
+    }
+    let of = |number: usize| literals.get(number - 1).cloned().unwrap_or_default();
+    Ok(text::filled(sql, of))
+}
+
+#[async_trait]
+impl ExtendedQueryHandler for Answering {
+    type Statement = String;
+    type QueryParser = Parser;
+
+    fn query_parser(&self) -> Arc<Parser> {
+        Arc::new(Parser)
+    }
+
+    async fn do_describe_statement<C>(
+        &self,
+        _client: &mut C,
+        target: &StoredStatement<String>,
+    ) -> PgWireResult<DescribeStatementResponse>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = String>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let types = types(&target.statement, &target.parameter_types);
+        // A text that is put out must be a text; one that is compared may mean anything. (A NULL of
+        // type text that is put together with others is none any more to the store.)
+        let mut fields = Ok(Vec::new());
+        for of_text in ["''", "NULL"] {
+            let sql = text::filled(&target.statement, |number| match types.get(number - 1) {
+                Some(kind) => parameter::null(kind, of_text),
+                None => of_text.to_owned(),
+            });
+            fields = self.fields(sql, &Format::UnifiedText).await;
+            if fields.is_ok() {
+                break;
+            }
+        }
+        Ok(DescribeStatementResponse::new(types, fields?))
+    }
+
+    async fn do_describe_portal<C>(
+        &self,
+        _client: &mut C,
+        target: &Portal<String>,
+    ) -> PgWireResult<DescribePortalResponse>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = String>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let fields = self.fields(bound(target)?, &target.result_column_format).await?;
+        Ok(DescribePortalResponse::new(fields))
+    }
+
+    async fn do_query<C>(
+        &self,
+        _client: &mut C,
+        portal: &Portal<String>,
+        _max_rows: usize,
+    ) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = String>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        self.run(bound(portal)?, &portal.result_column_format).await
+    }
+}

@@ -1,0 +1,369 @@
+//! SQL for analysts: PostgreSQL's own clients against a daemon's store. What must not happen is tried.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use crate::spine::{self, writers};
+use crate::support::process::{Installation, Running};
+use crate::support::servers;
+use crate::support::wait::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "what 'only' analysts know";
+
+/// Statements that must be refused, whoever sends them.
+const ESCAPES: [&str; 48] = [
+    "DROP TABLE erp.t",
+    "DELETE FROM erp.t",
+    "INSERT INTO erp.t VALUES (9, 'x', true, 1.5)",
+    "UPDATE erp.t SET name = 'x'",
+    "TRUNCATE erp.t",
+    "MERGE INTO erp.t USING (SELECT 1 AS id) AS s ON t.id = s.id WHEN MATCHED THEN DELETE",
+    "CREATE TABLE x (a int)",
+    "CREATE TEMP TABLE x (a int)",
+    "CREATE VIEW x AS SELECT 1",
+    "CREATE MACRO f() AS 1",
+    "CREATE SEQUENCE s",
+    "CREATE SECRET s (TYPE s3)",
+    "CREATE SCHEMA s",
+    "ALTER TABLE erp.t ADD COLUMN x int",
+    "COMMENT ON TABLE erp.t IS 'x'",
+    "SELECT 1; DROP TABLE erp.t",
+    "BEGIN; DROP TABLE erp.t",
+    "COMMIT; DELETE FROM erp.t",
+    "SHOW timezone; DELETE FROM erp.t",
+    "WITH d AS (DELETE FROM erp.t RETURNING *) SELECT * FROM d",
+    "EXPLAIN ANALYZE DELETE FROM erp.t",
+    "SELECT * FROM query('DROP TABLE erp.t')",
+    "SELECT * FROM query('SELECT 1; DROP TABLE erp.t')",
+    "COPY erp.t TO '/tmp/trueup-escaped.csv'",
+    "COPY (SELECT 1) TO '/tmp/trueup-escaped.csv'",
+    "COPY erp.t FROM '/etc/passwd'",
+    "EXPORT DATABASE '/tmp/trueup-escaped.csv'",
+    "IMPORT DATABASE '/tmp'",
+    "ATTACH ':memory:' AS m",
+    "ATTACH '/tmp/trueup-escaped.csv' AS m",
+    "DETACH store",
+    "USE memory",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/passwd')",
+    "SELECT * FROM read_json('/etc/passwd')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT getenv('HOME')",
+    "PRAGMA enable_profiling",
+    "CALL pragma_version()",
+    "CHECKPOINT",
+    "FORCE CHECKPOINT",
+    "VACUUM",
+    "PREPARE p AS DELETE FROM erp.t",
+];
+
+/// A daemon with a small mirror and a listener.
+struct Stage {
+    installation: Installation,
+    port: u16,
+    _daemon: Running,
+}
+
+impl Stage {
+    async fn new(limits: &str, tls: &str) -> Self {
+        let database = servers::postgres_database("sql");
+        let source = writers::connect(&database).await;
+        let rows = "CREATE TABLE t (id int PRIMARY KEY, name text, ok boolean, amount float8);
+                    INSERT INTO t SELECT g, 'n' || g, g % 2 = 0, g / 2.0
+                    FROM generate_series(1, 100) AS g";
+        source.batch_execute(rows).await.unwrap();
+        let installation = spine::installation(&database, limits);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let password = installation.write("analyst", &format!("{PASSWORD}\n"));
+        let file = installation.state_folder().with_file_name("trueup.toml");
+        let text = std::fs::read_to_string(file).unwrap();
+        let sql = format!(
+            "{text}\n[sql]\nlisten = \"127.0.0.1:{port}\"\n{tls}\n\
+             [sql.user.analyst]\npassword = \"${{file:{}}}\"\n",
+            password.display()
+        );
+        installation.write("trueup.toml", &sql);
+        let daemon = installation.start(&["run"], &[]);
+        wait_until("the copy to be done", PATIENCE, || {
+            let rows = spine::store_rows(&installation, "SELECT source FROM ops.source_ready")?;
+            rows.first().map(drop).ok_or_else(|| "not yet".to_owned())
+        });
+        Self { installation, port, _daemon: daemon }
+    }
+
+    async fn login(&self, user: &str, password: &str) -> Result<Client, tokio_postgres::Error> {
+        let mut config = tokio_postgres::Config::new();
+        config.host("127.0.0.1").port(self.port).user(user).password(password).dbname("trueup");
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    async fn analyst(&self) -> Client {
+        self.login("analyst", PASSWORD).await.unwrap()
+    }
+
+    /// What psql prints, with its exit code.
+    fn psql(&self, environment: &[(&str, &str)], sql: &str) -> (Option<i32>, String) {
+        let mut command = servers::postgres().psql("trueup");
+        command.arg(format!("--port={}", self.port)).arg("--username=analyst");
+        command.env("PGPASSWORD", PASSWORD).envs(environment.iter().copied());
+        let output = command.args(["--command", sql]).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+/// A cell as it came: its type and its bytes.
+#[derive(Debug, PartialEq)]
+struct Raw(String, Option<Vec<u8>>);
+
+impl<'a> FromSql<'a> for Raw {
+    fn from_sql(
+        kind: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(kind.name().to_owned(), Some(raw.to_vec())))
+    }
+
+    fn from_sql_null(kind: &Type) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(kind.name().to_owned(), None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn code(error: &tokio_postgres::Error) -> String {
+    error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned())
+}
+
+async fn cells(client: &Client, sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for message in client.simple_query(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}")) {
+        if let SimpleQueryMessage::Row(row) = message {
+            let cells = (0..row.len()).map(|at| row.get(at).unwrap_or("-").to_owned());
+            found.push(cells.collect::<Vec<_>>().join(" "));
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_read_the_store_with_the_protocol_they_know() {
+    let stage = Stage::new("", "").await;
+    // psql, as it is
+    let (exit, said) =
+        stage.psql(&[], "SELECT id, name, ok, amount FROM erp.t ORDER BY id LIMIT 2");
+    assert_eq!((exit, said.as_str()), (Some(0), "1|n1|f|0.5\n2|n2|t|1.0\n"));
+    let (exit, said) = stage.psql(&[], "SELECT nonsense FROM erp.t");
+    assert!(exit == Some(1) && said.contains("nonsense"), "{said}");
+    // a driver that prepares, binds, and takes binary
+    let client = stage.analyst().await;
+    let rows = client
+        .query(
+            "SELECT id, name, ok, amount, count(*) OVER (), NULL FROM erp.t
+             WHERE id > $1::int AND name LIKE $2 ORDER BY id",
+            &[&97_i32, &"n%"],
+        )
+        .await
+        .unwrap();
+    let row = &rows[0];
+    assert_eq!(rows.len(), 3);
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, &str>(1)), (98, "n98"));
+    assert_eq!((row.get::<_, bool>(2), row.get::<_, f64>(3)), (true, 49.0));
+    assert_eq!(row.get::<_, i64>(4), 3);
+    let name = "O'Hara'); DROP TABLE erp.t; --";
+    let row = client.query_one("SELECT $1 || '!' AS said", &[&name]).await.unwrap();
+    let said: Result<&str, _> = row.try_get("said");
+    assert_eq!(said.unwrap_or_else(|e| panic!("{e:?}")), format!("{name}!"));
+    // what drivers say of the session
+    client.batch_execute("BEGIN").await.unwrap();
+    assert_eq!(cells(&client, "SHOW transaction isolation level").await, ["repeatable read"]);
+    assert_eq!(cells(&client, "SELECT count(*) FROM erp.t;").await, ["100"]);
+    client.batch_execute("ROLLBACK").await.unwrap();
+    client.batch_execute("SET application_name = 'x'").await.unwrap();
+    // every answer is of one moment, and a later one of a later
+    let types = "SELECT DATE '2026-01-02', TIMESTAMP '2026-01-02 03:04:05.5', 1.50::DECIMAL(9,2),
+                 [1, 2], 'x'::BLOB, INTERVAL 1 DAY, 170141183460469231731687303715884105727::HUGEINT";
+    let text = "2026-01-02 2026-01-02 03:04:05.5 1.50 [1, 2] x 1 day \
+                170141183460469231731687303715884105727";
+    assert_eq!(cells(&client, types).await, [text]);
+}
+
+/// Values that both servers know by the same words.
+const VALUES: [&str; 33] = [
+    "0::numeric(3,2)",
+    "1::numeric(1,0)",
+    "(-1.50)::numeric(9,2)",
+    "12345.678::numeric(9,3)",
+    "0.0001::numeric(9,4)",
+    "100000000::numeric(12,0)",
+    "(-99999999.99)::numeric(12,2)",
+    "10000.0001::numeric(12,4)",
+    "NULL::numeric(9,2)",
+    "true",
+    "false",
+    "(-32768)::smallint",
+    "2147483647::integer",
+    "(-9223372036854775807)::bigint",
+    "1.5::real",
+    "(-0.1)::double precision",
+    "'NaN'::double precision",
+    "'-infinity'::double precision",
+    "DATE '2000-01-01'",
+    "DATE '1999-12-31'",
+    "DATE '0001-01-01'",
+    "DATE '9999-12-31'",
+    "TIME '00:00:00'",
+    "TIME '23:59:59.999999'",
+    "TIMESTAMP '2026-03-29 02:30:00.123456'",
+    "TIMESTAMP '1899-12-31 23:59:59'",
+    "TIMESTAMP WITH TIME ZONE '2026-03-29 02:30:00.5+02'",
+    "TIMESTAMP WITH TIME ZONE '1969-12-31 23:59:59+00'",
+    "'Ærø ☃'::text",
+    "''::text",
+    "NULL::text",
+    "NULL::date",
+    "NULL::boolean",
+];
+
+/// The oracle is PostgreSQL itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_come_as_postgresql_would_send_them() {
+    let stage = Stage::new("", "").await;
+    let ours = stage.analyst().await;
+    let real = writers::connect(&servers::postgres_database("values")).await;
+    real.batch_execute("SET TimeZone = 'UTC'").await.unwrap();
+    for value in VALUES {
+        let sql = format!("SELECT {value} AS v");
+        let (found, expected) = (cells(&ours, &sql).await, cells(&real, &sql).await);
+        let is_float = value.contains("real") || value.contains("double");
+        if is_float {
+            // The same number may be spelled in two ways.
+            let number = |cells: &[String]| cells[0].to_lowercase().replace("infinity", "inf");
+            let numbers = [number(&found), number(&expected)].map(|text| text.parse::<f64>());
+            let [Ok(found), Ok(expected)] = numbers else { panic!("{value}: {numbers:?}") };
+            assert_eq!(found.to_bits(), expected.to_bits(), "{value}");
+        } else {
+            assert_eq!(found, expected, "{value} as text");
+        }
+        let raw = |row: tokio_postgres::Row| row.get::<_, Raw>(0);
+        let found = raw(ours.query_one(&sql, &[]).await.unwrap());
+        let expected = raw(real.query_one(&sql, &[]).await.unwrap());
+        assert_eq!(found, expected, "{value} in binary");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_without_the_password_and_nothing_gets_out_but_rows() {
+    let stage = Stage::new("", "").await;
+    for (user, password) in [("analyst", "wrong"), ("nobody", PASSWORD), ("analyst", "")] {
+        let error = stage.login(user, password).await.err().unwrap();
+        assert!(
+            ["28P01", "password missing"]
+                .iter()
+                .any(|known| format!("{error:?}{}", code(&error)).contains(known)),
+            "{user}: {error:?}"
+        );
+    }
+    let client = stage.analyst().await;
+    for escape in ESCAPES {
+        let simple = client.simple_query(escape).await;
+        assert!(simple.is_err(), "{escape} was not refused");
+        let prepared = client.query(escape, &[]).await;
+        assert!(prepared.is_err(), "{escape} was not refused when prepared");
+    }
+    // Settings are taken politely and change nothing.
+    for setting in ["enable_external_access", "lock_configuration", "threads"] {
+        let ask = format!("SELECT current_setting('{setting}')::varchar");
+        let before = cells(&client, &ask).await;
+        client.batch_execute(&format!("SET {setting} = 'true'")).await.unwrap();
+        assert_eq!(cells(&client, &ask).await, before, "{setting}");
+    }
+    let ask = "SELECT current_setting('enable_external_access')";
+    assert_eq!(cells(&client, ask).await, ["f"]);
+    assert_eq!(cells(&client, "SELECT count(*), sum(id) FROM erp.t").await, ["100 5050"]);
+    assert!(!std::path::Path::new("/tmp/trueup-escaped.csv").exists());
+    let failed = "a login to the sql listener failed";
+    assert!(stage.installation.output(&["status"]).status.success());
+    assert!(stage._daemon.output().contains(failed), "{}", stage._daemon.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_endless_huge_or_left_behind_disturbs_nobody() {
+    let stage = Stage::new("sql_timeout_secs = 3\nsql_rows_max = 200000", "").await;
+    let endless = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r)
+                   SELECT count(*) FROM r";
+    let other = stage.analyst().await;
+    // WHEN a statement has no end THEN it is cut off, and others are answered meanwhile
+    let client = stage.analyst().await;
+    let began = Instant::now();
+    let asked = tokio::spawn(async move { client.simple_query(endless).await.err() });
+    while !asked.is_finished() {
+        assert_eq!(cells(&other, "SELECT count(*) FROM erp.t").await, ["100"]);
+    }
+    let error = asked.await.unwrap().unwrap();
+    assert_eq!(code(&error), "57014", "{error:?}");
+    assert!(began.elapsed() < PATIENCE);
+    // WHEN its owner cancels it THEN it ends at once
+    let client = stage.analyst().await;
+    let cancel = client.cancel_token();
+    let asked = tokio::spawn(async move { client.simple_query(endless).await.err() });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    cancel.cancel_query(NoTls).await.unwrap();
+    assert_eq!(code(&asked.await.unwrap().unwrap()), "57014");
+    // WHEN an answer is too long THEN that is an error and no shorter answer
+    let error = other.simple_query("SELECT * FROM range(200001)").await.err().unwrap();
+    assert_eq!(code(&error), "54000", "{error:?}");
+    assert_eq!(cells(&other, "SELECT * FROM range(200000)").await.len(), 200_000);
+    // WHEN clients vanish in the middle of theirs THEN their places are free again
+    for _ in 0..20 {
+        let client = stage.analyst().await;
+        let wide = "SELECT repeat('x', 5000) FROM range(150000)";
+        let asked = tokio::spawn(async move { client.simple_query(wide).await.map(drop) });
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        asked.abort();
+    }
+    let began = Instant::now();
+    loop {
+        match other.simple_query("SELECT count(*) FROM erp.t").await {
+            Ok(_) => break,
+            Err(error) => assert_eq!(code(&error), "53300", "{error:?}"),
+        }
+        assert!(began.elapsed() < PATIENCE, "places are not given back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // WHEN too many ask at once THEN those who are too many are told so
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let client = stage.analyst().await;
+        asked.spawn(async move { client.simple_query(endless).await.err().map(|e| code(&e)) });
+    }
+    let codes: Vec<_> = asked.join_all().await.into_iter().flatten().collect();
+    assert_eq!(codes.len(), 12);
+    assert!(codes.iter().any(|code| code == "53300"), "{codes:?}");
+    assert!(codes.iter().any(|code| code == "57014"), "{codes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_certificate_everything_is_encrypted() {
+    let tls = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres_target/tls");
+    let tls =
+        format!("tls_cert = {:?}\ntls_key = {:?}", tls.join("server.pem"), tls.join("server.key"));
+    let stage = Stage::new("", &tls).await;
+    let (exit, said) = stage.psql(&[("PGSSLMODE", "require")], "SELECT count(*) FROM erp.t");
+    assert_eq!((exit, said.as_str()), (Some(0), "100\n"));
+    let (exit, said) = stage.psql(&[("PGSSLMODE", "disable")], "SELECT 1");
+    assert!(exit == Some(2) && said.contains("sslmode=require"), "{exit:?} {said}");
+}
