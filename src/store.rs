@@ -92,6 +92,7 @@ impl Store {
             )
         })?;
         connection.execute_batch(include_str!("../sql/store/schema.sql")).in_store(what)?;
+        connection.execute_batch(include_str!("../sql/store/catalog.sql")).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
         Ok(Self { connection, path, mirrors, lease })

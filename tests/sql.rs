@@ -201,6 +201,33 @@ async fn tools_read_the_store_with_the_protocol_they_know() {
     assert_eq!(cells(&client, types).await, [text]);
 }
 
+/// What a person types first.
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_shows_what_there_is() {
+    let stage = Stage::new("", "").await;
+    for (ask, has) in [
+        ("\\dt erp.*", &["erp|t|table|trueup"][..]),
+        ("\\d", &["ops|mark|table|trueup", "ops|cloud_event|view|trueup", "erp|t|table|trueup"]),
+        ("\\dv", &["ops|cloud_event|view|trueup"]),
+        ("\\dn", &["canon|trueup", "erp|trueup", "ops|trueup"]),
+        ("\\dn+", &["erp|trueup|"]),
+        (
+            "\\d erp.t",
+            &["id|integer|||", "name|text|||", "ok|boolean|||", "amount|double precision"],
+        ),
+        ("\\d+ erp.t", &["id|integer|||"]),
+        ("\\d+ ops.cloud_event", &["event|text"]),
+        ("\\l", &["|trueup|UTF8|"]),
+        ("\\du", &["trueup"]),
+        ("SELECT pg_catalog.version()", &["15.0"]),
+    ] {
+        let (exit, said) = stage.psql(&[], ask);
+        assert_eq!(exit, Some(0), "{ask}: {said}");
+        assert!(has.iter().all(|line| said.contains(line)), "{ask}: {said}");
+        assert!(!said.contains("ERROR") && !said.contains("track"), "{ask}: {said}");
+    }
+}
+
 /// Values that both servers know by the same words.
 const VALUES: [&str; 33] = [
     "0::numeric(3,2)",

@@ -11,7 +11,7 @@ use super::url::{self, Flaw};
 use super::{Config, Limits, SourceConfig, SourceKind, SqlConfig, TargetConfig, TargetKind};
 
 /// Schemas of the store, which are named like sources would be.
-const RESERVED_NAMES: [&str; 11] = [
+const RESERVED_NAMES: [&str; 13] = [
     "canon",
     "contrib",
     "changes",
@@ -23,6 +23,8 @@ const RESERVED_NAMES: [&str; 11] = [
     "system",
     "information_schema",
     "pg_catalog",
+    "pg",
+    "track",
 ];
 
 /// Judges `config`. Places in `replaced` do not hold what the file says and are left out.

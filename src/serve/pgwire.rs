@@ -10,6 +10,7 @@
 
 mod access;
 mod answer;
+mod catalog;
 mod cell;
 mod handler;
 mod parameter;

@@ -25,7 +25,7 @@ use super::access::{Startup, Users};
 use super::answer::{Answers, refused};
 use super::text::{self, Token};
 use super::word::{Word, word};
-use super::{cell, parameter};
+use super::{catalog, cell, parameter};
 use crate::error::{Error, ErrorKind};
 use crate::store::answer::Kind;
 
@@ -86,7 +86,7 @@ impl Answering {
             Word::End(tag) => Ok(Response::TransactionEnd(Tag::new(tag))),
             Word::Setting(tag) => Ok(Response::Execution(Tag::new(tag))),
             Word::Show(name, value) => shown(name, &value),
-            Word::Select => self.answers.ask(sql, format).await,
+            Word::Select => self.answers.ask(catalog::understood(&sql), format).await,
         }
     }
 
@@ -94,7 +94,7 @@ impl Answering {
         match word(&sql) {
             Word::Begin | Word::End(_) | Word::Setting(_) => Ok(Vec::new()),
             Word::Show(name, _) => Ok(vec![text_field(name)]),
-            Word::Select => self.answers.describe(sql, format).await,
+            Word::Select => self.answers.describe(catalog::understood(&sql), format).await,
         }
     }
 }

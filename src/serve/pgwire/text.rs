@@ -16,38 +16,60 @@ pub(super) enum Token {
 
 /// The parameters and semicolons of a statement, with their places in bytes.
 pub(super) fn tokens(sql: &str) -> Vec<(Range<usize>, Token)> {
-    let bytes = sql.as_bytes();
     let mut found = Vec::new();
+    walk(sql, |place, token| found.extend(token.map(|token| (place, token))));
+    found
+}
+
+/// The places of what is neither quoted nor a comment, in order.
+pub(super) fn plain(sql: &str) -> Vec<Range<usize>> {
+    let mut places: Vec<Range<usize>> = Vec::new();
+    walk(sql, |place, token| {
+        let is_plain = token.is_some() || place.len() == 1;
+        match places.last_mut() {
+            Some(last) if is_plain && last.end == place.start => last.end = place.end,
+            _ if is_plain => places.push(place),
+            _ => {}
+        }
+    });
+    places
+}
+
+/// Goes through a statement: every quoted text and comment as a whole, every token, and all other
+/// bytes one by one.
+fn walk(sql: &str, mut found: impl FnMut(Range<usize>, Option<Token>)) {
+    let bytes = sql.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
-        at += match byte {
-            b'\'' => quoted(rest, b'\'', escapes(bytes, at)),
-            b'"' => quoted(rest, b'"', false),
-            b'-' if rest.starts_with(b"--") => line(rest),
-            b'/' if rest.starts_with(b"/*") => comment(rest),
-            b'$' if is_name(before(bytes, at)) => 1,
-            b'$' => {
-                let digits = rest.iter().skip(1).take_while(|b| b.is_ascii_digit()).count();
-                let number = sql.get(at + 1..at + 1 + digits).and_then(|text| text.parse().ok());
-                match number.filter(|number| *number > 0) {
-                    Some(number) => {
-                        let place = at..at + 1 + digits;
-                        let cast = cast(sql.get(place.end..).unwrap_or_default());
-                        found.push((place, Token::Parameter(number, cast)));
-                        1 + digits
-                    }
-                    None => dollar_quoted(rest),
-                }
-            }
-            b';' => {
-                found.push((at..at + 1, Token::Semicolon));
-                1
-            }
-            _ => 1,
+        let (length, token) = match byte {
+            b'\'' => (quoted(rest, b'\'', escapes(bytes, at)), None),
+            b'"' => (quoted(rest, b'"', false), None),
+            b'-' if rest.starts_with(b"--") => (line(rest), None),
+            b'/' if rest.starts_with(b"/*") => (comment(rest), None),
+            b'$' if is_name(before(bytes, at)) => (1, None),
+            b'$' => dollar(sql, at),
+            b';' => (1, Some(Token::Semicolon)),
+            _ => (1, None),
         };
+        found(at..at + length, token);
+        at += length;
     }
-    found
+}
+
+/// A parameter, or a text in dollar quotes.
+fn dollar(sql: &str, at: usize) -> (usize, Option<Token>) {
+    let rest = sql.as_bytes().get(at..).unwrap_or_default();
+    let digits = rest.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+    let end = at + 1 + digits;
+    let number = sql.get(at + 1..end).and_then(|text| text.parse().ok());
+    match number.filter(|number| *number > 0) {
+        Some(number) => {
+            let cast = cast(sql.get(end..).unwrap_or_default());
+            (1 + digits, Some(Token::Parameter(number, cast)))
+        }
+        None => (dollar_quoted(rest), None),
+    }
 }
 
 /// The statement without the semicolon at its end; `None` if more follows it.
