@@ -108,6 +108,13 @@ fn a_signal_ends_it_as_its_time_does() {
     }
     let mut demo = Demo::start(&["--erp-only"]);
     wait_for(&mut demo, "psa delivering");
+    // Meanwhile an analyst follows what it says.
+    let output = demo.running.output();
+    let door = output.lines().find_map(|line| line.strip_prefix("SQL   ")).unwrap().to_owned();
+    let asked = format!("{door} --no-psqlrc -At -c 'SELECT count(*) FROM canon.worker'");
+    let answer = Command::new("sh").args(["-c", &asked]).output().unwrap();
+    let workers = String::from_utf8_lossy(&answer.stdout).trim().parse::<u64>();
+    assert!(workers.is_ok_and(|workers| workers >= 40), "{asked}: {answer:?}");
     demo.running.terminate();
     demo.agrees();
 }

@@ -2,6 +2,8 @@
 -- says `pg.` where a client says `pg_catalog.`. Object ids are DuckDB's; types have PostgreSQL's
 -- numbers. What we do not have (indexes, policies, publications …) is there and empty.
 
+-- One commit for all of it, at each opening of the store.
+BEGIN TRANSACTION;
 CREATE SCHEMA IF NOT EXISTS pg;
 
 CREATE OR REPLACE VIEW pg.pg_namespace AS
@@ -138,3 +140,5 @@ CREATE OR REPLACE MACRO pg.format_type(type, modifier) AS
         THEN 'numeric(' || ((modifier - 4) // 65536) || ',' || ((modifier - 4) % 65536) || ')'
         ELSE (SELECT max(words_) FROM (SELECT oid AS type_, spelled AS words_ FROM pg.pg_type)
               WHERE type_ = type) END;
+
+COMMIT;

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::generator::{Generator, Report};
+use super::servers;
 use crate::cli::DemoOptions;
 use crate::error::{Context, ErrorKind, Result};
 use compare::Sides;
@@ -64,10 +65,12 @@ async fn play(
     folder: &DemoFolder,
 ) -> Result<bool> {
     let (listener, port) = Daemon::listener()?;
-    let path = wiring::write(stage, folder, port)?;
+    let sql_port = servers::free_port()?;
+    let path = wiring::write(stage, folder, port, sql_port)?;
     let mut daemon = Daemon::start(&path, listener)?;
     let mut doors = stage.doors(folder.path());
     doors.push(("HTTP", format!("{} (and /api/status)", daemon.api.url("/metrics"))));
+    doors.push(("SQL", stage.analysts_door(folder.path(), sql_port)));
     let sql = "SELECT * FROM canon.worker LIMIT 5";
     // Not `trueup`: before it is installed it is on nobody's path.
     let program = std::env::current_exe()

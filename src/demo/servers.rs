@@ -16,6 +16,7 @@ mod installed;
 mod mariadb;
 mod postgres;
 
+pub(crate) use guard::free_port;
 pub use mariadb::MariadbServer;
 pub use postgres::PostgresServer;
 

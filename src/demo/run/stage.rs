@@ -70,6 +70,16 @@ impl Stage {
         }
         doors
     }
+
+    /// How an analyst reaches the store: the client is PostgreSQL's own.
+    pub(super) fn analysts_door(&self, folder: &Path, port: u16) -> String {
+        let program = program(&self.postgres.psql("trueup"));
+        let password = folder.join("postgres.password");
+        format!(
+            "PGPASSWORD=$(cat {}) {program} -h 127.0.0.1 -p {port} -U analyst trueup",
+            password.display()
+        )
+    }
 }
 
 fn build_postgres() -> Result<PostgresServer> {

@@ -13,13 +13,20 @@ use crate::error::{Context, Error, ErrorKind, Result};
 const WIRING: &str = include_str!("../../../config/demo.toml");
 
 /// Writes the passwords and `trueup.toml` into the folder; hands back the latter's path.
-pub(super) fn write(stage: &Stage, folder: &DemoFolder, http_port: u16) -> Result<PathBuf> {
+pub(super) fn write(
+    stage: &Stage,
+    folder: &DemoFolder,
+    http_port: u16,
+    sql_port: u16,
+) -> Result<PathBuf> {
     let file = folder.write("postgres.password", stage.postgres.password())?;
     let postgres = format!("${{file:{}}}", file.display());
     let mut wiring = wiring()?;
     let state = folder.path().join("state").display().to_string();
     set(&mut wiring, &["daemon", "state_dir"], state)?;
     set(&mut wiring, &["daemon", "http_listen"], format!("127.0.0.1:{http_port}"))?;
+    set(&mut wiring, &["sql", "listen"], format!("127.0.0.1:{sql_port}"))?;
+    set(&mut wiring, &["sql", "user", "analyst", "password"], postgres.clone())?;
     set(&mut wiring, &["source", "erp", "url"], stage.postgres.url("erp"))?;
     set(&mut wiring, &["source", "erp", "password"], postgres.clone())?;
     set(&mut wiring, &["target", "psa", "url"], stage.postgres.url("psa"))?;

@@ -224,7 +224,7 @@ fn user(preferred: &str) -> Option<User> {
 
 /// A free loopback port below the range from which the kernel takes ports for outgoing
 /// connections: so a server finds its port free again when it is restarted.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     for _ in 0..200 {
         let port = rand::random_range(15_000..32_000);
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
