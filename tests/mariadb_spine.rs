@@ -9,6 +9,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use trueup::demo::servers::MariadbServer;
 
 use crate::agreement::{self, mariadb, store};
 use crate::support::process::Installation;
@@ -48,6 +49,21 @@ const POINTS: [(&str, u64); 10] = [
     ("after-store-commit", 2),
 ];
 
+/// A configuration that mirrors the whole database.
+fn mirrored(server: &MariadbServer, database: &str, limits: &str) -> Installation {
+    let installation = Installation::new("");
+    let source = format!(
+        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
+        server.url(database)
+    );
+    store::configure(&installation, (&source, server.password()), None);
+    let file = installation.state_folder().with_file_name("trueup.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("[limits]\n", &format!("[limits]\n{limits}\n"));
+    installation.write("trueup.toml", &text);
+    installation
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
     if !require("mariadb") {
@@ -58,16 +74,7 @@ async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
     for (point, passes) in POINTS {
         let database = servers::mariadb_database("crash");
         server.sql(&database, TABLES).unwrap();
-        let installation = Installation::new("");
-        let source = format!(
-            "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
-            server.url(&database)
-        );
-        store::configure(&installation, (&source, server.password()), None);
-        let file = installation.state_folder().with_file_name("trueup.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let text = text.replace("[limits]\n", "[limits]\ncopy_chunk_rows = 100\n");
-        installation.write("trueup.toml", &text);
+        let installation = mirrored(server, &database, "copy_chunk_rows = 100");
         let stop = Arc::new(AtomicBool::new(false));
         let writer = mariadb::connect(server, &database).await;
         let writer = tokio::spawn(write(writer, rng.random(), Arc::clone(&stop)));
@@ -134,16 +141,8 @@ async fn a_transaction_larger_than_a_batch_survives_kills_in_its_midst() {
         server.sql(&database, TABLES).unwrap();
         let side = servers::mariadb_database("side");
         server.sql(&side, "CREATE TABLE note (id int PRIMARY KEY) ENGINE = Aria").unwrap();
-        let installation = Installation::new("");
-        let source = format!(
-            "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
-            server.url(&database)
-        );
-        store::configure(&installation, (&source, server.password()), None);
-        let file = installation.state_folder().with_file_name("trueup.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let small = "[limits]\nchunk_bytes = 8192\nbatch_bytes = 16384\n";
-        installation.write("trueup.toml", &text.replace("[limits]\n", small));
+        let limits = "chunk_bytes = 8192\nbatch_bytes = 16384";
+        let installation = mirrored(server, &database, limits);
         let mut connection = mariadb::connect(server, &database).await;
         let mut daemon = installation.start(&["run"], &[]);
         agreement::mirror_agrees(&installation, &mariadb::contents(&mut connection, "hr").await);

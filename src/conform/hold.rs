@@ -33,7 +33,7 @@ impl Session<'_> {
         }
         let mut largest: Option<Effect> = None;
         for mut effect in Effect::of(decided.events.iter().map(Into::into)) {
-            self.add_earlier(&mut effect)?;
+            self.judge_whole(&mut effect)?;
             let Some(entity) = self.mappings.entities().get(&effect.entity) else { continue };
             if effect.changed() < limits.hold_rows_min {
                 continue;

@@ -88,9 +88,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A transaction is judged as a whole, as far as it is known: what it did to the rows that were
-    /// there before it.
-    pub(super) fn add_earlier(&self, effect: &mut Effect) -> Result<()> {
+    /// In the middle of a transaction, puts in the place of a slice's effect that of all slices so
+    /// far, on the rows that were there before the first.
+    pub(super) fn judge_whole(&self, effect: &mut Effect) -> Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
         let whole = self.store.effect_since(&effect.entity, open.batch_first)?;
         effect.created = whole.created;

@@ -312,9 +312,19 @@ impl Evaluator {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn next_due(&self, connection: &Connection) -> Result<Option<i64>> {
+        self.next_due_of(connection, &|_| true)
+    }
+
+    /// The same, of those mappings only.
+    fn next_due_of(
+        &self,
+        connection: &Connection,
+        wanted: &dyn Fn(&Compiled) -> bool,
+    ) -> Result<Option<i64>> {
         let mut parts = Vec::new();
         for number in self.taking_part() {
-            if let Some(mapping) = self.mappings.get(number).filter(|mapping| mapping.next_at) {
+            let mapping = self.mappings.get(number);
+            if let Some(mapping) = mapping.filter(|mapping| mapping.next_at && wanted(mapping)) {
                 parts.push(format!("SELECT min(_next_at) AS due FROM {}", mapping.contrib()));
             }
         }

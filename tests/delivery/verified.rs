@@ -8,6 +8,7 @@ use rand::Rng;
 
 use super::chain::Chain;
 use super::metrics::scrape;
+use crate::agreement::store;
 use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
@@ -16,18 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until every entity was verified after `since`.
 fn verified(chain: &Chain, since: jiff::Timestamp) -> Vec<serde_json::Value> {
-    let mut entities = Vec::new();
-    wait_until("every entity to be verified", PATIENCE, || {
-        let status = chain.status();
-        entities = status["entities"].as_array().cloned().unwrap_or_default();
-        let is_new = |entity: &serde_json::Value| {
-            let at = entity["verified_at"].as_str().and_then(|at| at.parse().ok());
-            at.is_some_and(|at: jiff::Timestamp| at > since)
-        };
-        let all = !entities.is_empty() && entities.iter().all(is_new);
-        if all { Ok(()) } else { Err(status.to_string()) }
-    });
-    entities
+    wait_until("every entity to be verified", PATIENCE, || store::verified(&chain.status(), since))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,11 +48,11 @@ async fn the_live_store_is_what_its_mappings_give_and_says_so_when_it_is_not() {
 
     // WHEN a row is changed behind everybody's back
     let path = chain.state_folder().join("store.duckdb");
-    let store = Connection::open(path).unwrap();
+    let tampered = Connection::open(path).unwrap();
     let change = "UPDATE canon.client SET name = 'tampered' WHERE client_no =
                   (SELECT min(client_no) FROM canon.client)";
-    assert_eq!(store.execute(change, []).unwrap(), 1);
-    drop(store);
+    assert_eq!(tampered.execute(change, []).unwrap(), 1);
+    drop(tampered);
     let began = jiff::Timestamp::now();
     let mut daemon = chain.start(&[]);
     let entities = verified(&chain, began);

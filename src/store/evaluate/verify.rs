@@ -33,7 +33,8 @@ impl Evaluator {
 
     /// Compares what is stored of one entity with a full evaluation, on a snapshot of a live store
     /// that `connection` has open. `None` if it cannot be compared: no source of it is copied, no
-    /// mapping of it takes part, or a unit is due and not evaluated yet.
+    /// mapping of it takes part, or a unit of it is due and not evaluated
+    /// yet.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
@@ -52,7 +53,7 @@ impl Evaluator {
             |mapping: &Compiled| mapping.entity.name == entity && ready.contains(&mapping.source);
         let takes_part = self
             .numbers(|mapping, standing| standing.fitness == Fitness::Current && wanted(mapping));
-        let is_due = self.next_due(connection)?.is_some_and(|due| due <= as_of_micros);
+        let is_due = self.next_due_of(connection, &wanted)?.is_some_and(|due| due <= as_of_micros);
         if takes_part.is_empty() || is_due {
             return Ok(None);
         }
