@@ -73,8 +73,9 @@ impl Answers {
             };
             let open = |columns| send(Piece::Columns(columns));
             let done = statement.answer(&sql, open, |rows| send(Piece::Rows(rows)));
-            send(done.map_or_else(Piece::Failed, |()| Piece::End));
+            // Before the last word: whoever has it may ask again at once.
             drop(place);
+            send(done.map_or_else(Piece::Failed, |()| Piece::End));
         });
         let columns = match pieces.recv().await {
             Some(Piece::Columns(columns)) => columns,
