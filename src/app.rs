@@ -1,8 +1,10 @@
 //! The program behind the commands: the only module that sees all, and wires it together.
 
+mod assemble;
 mod canon;
 mod daemon;
 mod lag;
+mod live;
 mod loops;
 mod measure;
 mod operator;

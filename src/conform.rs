@@ -45,7 +45,7 @@ use crate::ledger::journal::{Border, Journal, Reader, Run};
 use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
-use crate::store::{Mark, OpenTransaction, Store, StoreLimits};
+use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
 pub use hold::Held;
 pub use state::{ConformSeen, ConformState};
 use upkeep::{CLOCK_PAUSE, HOUSE_PAUSE};
@@ -80,6 +80,8 @@ pub struct Conform {
     pub events: watch::Sender<u64>,
     /// What people see.
     pub state: Arc<ConformState>,
+    /// What only the process knows, for the store's readers.
+    pub live: Live,
 }
 
 /// Conforms until cancelled. Blocks; run it on a thread of its own.
@@ -159,7 +161,7 @@ impl<'a> Session<'a> {
             memory_bytes: conform.limits.store_memory_bytes,
             threads: conform.limits.store_threads,
         };
-        let store = Store::open(&conform.state_dir, limits)?;
+        let store = Store::open(&conform.state_dir, limits, &conform.live)?;
         let mark = store.mark()?;
         let open = store.open_transaction()?;
         let mappings = mappings::in_force(conform)?;

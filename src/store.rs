@@ -14,6 +14,7 @@ mod events;
 pub mod export;
 pub mod expr;
 mod lease;
+pub mod live;
 pub mod mapping_test;
 pub mod mirror;
 pub mod overlay;
@@ -33,6 +34,7 @@ use duckdb::{Config, Connection, OptionalExt, params};
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use lease::Lease;
+pub use live::Live;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
 use refusal::InStore;
@@ -72,11 +74,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in the state folder, making it when it is not there.
+    /// Opens the store in the state folder, making it when it is not there. `live` answers what only
+    /// the process knows.
     ///
     /// # Errors
     /// [`ErrorKind::Store`]; a damaged file is left where it is, for a person to look at.
-    pub fn open(state_dir: &Path, limits: StoreLimits) -> Result<Self> {
+    pub fn open(state_dir: &Path, limits: StoreLimits, live: &Live) -> Result<Self> {
         let path = file(state_dir);
         let what = || format!("could not open the store {}", path.display());
         let lease = Lease::take(&path)?;
@@ -91,7 +94,9 @@ impl Store {
                  copied",
             )
         })?;
+        live.register(&connection)?;
         connection.execute_batch(include_str!("../sql/store/schema.sql")).in_store(what)?;
+        connection.execute_batch(include_str!("../sql/store/ops.sql")).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/catalog.sql")).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::daemon::{Captures, Deliveries, Lags};
-use super::standing;
+use super::assemble::{Captures, Deliveries, Lags};
+use super::standing::{self, DEAD_LETTERS_READ_MAX};
 use crate::archive::ArchiveState;
 use crate::canon::{Effect, Entity, MappingSet};
 use crate::capture::Phase;
@@ -24,8 +24,9 @@ use crate::serve::http::{
     DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
 };
 use crate::status::{
-    ArchiveStatus, ConformStatus, CopyStatus, DaemonState, EffectStatus, EntityStatus, HeldBatch,
-    OpenTransactionStatus, SourceState, SourceStatus, Status, TargetState, TargetStatus,
+    ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, EffectStatus,
+    EntityStatus, HeldBatch, OpenTransactionStatus, SourceState, SourceStatus, Status, TargetState,
+    TargetStatus,
 };
 use crate::store::OpenTransaction;
 use crate::store::evaluate::{Mismatch, canonical};
@@ -111,30 +112,45 @@ impl Daemon {
     }
 
     pub(super) fn gather(&self) -> Status {
-        let seen = self.conform.seen();
-        let last = *self.journal.news().borrow();
         Status {
             install: self.ledger.install().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             daemon: DaemonState::Running,
             since: Some(self.started),
-            sources: self.config.source.iter().map(|(name, s)| self.source(name, s.kind)).collect(),
-            conform: ConformStatus {
-                journal_seq: seen.journal_seq,
-                journal_behind_entries: last.saturating_sub(seen.journal_seq),
-                batch: seen.batch,
-                last_batch_at: seen
-                    .last_batch_micros
-                    .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
-                open_transaction: seen.open.map(open_transaction),
-                held: seen.held.map(held),
-                error: seen.error.map(|(error, _)| error),
-            },
+            sources: self.sources(),
+            conform: self.conform_status(),
             archive: self.archive(),
             entities: self.entities(),
-            targets: self.config.target.keys().map(|name| self.target(name)).collect(),
-            dead_letters: standing::dead_letters(&self.ledger, &self.config),
+            targets: self.targets(),
+            dead_letters: standing::dead_letters(&self.ledger, &self.config, DEAD_LETTERS_READ_MAX)
+                .into_iter()
+                .take(DEAD_LETTERS_SHOWN)
+                .collect(),
             findings: [self.parked_mappings(), self.mismatches()].concat(),
+        }
+    }
+
+    pub(super) fn sources(&self) -> Vec<SourceStatus> {
+        self.config.source.iter().map(|(name, source)| self.source(name, source.kind)).collect()
+    }
+
+    pub(super) fn targets(&self) -> Vec<TargetStatus> {
+        self.config.target.keys().map(|name| self.target(name)).collect()
+    }
+
+    pub(super) fn conform_status(&self) -> ConformStatus {
+        let seen = self.conform.seen();
+        let last = *self.journal.news().borrow();
+        ConformStatus {
+            journal_seq: seen.journal_seq,
+            journal_behind_entries: last.saturating_sub(seen.journal_seq),
+            batch: seen.batch,
+            last_batch_at: seen
+                .last_batch_micros
+                .and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok()),
+            open_transaction: seen.open.map(open_transaction),
+            held: seen.held.map(held),
+            error: seen.error.map(|(error, _)| error),
         }
     }
 
@@ -180,7 +196,7 @@ impl Daemon {
         found.values().flat_map(|found| found.mismatches.iter().map(one)).collect()
     }
 
-    fn entities(&self) -> Vec<EntityStatus> {
+    pub(super) fn entities(&self) -> Vec<EntityStatus> {
         let Some(reader) = self.conform.reader() else { return Vec::new() };
         let verified = self.conform.verifications();
         let one = |entity: &Entity| {

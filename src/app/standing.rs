@@ -17,7 +17,7 @@ use crate::status::{
 };
 
 /// Parked events that are looked through for dead letters.
-const DEAD_LETTERS_READ_MAX: usize = 1_000;
+pub(super) const DEAD_LETTERS_READ_MAX: usize = 1_000;
 
 /// The install's id as it is part of names, empty before the first run.
 pub(super) fn install(config: &Config) -> String {
@@ -68,7 +68,10 @@ pub(super) fn status(config: &Config) -> Result<Status> {
         // Only the store knows them, and nothing but the daemon opens it.
         entities: Vec::new(),
         targets: targets.collect::<Result<_>>()?,
-        dead_letters: dead_letters(&ledger, config),
+        dead_letters: dead_letters(&ledger, config, DEAD_LETTERS_READ_MAX)
+            .into_iter()
+            .take(DEAD_LETTERS_SHOWN)
+            .collect(),
         findings: Vec::new(),
     })
 }
@@ -154,11 +157,11 @@ fn target(name: &str, ledger: &Ledger, newest: u64) -> Result<TargetStatus> {
     })
 }
 
-/// The dead letters of all targets, as many as a status lists.
-pub(super) fn dead_letters(ledger: &Ledger, config: &Config) -> Vec<DeadLetter> {
+/// The dead letters among the first `read_max` that each target has parked.
+pub(super) fn dead_letters(ledger: &Ledger, config: &Config, read_max: usize) -> Vec<DeadLetter> {
     let mut letters = Vec::new();
     for target in config.target.keys() {
-        let parked = ledger.parked(target, DEAD_LETTERS_READ_MAX).unwrap_or_default();
+        let parked = ledger.parked(target, read_max).unwrap_or_default();
         letters.extend(parked.into_iter().filter(|p| p.state == ParkedState::Dead).map(|p| {
             DeadLetter {
                 target: target.clone(),
@@ -172,7 +175,6 @@ pub(super) fn dead_letters(ledger: &Ledger, config: &Config) -> Vec<DeadLetter> 
             }
         }));
     }
-    letters.truncate(DEAD_LETTERS_SHOWN);
     letters
 }
 

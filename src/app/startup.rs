@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::daemon::{Captures, Deliveries};
+use super::assemble::{Captures, Deliveries};
 use crate::canon::MappingSet;
 use crate::config::Config;
 use crate::deliver::{self, Deliver};

@@ -114,14 +114,14 @@ impl<'a> Export<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, StoreLimits};
+    use crate::store::{Live, Store, StoreLimits};
 
     /// Entities whose sources are several write history before the last of them is copied.
     #[test]
     fn the_history_of_an_entity_that_is_new_in_the_archive_comes_whole() {
         let folder = tempfile::tempdir().unwrap();
         let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
-        let store = Store::open(folder.path(), limits).unwrap();
+        let store = Store::open(folder.path(), limits, &Live::default()).unwrap();
         let connection = store.connection();
         connection
             .execute_batch(

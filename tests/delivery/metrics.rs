@@ -110,6 +110,20 @@ async fn every_documented_metric_has_a_series_that_tells_what_happened() {
     assert!(pushed == value(&format!("trueup_queue_settled_events_total{psa}")));
     assert!(pushed == sum("trueup_events_total"), "no other process made events");
     dashboards_have_data(&series);
+    // THEN the store's own views say the same
+    let source = "SELECT concat_ws(' ', source, kind, state, lag_seconds) FROM ops.source";
+    assert_eq!(chain.rows(source), ["erp postgres streaming 0.0"]);
+    let fresh = "SELECT concat_ws(' ', source, state, behind_entries,
+                     complete_until BETWEEN now()::TIMESTAMP - INTERVAL 1 MINUTE AND now()::TIMESTAMP)
+                 FROM ops.freshness";
+    assert_eq!(chain.rows(fresh), ["erp streaming 0 true"]);
+    let queue =
+        "SELECT concat_ws(' ', target, state, queue_events, parked, dead) FROM ops.delivery";
+    assert_eq!(chain.rows(queue), ["psa delivering 0 0 0"]);
+    let entries =
+        "SELECT concat_ws(' ', rows = (SELECT count(*) FROM canon.time_entry), ready, mismatches)
+                   FROM ops.entity WHERE entity = 'time_entry'";
+    assert_eq!(chain.rows(entries), ["true true 0"]);
     let rows = value("trueup_canonical_rows{entity=\"time_entry\"}");
     assert_eq!(rows.to_string(), chain.count("canon.time_entry").to_string());
 }
@@ -191,6 +205,15 @@ async fn a_stopped_daemon_still_shows_targets_positions_and_dead_letters() {
     work.stop().await;
     chain.delivered_or_parked();
     let running = chain.status();
+    // THEN the store's own views name the dead letters
+    let (dead, letters) = (&running["targets"][0]["dead"], &running["dead_letters"][0]);
+    let counted = "SELECT count(*) FROM ops.dead_letter WHERE words LIKE '%none%' AND event > 0";
+    assert_eq!(chain.rows(counted), [dead.to_string()]);
+    let key = letters["key"].as_str().unwrap();
+    let named = format!(
+        "SELECT concat_ws(' ', target, entity) FROM ops.dead_letter WHERE key = '{key}' LIMIT 1"
+    );
+    assert_eq!(chain.rows(&named), ["psa time_entry"]);
     // WHEN the daemon is stopped THEN the status from the state folder says the same
     daemon.terminate();
     assert!(daemon.wait(Duration::from_secs(60)).success());

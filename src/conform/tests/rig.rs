@@ -226,6 +226,7 @@ pub(super) fn conform(folder: &std::path::Path) -> Conform {
         lacking: watch::channel(Lacking::new()).0,
         events: watch::channel(0).0,
         state: Arc::new(ConformState::default()),
+        live: Live::default(),
     }
 }
 

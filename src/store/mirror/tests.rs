@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::change::{Column, Op, Position, RowChange};
 use crate::store::collapse::key_of;
-use crate::store::{Mark, StoreLimits};
+use crate::store::{Live, Mark, StoreLimits};
 
 fn table() -> Arc<Table> {
     let column = |name: &str, kind, key| Column {
@@ -31,7 +31,8 @@ fn table() -> Arc<Table> {
 }
 
 fn open(folder: &std::path::Path) -> Store {
-    Store::open(folder, StoreLimits { memory_bytes: 256 << 20, threads: 1 }).unwrap()
+    Store::open(folder, StoreLimits { memory_bytes: 256 << 20, threads: 1 }, &Live::default())
+        .unwrap()
 }
 
 /// id → (v, big)

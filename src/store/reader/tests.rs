@@ -1,9 +1,10 @@
 //! What an analyst may not do, and that nobody waits for one.
 
-use crate::store::{Store, StoreLimits};
+use crate::store::{Live, Store, StoreLimits};
 
 fn open(folder: &std::path::Path) -> Store {
-    Store::open(folder, StoreLimits { memory_bytes: 64 << 20, threads: 1 }).unwrap()
+    Store::open(folder, StoreLimits { memory_bytes: 64 << 20, threads: 1 }, &Live::default())
+        .unwrap()
 }
 
 /// Statements that would reach beyond the store.
@@ -145,7 +146,13 @@ fn a_file_has_one_instance_however_long_its_readers_stay() {
     let store = open(folder.path());
     let reader = store.reader().unwrap();
     let statement = reader.statement().unwrap();
-    let again = || Store::open(folder.path(), StoreLimits { memory_bytes: 64 << 20, threads: 1 });
+    let again = || {
+        Store::open(
+            folder.path(),
+            StoreLimits { memory_bytes: 64 << 20, threads: 1 },
+            &Live::default(),
+        )
+    };
     // WHEN the writer is gone, and then the reader, but a statement is still there
     drop(store);
     assert!(again().is_err());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::change::{Column, Position, TableName, TransactionId};
-use crate::store::StoreLimits;
 use crate::store::mirror::Placed;
+use crate::store::{Live, StoreLimits};
 
 fn table(name: &str, columns: &[&str], cascades: Vec<Cascade>) -> Arc<Table> {
     let column = |(place, name): (usize, &&str)| Column {
@@ -40,7 +40,7 @@ impl Rig {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
-        let mut store = Store::open(folder.path(), limits).unwrap();
+        let mut store = Store::open(folder.path(), limits, &Live::default()).unwrap();
         let tables = BTreeMap::from([
             ("p", table("p", &["id", "v"], Vec::new())),
             ("c", table("c", &["id", "p"], vec![refers("p", "p", "CASCADE", "CASCADE")])),

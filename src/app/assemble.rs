@@ -1,0 +1,172 @@
+//! Puts the daemon together: what every loop and listener needs, before anything runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::canon::StoreCanon;
+use super::lag::Lag;
+use super::operator::{Daemon, STATEMENTS_MAX};
+use super::{live, planning, sql, startup};
+use crate::archive::{self, Archive, ArchiveState};
+use crate::capture::{self, Capture, CaptureState};
+use crate::config::{Config, TargetConfig};
+use crate::conform::{Conform, ConformState, rebuild};
+use crate::deliver::{self, Canon, Deliver, DeliverState};
+use crate::error::{Context, ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::journal::Journal;
+use crate::metrics::Metrics;
+use crate::serve::pgwire::Sql;
+use crate::source::entry::Lacking;
+use crate::state::StateDir;
+use crate::store::Live;
+
+/// Everything, ready to run.
+pub(super) struct Parts {
+    pub(super) captures: Vec<Capture>,
+    pub(super) conform: Arc<Conform>,
+    pub(super) archive: Archive,
+    pub(super) deliveries: Vec<Deliver>,
+    pub(super) operator: Arc<Daemon>,
+    pub(super) sql: Option<Sql>,
+}
+
+/// Opens ledger and journal, brings a lost store back, and makes everything else.
+///
+/// # Errors
+/// What is wrong with the configuration, the state folder or a mapping.
+pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
+    let started = SystemTime::now();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), started)
+        .context(ErrorKind::Bug, || "could not register the metrics".to_owned())?;
+    let ledger = Arc::new(Ledger::open(state.path())?);
+    ledger.note_start()?;
+    let seq_floor = ledger.last_batch()?.map_or(0, |batch| batch.seq_upto.max(batch.part));
+    let journal =
+        Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
+    let (lacking, told) = watch::channel(Lacking::new());
+    let captures = captures(&config, &ledger, &journal, &told)?;
+    let (events, _) = watch::channel(0);
+    let conform = Conform {
+        state_dir: state.path().to_owned(),
+        limits: config.limits.clone(),
+        kinds: config.source.iter().map(|(name, source)| (name.clone(), source.kind)).collect(),
+        mappings: planning::mappings(&config)?,
+        targets: config.target.keys().cloned().collect(),
+        ledger: Arc::clone(&ledger),
+        journal: Arc::clone(&journal),
+        lacking,
+        events,
+        state: Arc::new(ConformState::default()),
+        live: Live::default(),
+    };
+    tokio::task::block_in_place(|| bring_back(&conform))?;
+    let deliveries = deliveries(&config, &conform)?;
+    startup::plan(&config, &conform.mappings, &deliveries)?;
+    let archive = sealing(&conform, &config);
+    let statements = Arc::new(Semaphore::new(STATEMENTS_MAX));
+    let sql = sql::listener(&config, &conform.state, &statements)?;
+    let operator = Daemon {
+        config,
+        started: jiff::Timestamp::try_from(started).unwrap_or_default(),
+        metrics,
+        ledger,
+        journal,
+        captures: captures.iter().map(shown).collect(),
+        conform: Arc::clone(&conform.state),
+        archive: Arc::clone(&archive.state),
+        deliveries: deliveries.iter().map(delivered).collect(),
+        lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
+        mappings: conform.mappings.clone(),
+        statements,
+    };
+    operator.declare();
+    let operator = Arc::new(operator);
+    live::tell(&conform.live, &operator);
+    Ok(Parts { captures, conform: Arc::new(conform), archive, deliveries, operator, sql })
+}
+
+/// A lost store is made anew before anything runs.
+fn bring_back(conform: &Conform) -> Result<()> {
+    if !rebuild::is_lost(conform)? {
+        return Ok(());
+    }
+    let seals = conform.ledger.seals()?;
+    let newest = seals.last().ok_or_else(rebuild::beyond_help)?;
+    let files = archive::sealed_files(&conform.state_dir.join("archive"), &seals)?;
+    rebuild::rebuild(conform, newest, &files)
+}
+
+fn captures(
+    config: &Config,
+    ledger: &Arc<Ledger>,
+    journal: &Arc<Journal>,
+    lacking: &watch::Receiver<Lacking>,
+) -> Result<Vec<Capture>> {
+    let install = ledger.install().simple().to_string();
+    let one = |(name, source): (&String, &crate::config::SourceConfig)| {
+        let capture = Capture {
+            name: name.clone(),
+            source: planning::source(name, &install, config)?,
+            default_schema: planning::default_schema(source),
+            journal: Arc::clone(journal),
+            ledger: Arc::clone(ledger),
+            limits: config.limits.clone(),
+            retained_bytes_max: source.max_retained_bytes,
+            lacking: lacking.clone(),
+            state: Arc::new(CaptureState::default()),
+        };
+        capture::show_gap(&capture)?;
+        Ok(capture)
+    };
+    config.source.iter().map(one).collect()
+}
+
+fn shown(capture: &Capture) -> (String, Arc<CaptureState>) {
+    (capture.name.clone(), Arc::clone(&capture.state))
+}
+
+fn sealing(conform: &Conform, config: &Config) -> Archive {
+    let state = Arc::clone(&conform.state);
+    Archive {
+        folder: conform.state_dir.join("archive"),
+        every: Duration::from_secs(config.limits.archive_every_secs),
+        ledger: Arc::clone(&conform.ledger),
+        readers: Arc::new(move || state.reader()),
+        state: Arc::new(ArchiveState::default()),
+    }
+}
+
+/// A delivery per target, of the entities that have a mapping and a table there.
+fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
+    let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
+    let one = |(name, target): (&String, &TargetConfig)| {
+        let deliver = Deliver {
+            name: name.clone(),
+            config: target.clone(),
+            entities: planning::taken(name, target, &conform.mappings)?,
+            ledger: Arc::clone(&conform.ledger),
+            canon: Arc::clone(&canon) as Arc<dyn Canon>,
+            events: conform.events.subscribe(),
+            limits: config.limits.clone(),
+            state: Arc::new(DeliverState::default()),
+        };
+        deliver::show_gap(&deliver)?;
+        Ok(deliver)
+    };
+    config.target.iter().map(one).collect()
+}
+
+fn delivered(deliver: &Deliver) -> (String, Arc<DeliverState>) {
+    (deliver.name.clone(), Arc::clone(&deliver.state))
+}
+
+/// Captures by name, for whoever shows them.
+pub(super) type Captures = HashMap<String, Arc<CaptureState>>;
+/// How far each capture is behind, likewise.
+pub(super) type Lags = HashMap<String, Arc<Lag>>;
+/// Deliveries by name, likewise.
+pub(super) type Deliveries = HashMap<String, Arc<DeliverState>>;

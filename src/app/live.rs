@@ -1,0 +1,52 @@
+//! What the daemon tells the store's readers: the topics behind the views of `ops`.
+
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::operator::Daemon;
+use super::standing;
+use crate::store::Live;
+
+/// Dead letters that `ops.dead_letter` shows, of each target.
+const DEAD_LETTERS_MAX: usize = 10_000;
+
+/// From now on `daemon` answers; it may end before the store is closed.
+pub(super) fn tell(live: &Live, daemon: &Arc<Daemon>) {
+    let daemon = Arc::downgrade(daemon);
+    live.tell(Box::new(move |topic| answer(&daemon, topic)));
+}
+
+fn answer(daemon: &Weak<Daemon>, topic: &str) -> String {
+    let Some(daemon) = daemon.upgrade() else { return "[]".to_owned() };
+    match topic {
+        "sources" => text(&daemon.sources()),
+        "freshness" => text(&freshness(&daemon)),
+        "entities" => text(&daemon.entities()),
+        "targets" => text(&daemon.targets()),
+        "dead_letters" => {
+            text(&standing::dead_letters(&daemon.ledger, &daemon.config, DEAD_LETTERS_MAX))
+        }
+        _ => "[]".to_owned(),
+    }
+}
+
+fn freshness(daemon: &Daemon) -> Vec<serde_json::Value> {
+    let conform = daemon.conform_status();
+    let one = |source: crate::status::SourceStatus| {
+        json!({
+            "source": source.name,
+            "state": source.state,
+            "lag_seconds": source.lag_seconds,
+            "behind_entries": conform.journal_behind_entries,
+            "last_batch_at": conform.last_batch_at,
+        })
+    };
+    daemon.sources().into_iter().map(one).collect()
+}
+
+fn text<T: Serialize>(rows: &[T]) -> String {
+    // Plain data: serialising it cannot fail.
+    serde_json::to_string(rows).unwrap_or_else(|_| "[]".to_owned())
+}
