@@ -155,6 +155,10 @@ pub struct Limits {
     pub sql_rows_max: usize,
     /// Connections to the SQL listener at once.
     pub sql_connections_max: usize,
+    /// Longest run time of a key figure.
+    pub kpi_timeout_secs: u64,
+    /// Most series of a key figure.
+    pub kpi_series_max: usize,
     /// How long an idle source waits between two advances of its confirmed position.
     pub idle_confirm_secs: u64,
 }
@@ -187,6 +191,8 @@ impl Default for Limits {
             sql_timeout_secs: 30,
             sql_rows_max: 10_000,
             sql_connections_max: 100,
+            kpi_timeout_secs: 30,
+            kpi_series_max: 1_000,
             idle_confirm_secs: 10,
         }
     }

@@ -38,6 +38,7 @@
 //! | [`target`] | the systems that receive; each keeps its own account |
 //! | [`deliver`] | outbox → target → settle |
 //! | [`archive`] | events, history and rows, sealed as Parquet with digests in the ledger |
+//! | [`kpi`] | business key figures: SELECTs on a schedule, as gauges |
 //! | [`serve`], [`status`], [`metrics`] | what the operator sees |
 //! | [`config`], [`cli`], [`app`] | what the operator says, and the wiring: `app` alone sees all |
 //! | [`demo`] | private servers, legacy schemas, a generator, and the comparison of all sides |
@@ -59,6 +60,7 @@ pub mod demo;
 pub mod error;
 pub mod failpoint;
 pub mod finding;
+pub mod kpi;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;

@@ -80,6 +80,14 @@ families! {
     /// Canonical rows by entity.
     canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
 
+    /// 1 while a key figure cannot be computed; its series keep their last values.
+    kpi_failing: IntGaugeVec = "trueup_kpi_failing" ["kpi"];
+    /// When a key figure was last computed, in seconds since 1970-01-01 UTC; 0 if this process did
+    /// not yet.
+    kpi_computed: IntGaugeVec = "trueup_kpi_computed_timestamp_seconds" ["kpi"];
+    /// Duration of the computation of a key figure.
+    kpi_seconds: HistogramVec = "trueup_kpi_seconds" ["kpi"];
+
     /// Rows that a target took (applied), or did not (refused: they are parked and tried again).
     delivered_rows: IntCounterVec = "trueup_delivered_rows_total" ["target", "outcome"];
     /// Events handed to the queue of a target since the install began.
@@ -157,6 +165,28 @@ impl Metrics {
         self.target_retries.with_label_values(labels);
     }
 
+    /// Makes the series of a key figure's computation, so that they read 0 before it.
+    pub fn declare_kpi(&self, kpi: &str) {
+        self.kpi_failing.with_label_values(&[kpi]);
+        self.kpi_computed.with_label_values(&[kpi]);
+        self.kpi_seconds.with_label_values(&[kpi]);
+    }
+
+    /// A gauge that is not declared here: a key figure.
+    ///
+    /// # Errors
+    /// The name is no name, or taken.
+    pub fn add_gauge(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<GaugeVec> {
+        let gauge = GaugeVec::new(prometheus::Opts::new(name, help), labels)?;
+        self.inner.registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
     /// Sets one state to 1 and the others to 0.
     pub fn set_state<'a>(
         states: &IntGaugeVec,
@@ -185,22 +215,22 @@ impl Deref for Metrics {
     }
 }
 
-/// The manual of the metrics, `docs/metrics.md`.
+/// One line of the manual, `docs/metrics.md`.
+pub fn line(name: &str, kind: &str, labels: impl Iterator<Item = String>, help: &str) -> String {
+    let labels: Vec<String> = labels.map(|label| format!("`{label}`")).collect();
+    format!("| `{name}` | {kind} | {} | {} |\n", labels.join(", "), help.trim())
+}
+
+/// The manual of the metrics that are declared here.
 #[must_use]
 pub fn reference() -> String {
     let mut text = "# Metrics\n\nServed at `/metrics` in Prometheus' text format. This file is \
-                    written from `src/metrics.rs`; a test holds the two together.\n\n\
+                    written from `src/metrics.rs` and `sql/kpi`; a test holds them together.\n\n\
                     | metric | type | labels | meaning |\n|---|---|---|---|\n"
         .to_owned();
     for family in FAMILIES {
-        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-        text.push_str(&format!(
-            "| `{}` | {} | {} | {} |\n",
-            family.name,
-            family.kind(),
-            labels.join(", "),
-            family.help.trim()
-        ));
+        let labels = family.labels.iter().map(ToString::to_string);
+        text.push_str(&line(family.name, family.kind(), labels, family.help));
     }
     text
 }

@@ -105,4 +105,26 @@ COMMENT ON COLUMN ops.dead_letter.words IS 'The words of the target, without row
 COMMENT ON COLUMN ops.dead_letter.attempts IS 'How often it was tried';
 COMMENT ON COLUMN ops.dead_letter.since IS 'When it was first refused, UTC';
 
+CREATE OR REPLACE VIEW ops.kpi AS
+SELECT k.kpi, k.metric, k.help, k.unit, k.every_seconds, k.state, k.computed_at, k.took_seconds,
+    k.series, k.message, k.hint
+FROM (
+    SELECT unnest(from_json(trueup_now('kpis'), '[{"kpi": "VARCHAR", "metric": "VARCHAR",
+        "help": "VARCHAR", "unit": "VARCHAR", "every_seconds": "UBIGINT", "state": "VARCHAR",
+        "computed_at": "TIMESTAMP", "took_seconds": "DOUBLE", "series": "UBIGINT",
+        "message": "VARCHAR", "hint": "VARCHAR"}]')) AS k
+);
+COMMENT ON VIEW ops.kpi IS 'The key figures and how their computation is';
+COMMENT ON COLUMN ops.kpi.kpi IS 'Name: that of its file in sql/kpi';
+COMMENT ON COLUMN ops.kpi.metric IS 'Its metric at /metrics';
+COMMENT ON COLUMN ops.kpi.help IS 'What it says';
+COMMENT ON COLUMN ops.kpi.unit IS 'What it counts in';
+COMMENT ON COLUMN ops.kpi.every_seconds IS 'How often it is computed';
+COMMENT ON COLUMN ops.kpi.state IS 'computed, failing, or waiting for an entity that it reads';
+COMMENT ON COLUMN ops.kpi.computed_at IS 'When it was last computed, UTC';
+COMMENT ON COLUMN ops.kpi.took_seconds IS 'How long that took';
+COMMENT ON COLUMN ops.kpi.series IS 'Series it then had';
+COMMENT ON COLUMN ops.kpi.message IS 'Why it fails';
+COMMENT ON COLUMN ops.kpi.hint IS 'What to do about it';
+
 COMMIT;

@@ -16,6 +16,7 @@ use crate::config::{Config, TargetConfig};
 use crate::conform::{Conform, ConformState, rebuild};
 use crate::deliver::{self, Canon, Deliver, DeliverState};
 use crate::error::{Context, ErrorKind, Result};
+use crate::kpi::{self, Kpis};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
@@ -29,6 +30,7 @@ pub(super) struct Parts {
     pub(super) captures: Vec<Capture>,
     pub(super) conform: Arc<Conform>,
     pub(super) archive: Archive,
+    pub(super) kpis: Kpis,
     pub(super) deliveries: Vec<Deliver>,
     pub(super) operator: Arc<Daemon>,
     pub(super) sql: Option<Sql>,
@@ -67,6 +69,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     let deliveries = deliveries(&config, &conform)?;
     startup::plan(&config, &conform.mappings, &deliveries)?;
     let archive = sealing(&conform, &config);
+    let kpis = figures(&config, &conform, &metrics)?;
     let statements = Arc::new(Semaphore::new(STATEMENTS_MAX));
     let sql = sql::listener(&config, &conform.state, &statements)?;
     let operator = Daemon {
@@ -78,6 +81,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         captures: captures.iter().map(shown).collect(),
         conform: Arc::clone(&conform.state),
         archive: Arc::clone(&archive.state),
+        kpis: (kpis.definitions.clone(), Arc::clone(&kpis.states)),
         deliveries: deliveries.iter().map(delivered).collect(),
         lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
         mappings: conform.mappings.clone(),
@@ -86,7 +90,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     operator.declare();
     let operator = Arc::new(operator);
     live::tell(&conform.live, &operator);
-    Ok(Parts { captures, conform: Arc::new(conform), archive, deliveries, operator, sql })
+    Ok(Parts { captures, conform: Arc::new(conform), archive, kpis, deliveries, operator, sql })
 }
 
 /// A lost store is made anew before anything runs.
@@ -138,6 +142,21 @@ fn sealing(conform: &Conform, config: &Config) -> Archive {
         readers: Arc::new(move || state.reader()),
         state: Arc::new(ArchiveState::default()),
     }
+}
+
+/// Everything that reads the store beside conform asks for its reading side anew each time.
+fn figures(config: &Config, conform: &Conform, metrics: &Metrics) -> Result<Kpis> {
+    let definitions = kpi::load(config.daemon.sql_dir.as_deref())?;
+    definitions.iter().for_each(|one| metrics.declare_kpi(&one.name));
+    let state = Arc::clone(&conform.state);
+    Ok(Kpis {
+        definitions,
+        readers: Arc::new(move || state.reader()),
+        metrics: metrics.clone(),
+        time_max: Duration::from_secs(config.limits.kpi_timeout_secs),
+        series_max: config.limits.kpi_series_max,
+        states: Arc::default(),
+    })
 }
 
 /// A delivery per target, of the entities that have a mapping and a table there.

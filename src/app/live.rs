@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::operator::Daemon;
 use super::standing;
+use crate::kpi::Definition;
 use crate::store::Live;
 
 /// Dead letters that `ops.dead_letter` shows, of each target.
@@ -28,6 +29,7 @@ fn answer(daemon: &Weak<Daemon>, topic: &str) -> String {
         "dead_letters" => {
             text(&standing::dead_letters(&daemon.ledger, &daemon.config, DEAD_LETTERS_MAX))
         }
+        "kpis" => text(&figures(&daemon)),
         _ => "[]".to_owned(),
     }
 }
@@ -44,6 +46,28 @@ fn freshness(daemon: &Daemon) -> Vec<serde_json::Value> {
         })
     };
     daemon.sources().into_iter().map(one).collect()
+}
+
+fn figures(daemon: &Daemon) -> Vec<serde_json::Value> {
+    let (definitions, states) = &daemon.kpis;
+    let one = |definition: &Definition| {
+        let seen = states.seen(&definition.name);
+        let (error, hint) = seen.error.unzip();
+        json!({
+            "kpi": definition.name,
+            "metric": definition.metric,
+            "help": definition.help,
+            "unit": definition.unit,
+            "every_seconds": definition.every.as_secs(),
+            "state": seen.state.word(),
+            "computed_at": seen.computed_at,
+            "took_seconds": seen.took.as_secs_f64(),
+            "series": seen.series,
+            "message": error,
+            "hint": hint.flatten(),
+        })
+    };
+    definitions.iter().map(one).collect()
 }
 
 fn text<T: Serialize>(rows: &[T]) -> String {

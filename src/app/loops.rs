@@ -12,6 +12,7 @@ use crate::capture::{self, Capture};
 use crate::conform::{self, Conform, verify};
 use crate::deliver::{self, Deliver};
 use crate::error::{Error, ErrorKind};
+use crate::kpi::{self, Kpis};
 
 /// All loops. Dropping it ends those that are not threads of their own.
 pub(super) struct Loops {
@@ -27,6 +28,7 @@ impl Loops {
         captures: Vec<Capture>,
         conform: Arc<Conform>,
         archive: Archive,
+        kpis: Kpis,
         deliveries: Vec<Deliver>,
     ) -> Self {
         let mut loops = Self {
@@ -37,6 +39,7 @@ impl Loops {
         };
         let stop = loops.beside.stop.clone();
         loops.beside.spawn("archive".to_owned(), archive::run(archive, stop.clone()));
+        loops.beside.spawn("key figures".to_owned(), kpi::run(kpis, stop.clone()));
         let verifying = verify::run(Arc::clone(&conform), stop);
         loops.beside.spawn("verification".to_owned(), verifying);
         for one in deliveries {

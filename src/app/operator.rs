@@ -17,6 +17,7 @@ use crate::conform::{ConformState, Held};
 use crate::deliver::DeliverPhase;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::finding::Finding;
+use crate::kpi::{Definition, KpiStates};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
@@ -48,6 +49,8 @@ pub(super) struct Daemon {
     pub(super) captures: Captures,
     pub(super) conform: Arc<ConformState>,
     pub(super) archive: Arc<ArchiveState>,
+    /// The key figures, and how they are.
+    pub(super) kpis: (Vec<Definition>, Arc<KpiStates>),
     pub(super) deliveries: Deliveries,
     pub(super) lags: Lags,
     pub(super) mappings: MappingSet,
@@ -126,7 +129,7 @@ impl Daemon {
                 .into_iter()
                 .take(DEAD_LETTERS_SHOWN)
                 .collect(),
-            findings: [self.parked_mappings(), self.mismatches()].concat(),
+            findings: [self.parked_mappings(), self.mismatches(), self.failing_figures()].concat(),
         }
     }
 
@@ -194,6 +197,16 @@ impl Daemon {
             )
         };
         found.values().flat_map(|found| found.mismatches.iter().map(one)).collect()
+    }
+
+    fn failing_figures(&self) -> Vec<Finding> {
+        let (definitions, states) = &self.kpis;
+        let one = |definition: &Definition| {
+            let (error, hint) = states.seen(&definition.name).error?;
+            let hint = hint.unwrap_or_else(|| format!("mend {}", definition.path));
+            Some(Finding::warning(format!("key figure {}: {error}", definition.name), hint))
+        };
+        definitions.iter().filter_map(one).collect()
     }
 
     pub(super) fn entities(&self) -> Vec<EntityStatus> {

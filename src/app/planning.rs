@@ -9,6 +9,7 @@ use crate::config::{Config, SourceConfig, SourceKind, TargetConfig};
 use crate::deliver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
+use crate::kpi;
 use crate::source::{Cataloged, Source};
 use crate::store::evaluate::{Evaluator, Misfit};
 use crate::store::mapping_test;
@@ -49,6 +50,10 @@ pub(super) fn plan(config: &Config) -> Vec<Finding> {
             Finding::ok(format!("mapping {entity} of {source}, version {version}"))
         })
         .collect();
+    match kpi::load(config.daemon.sql_dir.as_deref()) {
+        Ok(figures) => findings.push(Finding::ok(format!("{} key figures", figures.len()))),
+        Err(error) => findings.push(wrong(&error)),
+    }
     for (name, target) in &config.target {
         let taken = taken(name, target, &set);
         match taken.and_then(|entities| deliver::compile(&entities, target)) {

@@ -346,7 +346,7 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 16] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 18] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
@@ -365,6 +365,8 @@ fn at_least_one(limits: &Limits) -> [(&'static str, u64); 16] {
         ("sql_timeout_secs", limits.sql_timeout_secs),
         ("sql_rows_max", wide(limits.sql_rows_max)),
         ("sql_connections_max", wide(limits.sql_connections_max)),
+        ("kpi_timeout_secs", limits.kpi_timeout_secs),
+        ("kpi_series_max", wide(limits.kpi_series_max)),
     ]
 }
 

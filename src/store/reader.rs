@@ -131,6 +131,20 @@ impl Statement {
         })
     }
 
+    /// Those of `entities` that are not ready: their rows are not all there yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn not_ready(&self, entities: &BTreeSet<String>) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for entity in entities {
+            if !is_ready(&self.connection, entity)? {
+                missing.push(entity.clone());
+            }
+        }
+        Ok(missing)
+    }
+
     /// Runs `read` on one snapshot of the store, with temp tables of its own. What it writes is given
     /// up.
     ///

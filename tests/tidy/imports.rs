@@ -61,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("archive", &["store::export", "store::rebuild", "store::reader", "store::Reader", "ledger"]),
     // What people look at.
     ("serve", &["store::reader", "store::answer", "store::Reader", "ledger", "status"]),
-    ("kpi", &["store::reader", "store::Reader", "ledger"]),
+    ("kpi", &["store::reader", "store::Reader"]),
     // The demo drives the program from outside and compares the sides by itself.
     ("demo", &["cli", "app", "status", "state", "table"]),
     ("cli", &["app", "demo", "logging", "serve", "state", "status", "table"]),
