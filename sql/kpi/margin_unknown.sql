@@ -26,16 +26,21 @@ signed AS (
            b.kind IS DISTINCT FROM 'credit_note' AND b.issued_on > CAST($as_of AS DATE) - 365 AS recent
     FROM billed b
 ),
+rate AS (
+    SELECT d.worker_no, d.work_date, arg_max({'hourly': r.hourly_amount, 'currency': r.currency}, r.valid_from) AS price
+    FROM (SELECT DISTINCT t.worker_no, t.work_date FROM canon.time_entry t WHERE t.cost_amount IS NULL) d
+    JOIN canon.cost_rate r ON r.worker_no = d.worker_no
+        AND r.valid_from <= d.work_date AND (r.valid_to IS NULL OR r.valid_to > d.work_date)
+    GROUP BY d.worker_no, d.work_date
+),
 labour AS (
     SELECT t.project_code,
-           CASE WHEN t.cost_amount IS NOT NULL THEN t.currency ELSE r.currency END AS currency,
-           CASE WHEN t.cost_amount IS NOT NULL THEN t.cost_amount ELSE t.hours * r.hourly_amount END AS cost
+           CASE WHEN t.cost_amount IS NOT NULL THEN t.currency ELSE r.price.currency END AS currency,
+           CASE WHEN t.cost_amount IS NOT NULL THEN t.cost_amount ELSE t.hours * r.price.hourly END AS cost
     FROM canon.time_entry t
-    LEFT JOIN canon.cost_rate r ON r.worker_no = t.worker_no
-        AND r.valid_from <= t.work_date AND (r.valid_to IS NULL OR r.valid_to > t.work_date)
+    LEFT JOIN rate r ON r.worker_no = t.worker_no AND r.work_date = t.work_date
     WHERE coalesce(t.approval_status, 'approved') = 'approved' AND t.hours <> 0
       AND (t.work_date IS NULL OR t.work_date <= CAST($as_of AS DATE))
-    QUALIFY row_number() OVER (PARTITION BY t.entry_no ORDER BY r.valid_from DESC NULLS LAST) = 1
 ),
 money AS (
     SELECT s.project_code, s.currency, s.revenue, 0 AS cost, s.recent FROM signed s

@@ -16,31 +16,39 @@
 -- Expenses: amount − tax contained in it, in the expense's own currency.
 -- Age: as in time_unposted.sql. Every currency of a project or of an open item has a row for each age.
 -- Source: own definition (the sum of the bill amounts of what is approved and not invoiced).
-WITH rated AS (
-    SELECT t.approved_at, t.work_date, coalesce(t.hours, 0) AS hours,
-           CASE WHEN n.bill_rate_amount IS NOT NULL THEN n.bill_rate_amount ELSE a.bill_rate_amount END AS rate,
-           coalesce(CASE WHEN n.bill_rate_amount IS NOT NULL THEN n.currency ELSE a.currency END,
-                    p.currency) AS currency
+WITH entry AS (
+    SELECT t.entry_no, t.worker_no, t.project_code, t.assignment_no, t.approved_at, t.work_date, t.hours, p.currency
     FROM canon.time_entry t
     LEFT JOIN canon.project p ON p.project_code = t.project_code
     LEFT JOIN canon.contract c ON c.contract_no = p.contract_no
     LEFT JOIN canon.invoice i ON i.document_no = t.invoice_document_no
-    LEFT JOIN canon.assignment n ON n.assignment_no = t.assignment_no
-    LEFT JOIN canon.assignment a ON a.project_code = t.project_code AND a.worker_no = t.worker_no
-        AND a.bill_rate_amount IS NOT NULL
-        AND (a.starts_on IS NULL OR a.starts_on <= t.work_date) AND (a.ends_on IS NULL OR a.ends_on >= t.work_date)
     WHERE coalesce(t.approval_status, 'approved') = 'approved'
       AND t.project_code IS NOT NULL AND t.kind IS DISTINCT FROM 'leave'
       AND coalesce(t.billable, p.billable) AND p.billable IS DISTINCT FROM false
       AND coalesce(c.kind, '') NOT IN ('fixed_price', 'milestone')
       AND CASE WHEN i.status IS NOT NULL THEN i.status IN ('draft', 'validated', 'void')
                ELSE t.posting_status IS DISTINCT FROM 'invoiced' END
-    QUALIFY row_number() OVER (
-        PARTITION BY t.entry_no ORDER BY a.starts_on DESC NULLS LAST, a.assignment_no DESC) = 1
+),
+dated AS (
+    SELECT e.entry_no, arg_max({'rate': a.bill_rate_amount, 'currency': a.currency},
+                               {'begins': coalesce(a.starts_on, DATE '0001-01-01'), 'no': a.assignment_no}) AS price
+    FROM entry e
+    JOIN canon.assignment a ON a.project_code = e.project_code AND a.worker_no = e.worker_no
+    WHERE a.bill_rate_amount IS NOT NULL
+      AND (a.starts_on IS NULL OR a.starts_on <= e.work_date) AND (a.ends_on IS NULL OR a.ends_on >= e.work_date)
+    GROUP BY e.entry_no
+),
+rated AS (
+    SELECT coalesce(CAST(e.approved_at AS DATE), e.work_date) AS since, e.hours,
+           CASE WHEN n.bill_rate_amount IS NOT NULL THEN n.bill_rate_amount ELSE d.price.rate END AS rate,
+           coalesce(CASE WHEN n.bill_rate_amount IS NOT NULL THEN n.currency ELSE d.price.currency END,
+                    e.currency) AS currency
+    FROM entry e
+    LEFT JOIN canon.assignment n ON n.assignment_no = e.assignment_no
+    LEFT JOIN dated d ON d.entry_no = e.entry_no
 ),
 item AS (
-    SELECT r.currency, coalesce(CAST(r.approved_at AS DATE), r.work_date) AS since,
-           CAST(r.hours * r.rate AS DECIMAL(18,2)) AS amount
+    SELECT r.currency, r.since, CAST(coalesce(r.hours, 0) * r.rate AS DECIMAL(18,2)) AS amount
     FROM rated r
     WHERE r.rate IS NOT NULL AND r.currency IS NOT NULL
     UNION ALL
