@@ -3,12 +3,14 @@
 mod assemble;
 mod canon;
 mod daemon;
+mod drift;
 mod lag;
 mod live;
 mod loops;
 mod measure;
 mod operator;
 mod planning;
+mod repair;
 mod sql;
 mod standing;
 mod startup;

@@ -9,6 +9,7 @@ mod init;
 mod locate;
 mod print;
 mod program;
+mod reconcile;
 mod resume;
 mod run;
 mod sql;
@@ -50,6 +51,7 @@ enum Command {
     Demo(DemoArgs),
     Status(status::StatusArgs),
     Sql(sql::SqlArgs),
+    Reconcile(reconcile::ReconcileArgs),
     Resume(resume::ResumeArgs),
     #[command(subcommand)]
     Mapping(MappingCommand),
@@ -129,6 +131,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Demo(args) => run::demo(demo_options(args), program),
         Command::Status(args) => status::status(args, &load(path, program)?, program),
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
+        Command::Reconcile(args) => reconcile::reconcile(args, &load(path, program)?),
         Command::Resume(args) => resume::resume(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
         Command::Audit(AuditArgs {}) => audit(&load(path, program)?, program),

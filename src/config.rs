@@ -46,6 +46,9 @@ pub struct Config {
     /// Targets by name.
     #[serde(default)]
     pub target: BTreeMap<String, TargetConfig>,
+    /// Workflows by name.
+    #[serde(default)]
+    pub workflow: BTreeMap<String, WorkflowConfig>,
 }
 
 /// `[daemon]`
@@ -117,6 +120,8 @@ pub struct Limits {
     pub journal_retention_hours: u64,
     /// How long events and batches are kept after every target and the store have them.
     pub outbox_retention_hours: u32,
+    /// How long runs of workflows are kept after they ended.
+    pub workflow_retention_days: u32,
     /// How long raw changes are kept in the store; a month goes as a whole.
     pub changes_retention_days: u32,
     /// How often events, history and canonical rows are sealed in the archive. 0: never.
@@ -124,6 +129,12 @@ pub struct Limits {
     /// Seconds between two full evaluations of an entity that the stored rows are held against; 0:
     /// none.
     pub verify_every_secs: u64,
+    /// Seconds between two comparisons of each pair of sides; 0: only when asked.
+    pub compare_every_secs: u64,
+    /// Differing rows that are kept of each entity; all are counted.
+    pub drift_rows_max: usize,
+    /// Rows that one repair may write.
+    pub repair_rows_max: usize,
     /// A batch that changes or deletes fewer rows of an entity is never held.
     pub hold_rows_min: u64,
     /// A batch that changes or deletes more of an entity's rows than this share is held for a
@@ -173,9 +184,13 @@ impl Default for Limits {
             segment_bytes: 256 << 20,
             journal_retention_hours: 24,
             outbox_retention_hours: 168,
+            workflow_retention_days: 30,
             changes_retention_days: 30,
             archive_every_secs: 86_400,
             verify_every_secs: 3_600,
+            compare_every_secs: 3_600,
+            drift_rows_max: 1_000,
+            repair_rows_max: 1_000,
             hold_rows_min: 1_000,
             hold_percent: 25,
             journal_bytes_max: 20 << 30,
@@ -314,4 +329,34 @@ pub struct TargetEntity {
     /// The other columns: target column → SQL over the canonical row.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
+    /// Others write rows of their own into the table: a row that is not ours is no drift.
+    #[serde(default)]
+    pub shared: bool,
+}
+
+/// `[workflow.<name>]`: something that has to be somewhere in time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowConfig {
+    /// The canonical entity it is about.
+    pub entity: String,
+    /// Which events begin a run: SQL over `old.<attribute>` and `new.<attribute>`.
+    pub when: String,
+    /// Where it ends: a run towards each.
+    pub targets: Vec<String>,
+    /// Attributes that must not be NULL before it counts as arrived.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// From the source's commit to a target's acknowledgement, as `"15m"`; none if absent.
+    #[serde(default)]
+    pub sla: Option<String>,
+}
+
+impl WorkflowConfig {
+    /// The service level; `None` if there is none, or it cannot be read.
+    #[must_use]
+    pub fn level(&self) -> Option<std::time::Duration> {
+        let level: jiff::SignedDuration = self.sla.as_ref()?.parse().ok()?;
+        std::time::Duration::try_from(level).ok().filter(|level| !level.is_zero())
+    }
 }

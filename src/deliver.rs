@@ -13,7 +13,9 @@ mod opening;
 mod parking;
 pub mod plan;
 mod render;
+pub mod repair;
 pub mod retry;
+pub mod service;
 mod soft;
 mod state;
 
@@ -34,7 +36,9 @@ pub use baseline::{Canon, CanonChunk};
 use parking::{Parking, Settlement, now_micros};
 use plan::{Decision, Standing};
 use render::Renderer;
-pub use state::{DeliverPhase, DeliverSeen, DeliverState};
+use repair::{Repair, Repairs};
+use service::{Services, Workflow};
+pub use state::{DeliverPhase, DeliverSeen, DeliverState, Service};
 
 /// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`], reset by progress.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -51,6 +55,8 @@ pub struct Deliver {
     pub config: TargetConfig,
     /// The entities it takes, referenced ones first.
     pub entities: Vec<Entity>,
+    /// The workflows that end here.
+    pub workflows: Vec<Workflow>,
     /// Events, and what is parked.
     pub ledger: Arc<Ledger>,
     /// Canonical rows, for baselines.
@@ -61,6 +67,8 @@ pub struct Deliver {
     pub limits: Limits,
     /// What people see.
     pub state: Arc<DeliverState>,
+    /// Rows to be written again.
+    pub repairs: Repairs,
 }
 
 /// Compiles the columns of a target as its delivery would.
@@ -138,6 +146,8 @@ async fn session(deliver: &Deliver, cancel: &CancellationToken) -> Result<()> {
         let mut worked = session.baseline(newest).await?;
         worked |= session.deliver(newest).await?;
         worked |= session.retry().await?;
+        worked |= session.take_repair().await?;
+        session.end_runs()?;
         session.show();
         if worked {
             continue;
@@ -158,8 +168,11 @@ struct Session<'a> {
     standing: Standing,
     renderer: Renderer,
     parking: Parking,
+    services: Services,
     /// Read ahead, and what for.
     chunk: Option<(CanonChunk, Purpose)>,
+    /// What a chunk that repairs is for.
+    repair: Option<Repair>,
     epoch: u64,
 }
 
@@ -173,7 +186,11 @@ impl<'a> Session<'a> {
         let known = deliver.ledger.parked(&deliver.name, usize::MAX)?;
         let (parking, settlement) = Parking::new(&standing, known, now_micros());
         let renderer = Renderer::new(&deliver.entities, &deliver.config)?;
-        let session = Self { deliver, target, standing, renderer, parking, chunk: None, epoch };
+        let open = deliver.ledger.runs(&deliver.name, true, usize::MAX)?;
+        let services = Services::new(open);
+        let (chunk, repair) = (None, None);
+        let session =
+            Self { deliver, target, standing, renderer, parking, services, chunk, repair, epoch };
         // The ledger learns what the target said about itself.
         session.record(&settlement)?;
         deliver.state.entered(DeliverPhase::Delivering);
@@ -190,6 +207,7 @@ impl<'a> Session<'a> {
         }
         let count_max = self.deliver.limits.apply_events;
         let events = on_disk(|| self.deliver.ledger.events(cursor, upto, count_max))?;
+        self.begin_runs(&events)?;
         match plan::plan(&self.standing, events, &self.deliver.limits)? {
             Decision::Idle => Ok(false),
             // Decided again each time, with what `retry` settled meanwhile.

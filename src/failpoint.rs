@@ -29,6 +29,7 @@ pub const NAMES: &[(&str, &str)] = &[
         "after-parking",
         "the target committed rows, holes and cursor in one; the ledger knows nothing of the parked",
     ),
+    ("after-runs-begun", "runs of workflows are written down; their events are not delivered"),
     ("before-gap-remembered", "a target turned out to lack events or to have others; nobody knows"),
     ("before-settle", "the target's answer is known; the ledger is about to record it"),
     ("after-chunk", "a copy chunk was read; nothing of it is in the journal"),

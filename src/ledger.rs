@@ -5,10 +5,12 @@
 //! went from 5 to 545 ms). A source is acknowledged when the journal has it.
 
 pub mod batch;
+pub mod drift;
 pub mod glance;
 pub mod journal;
 pub mod outbox;
 pub mod parked;
+pub mod run;
 pub mod seal;
 pub mod segment;
 mod sqlite;

@@ -29,6 +29,7 @@
 //! | module | what it is responsible for |
 //! |---|---|
 //! | [`change`] | the row-change model: values, positions, schemas, visibility; pure |
+//! | [`digest`] | row digests that come out the same on every engine; pure |
 //! | [`source`] | PostgreSQL and MariaDB: connect, stream, copy, examine (I/O); decode (pure) |
 //! | [`ledger`] | what must not be lost; the only module that knows SQLite |
 //! | [`capture`] | source → journal → confirm, and the copy beside it |
@@ -37,6 +38,7 @@
 //! | [`conform`] | journal → mirror → canonical → events, and the commit protocol |
 //! | [`target`] | the systems that receive; each keeps its own account |
 //! | [`deliver`] | outbox → target → settle |
+//! | [`reconcile`] | whether source, store and targets agree, row by row, while all of them live |
 //! | [`archive`] | events, history and rows, sealed as Parquet with digests in the ledger |
 //! | [`kpi`] | business key figures: SELECTs on a schedule, as gauges |
 //! | [`serve`], [`status`], [`metrics`] | what the operator sees |
@@ -57,6 +59,7 @@ pub mod config;
 pub mod conform;
 pub mod deliver;
 pub mod demo;
+pub mod digest;
 pub mod error;
 pub mod failpoint;
 pub mod finding;
@@ -64,6 +67,7 @@ pub mod kpi;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+pub mod reconcile;
 pub mod serve;
 pub mod source;
 pub mod state;

@@ -20,6 +20,12 @@ use macros::families;
 const DURATION_BUCKETS: [f64; 12] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// Seconds that a workflow takes: from a live system's usual to a day.
+const SERVICE_BUCKETS: [f64; 11] =
+    [0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
+/// A histogram with them.
+type ServiceHistogramVec = HistogramVec;
+
 families! {
     /// Program version; the value is always 1.
     build_info: IntGaugeVec = "trueup_build_info" ["version"];
@@ -80,6 +86,23 @@ families! {
     /// Canonical rows by entity.
     canonical_rows: IntGaugeVec = "trueup_canonical_rows" ["entity"];
 
+    /// Rows in which two sides differ, as their last comparison found them. A pair is a source and its
+    /// mirror (`source:<name>`) or the canonical rows and a target (`target:<name>`).
+    drift_rows: IntGaugeVec = "trueup_drift_rows" ["pair", "entity", "class"];
+    /// When the oldest of these rows was first seen to differ, in seconds since 1970-01-01 UTC; 0 if
+    /// there is none.
+    drift_oldest: IntGaugeVec = "trueup_drift_oldest_timestamp_seconds" ["pair", "entity"];
+    /// When an entity was last compared, in seconds since 1970-01-01 UTC; 0 if never.
+    compared: IntGaugeVec = "trueup_compare_timestamp_seconds" ["pair", "entity"];
+    /// Rows that were compared.
+    compared_rows: IntCounterVec = "trueup_compared_rows_total" ["pair", "entity"];
+    /// Comparisons of a pair, by what came of them: agree, differ or failed.
+    compares: IntCounterVec = "trueup_compares_total" ["pair", "result"];
+    /// Duration of a comparison of a pair.
+    compare_seconds: HistogramVec = "trueup_compare_seconds" ["pair"];
+    /// Rows that were written again to mend drift.
+    repaired_rows: IntCounterVec = "trueup_repaired_rows_total" ["pair", "entity"];
+
     /// 1 while a key figure cannot be computed; its series keep their last values.
     kpi_failing: IntGaugeVec = "trueup_kpi_failing" ["kpi"];
     /// When a key figure was last computed, in seconds since 1970-01-01 UTC; 0 if this process did
@@ -104,12 +127,28 @@ families! {
     apply_seconds: HistogramVec = "trueup_apply_seconds" ["target"];
     /// Attempts to reach a target again after it went away.
     target_retries: IntCounterVec = "trueup_target_retries_total" ["target"];
+    /// Time from a source's commit to the acknowledgement of a target, of the runs of a workflow.
+    workflow_seconds: ServiceHistogramVec = "trueup_workflow_seconds" ["workflow", "target"];
+    /// Runs that took longer than the service level of their workflow.
+    workflow_missed: IntCounterVec = "trueup_workflow_missed_total" ["workflow", "target"];
+    /// Runs that a target acknowledged before the source's commit, by the source's clock; they count
+    /// as 0 seconds.
+    workflow_early: IntCounterVec = "trueup_workflow_early_total" ["workflow", "target"];
+    /// Runs that began and that the target did not acknowledge yet.
+    workflow_open: IntGaugeVec = "trueup_workflow_open_runs" ["workflow", "target"];
+    /// Those of them that are later than the service level of their workflow.
+    workflow_overdue: IntGaugeVec = "trueup_workflow_overdue_runs" ["workflow", "target"];
+    /// The service level of a workflow; 0 if it has none.
+    workflow_sla_seconds: GaugeVec = "trueup_workflow_sla_seconds" ["workflow", "target"];
     /// 1 for the state the target is in, 0 for the others.
     target_state: IntGaugeVec = "trueup_target_state" ["target", "state"];
 }
 
 /// What becomes of a row on its way to a target: the values of the label `outcome`.
 pub const OUTCOMES: [&str; 2] = ["applied", "refused"];
+
+/// What comes of a comparison: the values of the label `result`.
+pub const COMPARISON_RESULTS: [&str; 3] = ["agree", "differ", "failed"];
 
 /// The metrics of one process, or of one daemon in a test. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -163,6 +202,21 @@ impl Metrics {
         self.dead_letters.with_label_values(labels);
         self.apply_seconds.with_label_values(labels);
         self.target_retries.with_label_values(labels);
+    }
+
+    /// Makes the series of an entity of a pair, so that they read 0 before the first comparison.
+    pub fn declare_comparison(&self, pair: &str, entity: &str, classes: &[&str]) {
+        for class in classes {
+            self.drift_rows.with_label_values(&[pair, entity, class]);
+        }
+        self.drift_oldest.with_label_values(&[pair, entity]);
+        self.compared.with_label_values(&[pair, entity]);
+        self.compared_rows.with_label_values(&[pair, entity]);
+        self.repaired_rows.with_label_values(&[pair, entity]);
+        for result in COMPARISON_RESULTS {
+            self.compares.with_label_values(&[pair, result]);
+        }
+        self.compare_seconds.with_label_values(&[pair]);
     }
 
     /// Makes the series of a key figure's computation, so that they read 0 before it.

@@ -222,6 +222,16 @@ impl Target {
         }
     }
 
+    /// A snapshot of the target to compare with, on a connection of its own; it needs no `open`.
+    ///
+    /// # Errors
+    /// `Unreachable`; `Setup` if a table does not fit its mapping.
+    pub async fn survey(&self) -> Result<postgres::survey::PostgresSurvey> {
+        match self {
+            Target::Postgres(target) => target.survey().await,
+        }
+    }
+
     /// Examines the target for `check`.
     pub async fn examine(&mut self) -> Vec<Finding> {
         match self {

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use trueup::error::{Error, ErrorKind, Result};
 use trueup::serve::http::{
-    self, DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
+    self, DiffRequest, DiffResult, Operator, ReconcileRequest, ReconcileResult, ResumeRequest,
+    SqlColumn, SqlRequest, SqlResult,
 };
 use trueup::status::{ArchiveStatus, ConformStatus, DaemonState, Status};
 
@@ -281,6 +282,10 @@ impl Operator for Daemon {
 
     fn diff(&self, _: DiffRequest) -> BoxFuture<'_, Result<DiffResult>> {
         Box::pin(async { Ok(DiffResult::default()) })
+    }
+
+    fn reconcile(&self, _: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>> {
+        Box::pin(async { Ok(ReconcileResult::default()) })
     }
 
     fn resume(&self, _: ResumeRequest) -> BoxFuture<'_, Result<()>> {

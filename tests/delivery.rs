@@ -7,9 +7,11 @@ mod chain;
 mod holding;
 mod mending;
 mod metrics;
+mod reconcile;
 mod restored;
 mod slices;
 mod verified;
+mod workflows;
 
 use std::time::Duration;
 

@@ -49,6 +49,9 @@ fn the_defaults_of_the_manual_are_those_of_the_program() {
         "source.x.url" | "target.x.url" => Some("\"postgres://u@h/d\""),
         "target.x.entity.worker.table" => Some("\"t\""),
         "target.x.entity.worker.key" => Some("{ a = \"b\" }"),
+        "workflow.x.entity" => Some("\"worker\""),
+        "workflow.x.when" => Some("\"true\""),
+        "workflow.x.targets" => Some("[\"x\"]"),
         // Without it the source would mirror nothing.
         "source.x.tables" => Some("[\"public.*\"]"),
         _ => None,

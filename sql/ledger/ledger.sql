@@ -81,3 +81,47 @@ CREATE TABLE IF NOT EXISTS seal (
     entities    TEXT    NOT NULL,     -- whose rows are in it, in order, joined by a comma
     digest      TEXT    NOT NULL      -- sha256 of seal.json
 );
+
+-- Runs of workflows: from a source's commit to the acknowledgement of one target. Written before the
+-- target is, so that a crash leaves none out.
+CREATE TABLE IF NOT EXISTS workflow_run (
+    target   TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    entity   TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    event    INTEGER NOT NULL,      -- the event that began it
+    started  INTEGER NOT NULL,      -- the source's commit, microseconds since 1970-01-01 UTC
+    complete INTEGER,               -- the event with all that it requires; NULL: something lacks
+    done     INTEGER,               -- the acknowledgement, likewise; NULL: not yet
+    outcome  TEXT,                  -- how it ends then: done, or gone: the row was deleted first
+    PRIMARY KEY (target, workflow, key, event)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS workflow_run_open ON workflow_run (target) WHERE done IS NULL;
+CREATE INDEX IF NOT EXISTS workflow_run_done ON workflow_run (done) WHERE done IS NOT NULL;
+
+-- Rows in which two sides were found to differ, as the last comparison of their entity found them.
+CREATE TABLE IF NOT EXISTS drift (
+    pair        TEXT    NOT NULL,   -- source:<name> or target:<name>
+    entity      TEXT    NOT NULL,   -- canonical entity, or table of the source
+    key         TEXT    NOT NULL,
+    class       TEXT    NOT NULL,   -- missing, extra, stale, diverged
+    columns     TEXT    NOT NULL,   -- names of the columns that differ, JSON
+    expected    TEXT,               -- the columns as they must be, JSON; NULL: no row
+    found       TEXT,               -- the columns as they are, JSON; NULL: no row
+    source_rows TEXT,               -- where the expected row comes from, JSON
+    first_seen  INTEGER NOT NULL,   -- microseconds since 1970-01-01 UTC
+    last_seen   INTEGER NOT NULL,
+    PRIMARY KEY (pair, entity, key)
+) WITHOUT ROWID;
+
+-- The last comparison of each entity.
+CREATE TABLE IF NOT EXISTS comparison (
+    pair      TEXT    NOT NULL,
+    entity    TEXT    NOT NULL,
+    at        INTEGER NOT NULL,     -- microseconds since 1970-01-01 UTC
+    row_count INTEGER NOT NULL,     -- rows that were compared
+    differing INTEGER NOT NULL,     -- rows that differ; table drift has so many of them as may be
+    pending   INTEGER NOT NULL,     -- keys that are left out: parked in the target
+    left_out  TEXT    NOT NULL,     -- columns that are not compared, JSON
+    PRIMARY KEY (pair, entity)
+) WITHOUT ROWID;

@@ -105,6 +105,105 @@ COMMENT ON COLUMN ops.dead_letter.words IS 'The words of the target, without row
 COMMENT ON COLUMN ops.dead_letter.attempts IS 'How often it was tried';
 COMMENT ON COLUMN ops.dead_letter.since IS 'When it was first refused, UTC';
 
+CREATE OR REPLACE VIEW ops.workflow_run AS
+SELECT r.workflow, r.target, r.entity, r.key, r.event, r.started_at, r.done_at,
+    CASE WHEN r.done_at IS NULL THEN 'open' ELSE r.outcome END AS state, r.sla_seconds
+FROM (
+    SELECT unnest(from_json(trueup_now('runs'), '[{"workflow": "VARCHAR", "target": "VARCHAR",
+        "entity": "VARCHAR", "key": "VARCHAR", "event": "UBIGINT", "started_at": "TIMESTAMP",
+        "done_at": "TIMESTAMP", "outcome": "VARCHAR", "sla_seconds": "BIGINT"}]')) AS r
+);
+COMMENT ON VIEW ops.workflow_run IS
+    'Runs of workflows: from a commit in a source to the acknowledgement of a target';
+COMMENT ON COLUMN ops.workflow_run.workflow IS 'Name in the configuration';
+COMMENT ON COLUMN ops.workflow_run.target IS 'Where it ends';
+COMMENT ON COLUMN ops.workflow_run.entity IS 'Canonical entity';
+COMMENT ON COLUMN ops.workflow_run.key IS 'Canonical key; parts joined by |';
+COMMENT ON COLUMN ops.workflow_run.event IS 'The event that began it: sequence in ops.event';
+COMMENT ON COLUMN ops.workflow_run.started_at IS 'Commit in the source, UTC, by its clock';
+COMMENT ON COLUMN ops.workflow_run.done_at IS 'Acknowledgement of the target, UTC; NULL: open';
+COMMENT ON COLUMN ops.workflow_run.state IS 'open, done, or gone: the row was deleted first';
+COMMENT ON COLUMN ops.workflow_run.sla_seconds IS 'Service level; NULL: none';
+
+CREATE OR REPLACE VIEW ops.service_level AS
+SELECT w.workflow, w.target, w.entity, w.sla_seconds,
+    count(*) FILTER (r.state = 'done') AS done,
+    count(*) FILTER (r.state = 'done' AND r.took_seconds > w.sla_seconds) AS missed,
+    round(100.0 * count(*) FILTER (r.state = 'done' AND r.took_seconds <= w.sla_seconds)
+        / nullif(count(*) FILTER (r.state = 'done'), 0), 2) AS within_percent,
+    quantile_cont(r.took_seconds, 0.5) FILTER (r.state = 'done') AS p50_seconds,
+    quantile_cont(r.took_seconds, 0.95) FILTER (r.state = 'done') AS p95_seconds,
+    max(r.took_seconds) FILTER (r.state = 'done') AS max_seconds,
+    count(*) FILTER (r.state = 'open') AS open,
+    count(*) FILTER (r.state = 'open' AND r.took_seconds > w.sla_seconds) AS overdue
+FROM (
+    SELECT unnest(from_json(trueup_now('workflows'), '[{"workflow": "VARCHAR",
+        "target": "VARCHAR", "entity": "VARCHAR", "sla_seconds": "BIGINT"}]'), recursive := true)
+) AS w
+LEFT JOIN (
+    SELECT workflow, target, state,
+        greatest(epoch_us(coalesce(done_at, now()::TIMESTAMP)) - epoch_us(started_at), 0)
+            / 1000000 AS took_seconds
+    FROM ops.workflow_run
+) AS r ON r.workflow = w.workflow AND r.target = w.target
+GROUP BY w.workflow, w.target, w.entity, w.sla_seconds;
+COMMENT ON VIEW ops.service_level IS 'Service levels of workflows, over the runs that are kept';
+COMMENT ON COLUMN ops.service_level.workflow IS 'Name in the configuration';
+COMMENT ON COLUMN ops.service_level.target IS 'Where it ends';
+COMMENT ON COLUMN ops.service_level.entity IS 'Canonical entity';
+COMMENT ON COLUMN ops.service_level.sla_seconds IS 'Service level; NULL: none';
+COMMENT ON COLUMN ops.service_level.done IS 'Runs that the target acknowledged';
+COMMENT ON COLUMN ops.service_level.missed IS 'Those of them that took longer';
+COMMENT ON COLUMN ops.service_level.within_percent IS 'Share of those that did not';
+COMMENT ON COLUMN ops.service_level.p50_seconds IS 'Half of them took at most so long';
+COMMENT ON COLUMN ops.service_level.p95_seconds IS '95 of 100 took at most so long';
+COMMENT ON COLUMN ops.service_level.max_seconds IS 'The longest';
+COMMENT ON COLUMN ops.service_level.open IS 'Runs that are not acknowledged yet';
+COMMENT ON COLUMN ops.service_level.overdue IS 'Those of them that are late already';
+
+CREATE OR REPLACE VIEW ops.drift AS
+SELECT d.pair, d.entity, d.key, d.class, d.columns, d.expected::JSON AS expected,
+    d.found::JSON AS found, d.source_rows::JSON AS source_rows, d.first_seen, d.last_seen
+FROM (
+    SELECT unnest(from_json(trueup_now('drift'), '[{"pair": "VARCHAR", "entity": "VARCHAR",
+        "key": "VARCHAR", "class": "VARCHAR", "columns": ["VARCHAR"], "expected": "VARCHAR",
+        "found": "VARCHAR", "source_rows": "VARCHAR", "first_seen": "TIMESTAMP",
+        "last_seen": "TIMESTAMP"}]')) AS d
+);
+COMMENT ON VIEW ops.drift IS
+    'Rows in which two sides differ, as their last comparison found them';
+COMMENT ON COLUMN ops.drift.pair IS
+    'source:<name>: a source and its mirror; target:<name>: the canonical rows and a target';
+COMMENT ON COLUMN ops.drift.entity IS 'Canonical entity, or table of the source';
+COMMENT ON COLUMN ops.drift.key IS 'Key of the row; parts joined by |';
+COMMENT ON COLUMN ops.drift.class IS
+    'missing, extra, stale: as it once was, diverged: as it never was';
+COMMENT ON COLUMN ops.drift.columns IS 'Names of the columns that differ';
+COMMENT ON COLUMN ops.drift.expected IS 'The row as it must be; NULL: there must be none';
+COMMENT ON COLUMN ops.drift.found IS 'The row as it is; NULL: there is none';
+COMMENT ON COLUMN ops.drift.source_rows IS 'The rows of the sources that it comes from';
+COMMENT ON COLUMN ops.drift.first_seen IS 'When it was first found to differ, UTC';
+COMMENT ON COLUMN ops.drift.last_seen IS 'When it was last found to differ, UTC';
+
+CREATE OR REPLACE VIEW ops.comparison AS
+SELECT c.pair, c.entity, c.compared_at, c.rows, c.differing, c.pending, c.left_out, c.message
+FROM (
+    SELECT unnest(from_json(trueup_now('comparisons'), '[{"pair": "VARCHAR",
+        "entity": "VARCHAR", "compared_at": "TIMESTAMP", "rows": "UBIGINT",
+        "differing": "UBIGINT", "pending": "UBIGINT", "left_out": ["VARCHAR"],
+        "message": "VARCHAR"}]')) AS c
+);
+COMMENT ON VIEW ops.comparison IS 'When each entity was last compared, and what came of it';
+COMMENT ON COLUMN ops.comparison.pair IS 'As in ops.drift';
+COMMENT ON COLUMN ops.comparison.entity IS 'As in ops.drift';
+COMMENT ON COLUMN ops.comparison.compared_at IS 'UTC';
+COMMENT ON COLUMN ops.comparison.rows IS 'Rows that were compared';
+COMMENT ON COLUMN ops.comparison.differing IS 'Rows that differ; ops.drift has them';
+COMMENT ON COLUMN ops.comparison.pending IS 'Keys that are left out: the target has them parked';
+COMMENT ON COLUMN ops.comparison.left_out IS
+    'Columns that are not compared: their types have no text that is the same everywhere';
+COMMENT ON COLUMN ops.comparison.message IS 'Why the last comparison of the pair failed';
+
 CREATE OR REPLACE VIEW ops.kpi AS
 SELECT k.kpi, k.metric, k.help, k.unit, k.every_seconds, k.state, k.computed_at, k.took_seconds,
     k.series, k.message, k.hint

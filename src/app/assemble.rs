@@ -1,10 +1,10 @@
 //! Puts the daemon together: what every loop and listener needs, before anything runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::canon::StoreCanon;
 use super::lag::Lag;
@@ -14,16 +14,23 @@ use crate::archive::{self, Archive, ArchiveState};
 use crate::capture::{self, Capture, CaptureState};
 use crate::config::{Config, TargetConfig};
 use crate::conform::{Conform, ConformState, rebuild};
+use crate::deliver::repair::Repair;
 use crate::deliver::{self, Canon, Deliver, DeliverState};
 use crate::error::{Context, ErrorKind, Result};
 use crate::kpi::{self, Kpis};
 use crate::ledger::Ledger;
+use crate::ledger::drift::Class;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
+use crate::reconcile::{Question, Reconcile, TargetSide};
 use crate::serve::pgwire::Sql;
 use crate::source::entry::Lacking;
 use crate::state::StateDir;
 use crate::store::Live;
+use crate::target::Target;
+
+/// Questions for a comparison that wait for one that runs.
+const QUESTIONS_WAITING_MAX: usize = 8;
 
 /// Everything, ready to run.
 pub(super) struct Parts {
@@ -31,6 +38,7 @@ pub(super) struct Parts {
     pub(super) conform: Arc<Conform>,
     pub(super) archive: Archive,
     pub(super) kpis: Kpis,
+    pub(super) reconcile: Reconcile,
     pub(super) deliveries: Vec<Deliver>,
     pub(super) operator: Arc<Daemon>,
     pub(super) sql: Option<Sql>,
@@ -66,10 +74,17 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         live: Live::default(),
     };
     tokio::task::block_in_place(|| bring_back(&conform))?;
-    let deliveries = deliveries(&config, &conform)?;
+    let channel = |name: &String| (name.clone(), mpsc::channel(1));
+    let repairs: BTreeMap<_, _> = config.target.keys().map(channel).collect();
+    let senders =
+        repairs.iter().map(|(name, (sender, _))| (name.clone(), sender.clone())).collect();
+    let receivers = repairs.into_iter().map(|(name, (_, receiver))| (name, receiver)).collect();
+    let deliveries = deliveries(&config, &conform, receivers)?;
     startup::plan(&config, &conform.mappings, &deliveries)?;
     let archive = sealing(&conform, &config);
     let kpis = figures(&config, &conform, &metrics)?;
+    let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let reconcile = comparing(&config, &conform, &metrics, asked)?;
     let statements = Arc::new(Semaphore::new(STATEMENTS_MAX));
     let sql = sql::listener(&config, &conform.state, &statements)?;
     let operator = Daemon {
@@ -82,6 +97,8 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         conform: Arc::clone(&conform.state),
         archive: Arc::clone(&archive.state),
         kpis: (kpis.definitions.clone(), Arc::clone(&kpis.states)),
+        reconcile: (questions, Arc::clone(&reconcile.state)),
+        repairs: senders,
         deliveries: deliveries.iter().map(delivered).collect(),
         lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
         mappings: conform.mappings.clone(),
@@ -90,7 +107,8 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     operator.declare();
     let operator = Arc::new(operator);
     live::tell(&conform.live, &operator);
-    Ok(Parts { captures, conform: Arc::new(conform), archive, kpis, deliveries, operator, sql })
+    let conform = Arc::new(conform);
+    Ok(Parts { captures, conform, archive, kpis, reconcile, deliveries, operator, sql })
 }
 
 /// A lost store is made anew before anything runs.
@@ -159,19 +177,58 @@ fn figures(config: &Config, conform: &Conform, metrics: &Metrics) -> Result<Kpis
     })
 }
 
+/// What is compared with what.
+fn comparing(
+    config: &Config,
+    conform: &Conform,
+    metrics: &Metrics,
+    questions: mpsc::Receiver<Question>,
+) -> Result<Reconcile> {
+    let install = conform.ledger.install().to_string();
+    let side = |(name, target): (&String, &TargetConfig)| {
+        let side = TargetSide {
+            name: name.clone(),
+            config: target.clone(),
+            entities: planning::taken(name, target, &conform.mappings)?,
+            target: Target::new(name, &install, target)?,
+        };
+        let classes = Class::ALL.map(Class::word);
+        for entity in &side.entities {
+            metrics.declare_comparison(&side.pair(), &entity.name, &classes);
+        }
+        Ok(side)
+    };
+    let state = Arc::clone(&conform.state);
+    Ok(Reconcile {
+        targets: config.target.iter().map(side).collect::<Result<_>>()?,
+        ledger: Arc::clone(&conform.ledger),
+        readers: Arc::new(move || state.reader()),
+        limits: config.limits.clone(),
+        metrics: metrics.clone(),
+        state: Arc::default(),
+        questions,
+    })
+}
+
 /// A delivery per target, of the entities that have a mapping and a table there.
-fn deliveries(config: &Config, conform: &Conform) -> Result<Vec<Deliver>> {
+fn deliveries(
+    config: &Config,
+    conform: &Conform,
+    mut repairs: BTreeMap<String, mpsc::Receiver<Repair>>,
+) -> Result<Vec<Deliver>> {
     let canon = Arc::new(StoreCanon::new(Arc::clone(&conform.state)));
     let one = |(name, target): (&String, &TargetConfig)| {
         let deliver = Deliver {
             name: name.clone(),
             config: target.clone(),
             entities: planning::taken(name, target, &conform.mappings)?,
+            workflows: planning::workflows(config, name, &conform.mappings)?,
             ledger: Arc::clone(&conform.ledger),
             canon: Arc::clone(&canon) as Arc<dyn Canon>,
             events: conform.events.subscribe(),
             limits: config.limits.clone(),
             state: Arc::new(DeliverState::default()),
+            repairs: repairs.remove(name).unwrap_or_else(|| mpsc::channel(1).1).into(),
         };
         deliver::show_gap(&deliver)?;
         Ok(deliver)

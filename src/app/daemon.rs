@@ -22,13 +22,13 @@ use crate::serve::{http, pgwire};
 pub(super) async fn run(start: Start) -> Result<()> {
     let Start { config, state, listener, shutdown } = start;
     failpoint::check()?;
-    let Parts { captures, conform, archive, kpis, deliveries, operator, sql } =
+    let Parts { captures, conform, archive, kpis, reconcile, deliveries, operator, sql } =
         assemble(config, &state)?;
     let listening = CancellationToken::new();
     let _watching = watch_lags(&captures, &operator.lags, &listening);
     let http = tokio::spawn(http::serve(listener, Arc::clone(&operator) as _, listening.clone()));
     let sql = sql.map(|sql| tokio::spawn(pgwire::serve(sql, listening.clone())));
-    let mut loops = Loops::start(captures, conform, archive, kpis, deliveries);
+    let mut loops = Loops::start(captures, conform, (archive, kpis, reconcile), deliveries);
     let ended = tokio::select! {
         biased;
         () = shutdown.cancelled() => Ok(()),

@@ -13,6 +13,7 @@ use crate::conform::{self, Conform, verify};
 use crate::deliver::{self, Deliver};
 use crate::error::{Error, ErrorKind};
 use crate::kpi::{self, Kpis};
+use crate::reconcile::{self, Reconcile};
 
 /// All loops. Dropping it ends those that are not threads of their own.
 pub(super) struct Loops {
@@ -27,8 +28,7 @@ impl Loops {
     pub(super) fn start(
         captures: Vec<Capture>,
         conform: Arc<Conform>,
-        archive: Archive,
-        kpis: Kpis,
+        (archive, kpis, reconcile): (Archive, Kpis, Reconcile),
         deliveries: Vec<Deliver>,
     ) -> Self {
         let mut loops = Self {
@@ -40,6 +40,8 @@ impl Loops {
         let stop = loops.beside.stop.clone();
         loops.beside.spawn("archive".to_owned(), archive::run(archive, stop.clone()));
         loops.beside.spawn("key figures".to_owned(), kpi::run(kpis, stop.clone()));
+        let comparing = reconcile::run(reconcile, stop.clone());
+        loops.beside.spawn("comparison".to_owned(), comparing);
         let verifying = verify::run(Arc::clone(&conform), stop);
         loops.beside.spawn("verification".to_owned(), verifying);
         for one in deliveries {

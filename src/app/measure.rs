@@ -1,7 +1,12 @@
 //! Fills the metrics from what the loops show and the status says, at each scrape.
 
+use std::time::Duration;
+
 use super::operator::Daemon;
 use crate::change::Position;
+use crate::config::WorkflowConfig;
+use crate::deliver::Service;
+use crate::ledger::run::Run;
 use crate::metrics::Metrics;
 use crate::status::{SourceState, SourceStatus, TargetState, TargetStatus};
 
@@ -21,6 +26,57 @@ impl Daemon {
         for (name, state) in &self.deliveries {
             self.metrics.declare_target(name);
             state.observe(&self.metrics.apply_seconds.with_label_values(&[name]));
+        }
+        self.declare_workflows();
+    }
+
+    /// Makes the series of every workflow, and takes the durations of its runs.
+    fn declare_workflows(&self) {
+        let metrics = &self.metrics;
+        for (target, state) in &self.deliveries {
+            let ends_here = |one: &(&String, &WorkflowConfig)| one.1.targets.contains(target);
+            let service = |(name, workflow): (&String, &WorkflowConfig)| {
+                let labels = &[name.as_str(), target.as_str()];
+                let level = workflow.level();
+                let seconds = level.map_or(0.0, |level| level.as_secs_f64());
+                metrics.workflow_sla_seconds.with_label_values(labels).set(seconds);
+                metrics.workflow_open.with_label_values(labels);
+                metrics.workflow_overdue.with_label_values(labels);
+                let service = Service {
+                    durations: metrics.workflow_seconds.with_label_values(labels),
+                    missed: metrics.workflow_missed.with_label_values(labels),
+                    early: metrics.workflow_early.with_label_values(labels),
+                    level,
+                };
+                (name.clone(), service)
+            };
+            let here = self.config.workflow.iter().filter(ends_here);
+            state.observe_runs(here.map(service).collect());
+        }
+    }
+
+    /// How many runs are open, and how many of them too long.
+    fn measure_workflows(&self) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        for target in self.deliveries.keys() {
+            let Ok(open) = self.ledger.runs(target, true, usize::MAX) else { continue };
+            for (name, workflow) in &self.config.workflow {
+                if !workflow.targets.contains(target) {
+                    continue;
+                }
+                let of = open.iter().filter(|run| run.workflow == *name);
+                let level = workflow.level();
+                let is_late = |run: &&Run| {
+                    let micros = u64::try_from(now.saturating_sub(run.started_micros)).unwrap_or(0);
+                    level.is_some_and(|level| Duration::from_micros(micros) > level)
+                };
+                let labels = &[name.as_str(), target.as_str()];
+                let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+                let metrics = &self.metrics;
+                metrics.workflow_open.with_label_values(labels).set(count(of.clone().count()));
+                let late = of.filter(is_late).count();
+                metrics.workflow_overdue.with_label_values(labels).set(count(late));
+            }
         }
     }
 
@@ -53,6 +109,8 @@ impl Daemon {
         }
         status.sources.iter().for_each(|source| self.measure_source(source));
         status.targets.iter().for_each(|target| self.measure_target(target));
+        self.measure_workflows();
+        self.measure_drift();
     }
 
     fn measure_source(&self, source: &SourceStatus) {

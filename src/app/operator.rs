@@ -1,11 +1,12 @@
 //! What the running daemon answers to its operator.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::assemble::{Captures, Deliveries, Lags};
 use super::standing::{self, DEAD_LETTERS_READ_MAX};
@@ -15,14 +16,18 @@ use crate::capture::Phase;
 use crate::config::{Config, SourceKind};
 use crate::conform::{ConformState, Held};
 use crate::deliver::DeliverPhase;
+use crate::deliver::repair::Repair;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::kpi::{Definition, KpiStates};
 use crate::ledger::Ledger;
+use crate::ledger::drift::Comparison;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
+use crate::reconcile::{Question, ReconcileState};
 use crate::serve::http::{
-    DiffRequest, DiffResult, Operator, ResumeRequest, SqlColumn, SqlRequest, SqlResult,
+    DiffRequest, DiffResult, Operator, ReconcileRequest, ReconcileResult, ResumeRequest, SqlColumn,
+    SqlRequest, SqlResult,
 };
 use crate::status::{
     ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, EffectStatus,
@@ -51,6 +56,10 @@ pub(super) struct Daemon {
     pub(super) archive: Arc<ArchiveState>,
     /// The key figures, and how they are.
     pub(super) kpis: (Vec<Definition>, Arc<KpiStates>),
+    /// Where a comparison is asked for, and how the pairs are.
+    pub(super) reconcile: (mpsc::Sender<Question>, Arc<ReconcileState>),
+    /// By target, where rows that differ are handed to its delivery.
+    pub(super) repairs: BTreeMap<String, mpsc::Sender<Repair>>,
     pub(super) deliveries: Deliveries,
     pub(super) lags: Lags,
     pub(super) mappings: MappingSet,
@@ -83,6 +92,10 @@ impl Operator for Daemon {
         Box::pin(self.differences(request))
     }
 
+    fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>> {
+        Box::pin(self.reconciled(request))
+    }
+
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
         let is_let_go = self.conform.release(request.seq_upto);
         Box::pin(async move {
@@ -96,6 +109,23 @@ impl Operator for Daemon {
 }
 
 impl Daemon {
+    /// Asks for a comparison and waits for what it finds.
+    pub(super) async fn compared(
+        &self,
+        pair: Option<&str>,
+        entity: Option<&str>,
+    ) -> Result<Vec<Comparison>> {
+        let (answer, answered) = oneshot::channel();
+        let (pair, entity) = (pair.map(str::to_owned), entity.map(str::to_owned));
+        let busy = |_| {
+            let what = "other comparisons wait already";
+            Error::new(ErrorKind::Unreachable, what).hint("try again when they have ended")
+        };
+        self.reconcile.0.try_send(Question { pair, entity, answer }).map_err(busy)?;
+        let gone = || "the comparison was not answered: the daemon is ending".to_owned();
+        answered.await.context(ErrorKind::Unreachable, gone)?
+    }
+
     fn judge(&self) -> std::result::Result<(), Vec<String>> {
         let status = self.gather();
         let mut reasons = Vec::new();
@@ -129,7 +159,13 @@ impl Daemon {
                 .into_iter()
                 .take(DEAD_LETTERS_SHOWN)
                 .collect(),
-            findings: [self.parked_mappings(), self.mismatches(), self.failing_figures()].concat(),
+            findings: [
+                self.parked_mappings(),
+                self.mismatches(),
+                self.drift(),
+                self.failing_figures(),
+            ]
+            .concat(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::canon::{Entity, MappingSet};
 use crate::cli::MappingTestOptions;
 use crate::config::{Config, SourceConfig, SourceKind, TargetConfig};
 use crate::deliver;
+use crate::deliver::service::Workflow;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::kpi;
@@ -60,6 +61,13 @@ pub(super) fn plan(config: &Config) -> Vec<Finding> {
             Ok(()) => findings.push(Finding::ok(format!("the columns of target {name}"))),
             Err(error) => findings.push(wrong(&error)),
         }
+        match workflows(config, name, &set) {
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => {
+                findings.push(Finding::ok(format!("{} workflows that end at {name}", found.len())));
+            }
+            Err(error) => findings.push(wrong(&error)),
+        }
     }
     findings
 }
@@ -89,6 +97,22 @@ pub(super) fn taken(name: &str, target: &TargetConfig, set: &MappingSet) -> Resu
     }
     let takes = |entity: &&Entity| target.entity.contains_key(&entity.name);
     Ok(set.contributed().filter(takes).cloned().collect())
+}
+
+/// The workflows that end at a target, compiled.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for one that does not compile.
+pub(super) fn workflows(config: &Config, target: &str, set: &MappingSet) -> Result<Vec<Workflow>> {
+    let mut compiled = Vec::new();
+    for (name, workflow) in &config.workflow {
+        let entity = set.contributed().find(|known| known.name == workflow.entity);
+        // A target takes only what a mapping gives, and a workflow ends where its entity is taken.
+        if let Some(entity) = entity.filter(|_| workflow.targets.iter().any(|one| one == target)) {
+            compiled.push(Workflow::compile(name, workflow, entity)?);
+        }
+    }
+    Ok(compiled)
 }
 
 /// A configured source, which knows the tables that its mapping reads.

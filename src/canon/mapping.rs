@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 
 pub use analyse::{AS_OF, DELTA, DRIVER, Plan, Provenance, Route, Unit, Way, analyse};
-pub use expression::{expression, expressions};
+pub use expression::{expression, expressions, joined};
 pub(crate) use load::fixture;
 pub use load::packs;
 pub use set::{Contribution, MappingSet, Pack};

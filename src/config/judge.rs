@@ -3,6 +3,8 @@
 //! Pure: it reads no file, no variable and connects to nothing. Types and unknown keys are
 //! [`super::read`]'s.
 
+mod workflow;
+
 use std::collections::BTreeSet;
 
 use super::document::{Node, Path};
@@ -51,6 +53,9 @@ pub(super) fn judge(
     }
     for (name, target) in &config.target {
         judge.target(name, target);
+    }
+    for (name, workflow) in &config.workflow {
+        judge.workflow(config, name, workflow);
     }
     judge.problems
 }
@@ -346,7 +351,7 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 18] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 20] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
@@ -365,6 +370,8 @@ fn at_least_one(limits: &Limits) -> [(&'static str, u64); 18] {
         ("sql_timeout_secs", limits.sql_timeout_secs),
         ("sql_rows_max", wide(limits.sql_rows_max)),
         ("sql_connections_max", wide(limits.sql_connections_max)),
+        ("drift_rows_max", wide(limits.drift_rows_max)),
+        ("repair_rows_max", wide(limits.repair_rows_max)),
         ("kpi_timeout_secs", limits.kpi_timeout_secs),
         ("kpi_series_max", wide(limits.kpi_series_max)),
     ]

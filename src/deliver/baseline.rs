@@ -52,6 +52,8 @@ pub(super) enum Purpose {
     Baseline,
     /// Rows of a baseline that were refused.
     Retry,
+    /// Rows that were found to differ.
+    Repair,
 }
 
 impl Session<'_> {
@@ -67,6 +69,7 @@ impl Session<'_> {
             ChunkStanding::Fits => {
                 match purpose {
                     Purpose::Baseline => self.apply_chunk(chunk).await?,
+                    Purpose::Repair => self.apply_repair(chunk).await?,
                     Purpose::Retry => {
                         let drafts = plan::from_canon(&self.standing, &chunk.entity, chunk.rows);
                         self.apply(Apply::default(), drafts).await?;

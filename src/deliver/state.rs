@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use prometheus::Histogram;
+use prometheus::{Histogram, IntCounter};
 
 use crate::error::{Error, FirstUse};
 
@@ -32,6 +32,21 @@ pub struct DeliverState {
     seen: Mutex<DeliverSeen>,
     /// Where the duration of each transaction goes, if somebody wants it.
     durations: OnceLock<Histogram>,
+    /// Where the duration of each run goes, likewise, by workflow.
+    runs: OnceLock<BTreeMap<String, Service>>,
+}
+
+/// What counts the runs of a workflow.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// From the source's commit to the acknowledgement.
+    pub durations: Histogram,
+    /// Runs that took longer than the service level.
+    pub missed: IntCounter,
+    /// Runs whose source's clock was ahead of ours: they count as 0.
+    pub early: IntCounter,
+    /// The service level, if there is one.
+    pub level: Option<Duration>,
 }
 
 /// A moment of it.
@@ -83,6 +98,18 @@ impl DeliverState {
     /// The durations of transactions go to `durations` from now on; the first call counts.
     pub fn observe(&self, durations: &Histogram) {
         self.durations.get_or_init(|| durations.clone());
+    }
+
+    /// The durations of runs go to `services` from now on; the first call counts.
+    pub fn observe_runs(&self, services: BTreeMap<String, Service>) {
+        self.runs.get_or_init(|| services);
+    }
+
+    pub(super) fn run_ended(&self, workflow: &str, took: Duration, is_early: bool) {
+        let Some(service) = self.runs.get().and_then(|runs| runs.get(workflow)) else { return };
+        service.durations.observe(took.as_secs_f64());
+        service.early.inc_by(u64::from(is_early));
+        service.missed.inc_by(u64::from(service.level.is_some_and(|level| took > level)));
     }
 
     pub(super) fn failed(&self, phase: DeliverPhase, error: &Error) {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use duckdb::Connection;
 use serde_json::Value;
 
 use super::*;
@@ -15,38 +14,21 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{SQL}/{path}")).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// A database with every canonical table, empty.
-fn canon() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch("CREATE SCHEMA canon; SET search_path = 'canon'").unwrap();
+/// A store with every canonical table, empty, and runs as a table.
+fn canon(folder: &std::path::Path) -> Store {
+    let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
+    let store = Store::open(folder, limits, &Live::default()).unwrap();
+    let run = |sql: &str| store.connection().execute_batch(sql).unwrap();
+    run("DROP VIEW ops.service_level; DROP VIEW ops.workflow_run;");
+    run("CREATE SCHEMA IF NOT EXISTS canon; SET search_path = 'canon'");
     for file in std::fs::read_dir(format!("{SQL}/canonical")).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "sql") {
-            connection.execute_batch(&std::fs::read_to_string(path).unwrap()).unwrap();
+            run(&std::fs::read_to_string(path).unwrap());
         }
     }
-    connection.execute_batch("RESET search_path").unwrap();
-    connection
-}
-
-fn rows(connection: &Connection, sql: &str) -> Rows {
-    let mut statement = connection.prepare(sql).unwrap();
-    let mut found = statement.query([]).unwrap();
-    let columns: Vec<String> = found.as_ref().unwrap().column_names();
-    let mut rows = Vec::new();
-    while let Some(row) = found.next().unwrap() {
-        let cell = |at: usize| match row.get::<_, duckdb::types::Value>(at).unwrap() {
-            duckdb::types::Value::Null => None,
-            duckdb::types::Value::Text(text) => Some(text),
-            duckdb::types::Value::Decimal(number) => Some(number.to_string()),
-            duckdb::types::Value::Double(number) => Some(number.to_string()),
-            duckdb::types::Value::BigInt(number) => Some(number.to_string()),
-            duckdb::types::Value::HugeInt(number) => Some(number.to_string()),
-            other => panic!("{other:?}"),
-        };
-        rows.push((0..columns.len()).map(cell).collect());
-    }
-    Rows { columns, rows, cut: false }
+    run("RESET search_path");
+    store
 }
 
 #[test]
@@ -54,13 +36,17 @@ fn every_figure_gives_what_was_worked_out_by_hand() {
     let figures = load(None).unwrap();
     assert!(figures.len() >= 8, "{}", figures.len());
     for figure in figures {
-        let connection = canon();
+        let folder = tempfile::tempdir().unwrap();
+        let store = canon(folder.path());
         let fixture = read(&format!("kpi/fixture/{}.sql", figure.name));
-        connection.execute_batch(&fixture).unwrap_or_else(|e| panic!("{}: {e}", figure.name));
+        let loaded = store.connection().execute_batch(&fixture);
+        loaded.unwrap_or_else(|e| panic!("{}: {e}", figure.name));
         let as_of = fixture.lines().find_map(|line| line.strip_prefix("-- as_of: ")).unwrap();
         let as_of: jiff::civil::DateTime = as_of.trim().parse().unwrap();
         let as_of = as_of.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
-        let found = figure.series(&rows(&connection, &figure.at(as_of))).unwrap();
+        let reader = store.reader().unwrap();
+        let rows = reader.query(&figure.at(as_of), 1_000).unwrap();
+        let found = figure.series(&rows).unwrap();
         let answer: Vec<BTreeMap<String, Value>> =
             serde_json::from_str(&read(&format!("kpi/fixture/{}.json", figure.name))).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();

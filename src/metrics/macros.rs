@@ -19,7 +19,7 @@ impl Family {
     pub fn kind(&self) -> &'static str {
         match self.rust_type {
             "IntCounter" | "IntCounterVec" => "counter",
-            "Histogram" | "HistogramVec" => "histogram",
+            "Histogram" | "HistogramVec" | "ServiceHistogramVec" => "histogram",
             _ => "gauge",
         }
     }
@@ -70,6 +70,12 @@ macro_rules! families {
     (@new HistogramVec, $name:literal, $help:expr, $labels:expr) => {
         HistogramVec::new(
             prometheus::histogram_opts!($name, $help.trim(), DURATION_BUCKETS.to_vec()),
+            $labels,
+        )
+    };
+    (@new ServiceHistogramVec, $name:literal, $help:expr, $labels:expr) => {
+        HistogramVec::new(
+            prometheus::histogram_opts!($name, $help.trim(), SERVICE_BUCKETS.to_vec()),
             $labels,
         )
     };

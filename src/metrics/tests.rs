@@ -11,8 +11,12 @@ fn metrics() -> Metrics {
 #[test]
 fn names_follow_the_rules() {
     // Labels whose values are few by nature: names from the configuration, and closed lists.
-    let labels = ["source", "target", "entity", "op", "outcome", "state", "version", "kpi"];
-    let units = ["_bytes", "_seconds", "_info", "_entries", "_events", "_rows", "_tables_pending"];
+    let labels = [
+        "source", "target", "entity", "op", "outcome", "state", "version", "kpi", "workflow",
+        "pair", "class", "result",
+    ];
+    let units =
+        ["_bytes", "_seconds", "_info", "_entries", "_events", "_rows", "_tables_pending", "_runs"];
     // Plain counts and states, which have no unit.
     let unitless = [
         "trueup_source_confirmed_position",

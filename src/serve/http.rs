@@ -58,6 +58,53 @@ pub trait Operator: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Usage`] if it is not held.
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>>;
+    /// Compares sides row by row, and mends targets if asked to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a pair that does not exist, or for a repair that is too large;
+    /// otherwise what kept a side from being compared.
+    fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>>;
+}
+
+/// The body of `POST /api/reconcile`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileRequest {
+    /// One pair; all if absent.
+    #[serde(default)]
+    pub pair: Option<String>,
+    /// One entity; all if absent.
+    #[serde(default)]
+    pub entity: Option<String>,
+    /// Write rows of targets that differ again, and compare once more.
+    #[serde(default)]
+    pub repair: bool,
+}
+
+/// The answer to [`ReconcileRequest`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileResult {
+    /// What was compared, after the repair if there was one.
+    pub compared: Vec<Compared>,
+    /// Rows that were written again.
+    pub repaired: u64,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Which two sides.
+    pub pair: String,
+    /// Canonical entity, or table of the source.
+    pub entity: String,
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Rows that differ.
+    pub differing: u64,
+    /// Keys that were left out, because the target has them parked.
+    pub pending: u64,
+    /// Columns that are not compared.
+    pub left_out: Vec<String>,
 }
 
 /// The body of `POST /api/diff`.
@@ -164,6 +211,7 @@ fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {
         .route("/api/status", get(status))
         .route("/api/sql", post(sql))
         .route("/api/resume", post(resume))
+        .route("/api/reconcile", post(reconcile))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/api/diff", post(diff).layer(DefaultBodyLimit::max(MAPPINGS_BYTES_MAX)))
         .with_state(operator);
@@ -239,6 +287,16 @@ async fn resume(
 ) -> Response {
     match operator.resume(request).await {
         Ok(()) => Json(json!({})).into_response(),
+        Err(error) => refused(status_code(error.kind()), &error),
+    }
+}
+
+async fn reconcile(
+    State(operator): State<Arc<dyn Operator>>,
+    Json(request): Json<ReconcileRequest>,
+) -> Response {
+    match operator.reconcile(request).await {
+        Ok(result) => Json(result).into_response(),
         Err(error) => refused(status_code(error.kind()), &error),
     }
 }

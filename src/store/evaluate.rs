@@ -18,6 +18,7 @@ mod exact;
 mod fit;
 mod merge;
 mod park;
+pub mod past;
 mod read;
 mod sql;
 mod tables;

@@ -3,6 +3,8 @@
 //! Each `Expr` has an in-memory DuckDB of its own that reaches nothing outside: no file, no
 //! network, no table but the batch. It knows neither targets nor events.
 
+mod condition;
+
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -13,9 +15,10 @@ use serde_json::Value;
 use super::evaluate::{Functions, parse_select, quote, unparse, use_utc};
 use crate::canon::entity::Entity;
 use crate::canon::event::Row;
-use crate::canon::mapping::{Syntax, expression, expressions};
+use crate::canon::mapping::{Syntax, expression, expressions, joined};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::refusal::failed;
+pub use condition::Condition;
 
 /// A list of named expressions over one entity's rows.
 pub struct Expr {
@@ -41,7 +44,7 @@ impl Expr {
         })?;
         let mut items = Vec::new();
         for (name, sql) in columns {
-            let select = parse(&connection, entity, name, sql)?;
+            let select = joined(parse(&connection, entity, name, sql)?, entity);
             let (aggregates, volatile) = (functions.aggregates.clone(), functions.volatile.clone());
             let syntax = Syntax { select, aggregates, volatile, ..Syntax::default() };
             let item = expression(name, entity, &syntax)?;

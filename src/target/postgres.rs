@@ -17,6 +17,7 @@ mod circle;
 mod connect;
 mod examine;
 mod refusal;
+pub mod survey;
 mod table;
 mod write;
 

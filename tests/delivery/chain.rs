@@ -64,6 +64,7 @@ impl Chain {
         let password = format!("password = \"${{file:{}}}\"", password.display());
         let text = include_str!("../../config/demo.toml");
         let (_, wiring) = text.split_once("[target.psa.entity.org_unit]").unwrap();
+        let (wiring, _) = wiring.split_once("[target.books]").unwrap();
         let text = format!(
             "[daemon]\nstate_dir = {:?}\nhttp_listen = \"127.0.0.1:{}\"\n[limits]\n{limits}\n\
              [source.erp]\nkind = \"postgres\"\nurl = \"{}\"\n{password}\n\

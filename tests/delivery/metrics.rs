@@ -67,6 +67,8 @@ async fn every_documented_metric_has_a_series_that_tells_what_happened() {
     // GIVEN a daemon between a real source and a real target, and a workload that has ended
     let mut rng = seeded();
     let chain = Chain::new("idle_confirm_secs = 1");
+    let workflow = "[workflow.told]\nentity = \"worker\"\nwhen = \"true\"\ntargets = [\"psa\"]\n";
+    chain.configure(|text| format!("{text}\n{workflow}"));
     let work = chain.work(rng.random(), 40.0);
     let _daemon = chain.start(&[]);
     chain.ready();

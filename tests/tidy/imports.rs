@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Plain things, used by all.
     ("error", &[]),
     ("metrics", &[]),
+    ("digest", &[]),
     ("finding", &[]),
     ("failpoint", &["error"]),
     ("logging", &["error", "config"]),
@@ -33,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "canon::Event",
             "canon::EventOp",
             "config",
+            "digest",
             "error",
             "failpoint",
             "finding",
@@ -52,12 +54,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
-    ("store", &["change", "canon", "error", "failpoint", "metrics"]),
+    ("store", &["change", "canon", "digest", "error", "failpoint", "metrics"]),
     // The loops, which join two or three sides; `COMMON` is theirs too.
     ("capture", &["source", "ledger"]),
     ("conform", &["source", "ledger", "store", "canon"]),
     ("deliver", &["ledger", "target", "canon", "store::expr", "store::Expr"]),
-    ("reconcile", &["source", "target", "store", "canon", "ledger"]),
+    ("reconcile", &["source", "target", "store", "canon", "digest", "ledger"]),
     ("archive", &["store::export", "store::rebuild", "store::reader", "store::Reader", "ledger"]),
     // What people look at.
     ("serve", &["store::reader", "store::answer", "store::Reader", "ledger", "status"]),

@@ -49,6 +49,30 @@ pub fn expression(name: &str, entity: &Entity, syntax: &Syntax) -> Result<Value>
     Ok(item.clone())
 }
 
+/// Takes names of two parts, such as `new.status`, for one name where the row has it.
+#[must_use]
+pub fn joined(mut tree: Value, entity: &Entity) -> Value {
+    join(&mut tree, entity);
+    tree
+}
+
+fn join(node: &mut Value, entity: &Entity) {
+    if let Some(names) = column(node).filter(|names| names.len() == 2) {
+        let name = names.join(".");
+        let is_known = |one: &str| one.eq_ignore_ascii_case(&name);
+        if entity.attributes.iter().any(|attribute| is_known(&attribute.name))
+            && let Some(fields) = node.as_object_mut()
+        {
+            fields.insert("column_names".to_owned(), json!([name]));
+        }
+    }
+    match node {
+        Value::Array(list) => list.iter_mut().for_each(|one| join(one, entity)),
+        Value::Object(fields) => fields.values_mut().for_each(|one| join(one, entity)),
+        _ => {}
+    }
+}
+
 /// One tree that computes all `items` over the relation `batch`: its columns are `_place`, then
 /// `c0`, `c1`, ….
 #[must_use]

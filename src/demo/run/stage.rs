@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::demo::servers::{MariadbServer, Options, PostgresServer};
 use crate::error::{Context, Error, ErrorKind, Result};
 
-/// The ERP and the PSA are databases of one PostgreSQL; the HR is a MariaDB.
+/// The ERP, the PSA and the books are databases of one PostgreSQL; the HR is a MariaDB.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) postgres: PostgresServer,
@@ -57,7 +57,7 @@ impl Stage {
                     {database}"
             )
         };
-        let mut doors = vec![("ERP", psql("erp")), ("PSA", psql("psa"))];
+        let mut doors = vec![("ERP", psql("erp")), ("PSA", psql("psa")), ("BOOKS", psql("books"))];
         if let Some(server) = &self.mariadb {
             let program = program(&server.client("hr"));
             let password = folder.join("mariadb.password");
@@ -93,6 +93,7 @@ fn build_postgres() -> Result<PostgresServer> {
             ][..],
         ),
         ("psa", &[include_str!("../../../sql/demo/psa/schema.sql")]),
+        ("books", &[include_str!("../../../sql/demo/books/schema.sql")]),
     ] {
         server.create_database(database)?;
         for script in scripts {

@@ -29,8 +29,10 @@ pub(super) fn write(
     set(&mut wiring, &["sql", "user", "analyst", "password"], postgres.clone())?;
     set(&mut wiring, &["source", "erp", "url"], stage.postgres.url("erp"))?;
     set(&mut wiring, &["source", "erp", "password"], postgres.clone())?;
-    set(&mut wiring, &["target", "psa", "url"], stage.postgres.url("psa"))?;
-    set(&mut wiring, &["target", "psa", "password"], postgres)?;
+    for target in ["psa", "books"] {
+        set(&mut wiring, &["target", target, "url"], stage.postgres.url(target))?;
+        set(&mut wiring, &["target", target, "password"], postgres.clone())?;
+    }
     // The end of the demo waits for the position of a source on which nothing happens any more.
     let idle = Table::from_iter([("idle_confirm_secs".to_owned(), Value::Integer(1))]);
     wiring.insert("limits".to_owned(), Value::Table(idle));
@@ -95,5 +97,7 @@ mod tests {
             assert_eq!(entity.owner.len(), 1);
         }
         assert_eq!(config.target["psa"].entity.len(), 11);
+        assert_eq!(config.target["books"].entity.len(), 1);
+        assert_eq!(config.workflow.len(), 3);
     }
 }

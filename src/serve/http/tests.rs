@@ -52,6 +52,10 @@ impl Operator for Answers {
         Box::pin(async { Ok(DiffResult { effects: vec![effect] }) })
     }
 
+    fn reconcile(&self, _: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>> {
+        Box::pin(async { Ok(ReconcileResult::default()) })
+    }
+
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             match request.seq_upto {

@@ -46,6 +46,24 @@ impl Book<'_> {
         }
     }
 
+    /// Reads everything and takes nothing.
+    pub(super) async fn read(&self) -> Result<Account> {
+        let Owner { install, target } = self.owner;
+        let sql = "SELECT seq FROM _trueup.cursor WHERE install = $1 AND target = $2";
+        let row = self.client.query_opt(sql, &[install, target]).await;
+        let row = row.map_err(|error| self.failed("could not read the cursor", &error))?;
+        let Some(row) = row else {
+            let what = format!("target `{target}` has no cursor of this installation");
+            return Err(Error::new(ErrorKind::Gap, what)
+                .hint("find out who removed it from _trueup.cursor"));
+        };
+        Ok(Account {
+            cursor: unsigned(row.get("seq"))?,
+            holes: self.holes().await?,
+            baselines: self.baselines().await?.into_iter().collect(),
+        })
+    }
+
     /// Locks the cursor, checks that it is ours, and moves it over `range` if there is one.
     pub(super) async fn take(&self, epoch: u64, range: Option<(u64, u64)>) -> Result<()> {
         let Owner { install, target } = self.owner;

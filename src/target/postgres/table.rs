@@ -54,6 +54,11 @@ impl Table {
         if findings.is_empty() { Ok(table) } else { Err(findings) }
     }
 
+    /// The statements' name for it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Writes rows; the parameters are one text array per column, key first.
     ///
     /// A row that is there already exactly as sent is left alone: adopting a filled table, or
@@ -246,7 +251,7 @@ fn qualified(facts: &Facts) -> String {
     format!("{}.{}", quote(&facts.schema), quote(&facts.name))
 }
 
-fn quote(identifier: &str) -> String {
+pub(super) fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 

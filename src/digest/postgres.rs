@@ -1,0 +1,66 @@
+//! Digests in PostgreSQL's SQL. Pure text. The session's TimeZone is UTC and its DateStyle ISO.
+
+use super::{Family, LANE_DIGITS};
+
+/// The family of a type, as `format_type` names it without its length; `None`: values of it are not
+/// compared in SQL.
+#[must_use]
+pub fn family(type_name: &str) -> Option<Family> {
+    Some(match type_name {
+        "smallint" | "integer" | "bigint" | "numeric" => Family::Number,
+        "boolean" => Family::Boolean,
+        "date" => Family::Date,
+        "time without time zone" => Family::Time,
+        "timestamp without time zone" => Family::Timestamp,
+        "timestamp with time zone" => Family::TimestampTz,
+        "text" | "character varying" | "name" | "uuid" => Family::Text,
+        "character" | "bpchar" => Family::Padded,
+        "bytea" => Family::Bytes,
+        _ => return None,
+    })
+}
+
+/// The type that a golden vector is cast to.
+#[must_use]
+pub fn type_of(family: Family) -> &'static str {
+    match family {
+        Family::Number => "numeric",
+        Family::Boolean => "boolean",
+        Family::Date => "date",
+        Family::Time => "time",
+        Family::Timestamp => "timestamp",
+        Family::TimestampTz => "timestamptz",
+        Family::Text => "text",
+        Family::Padded => "character(8)",
+        Family::Bytes => "bytea",
+    }
+}
+
+/// SQL for the canonical text of a value.
+#[must_use]
+pub fn text(family: Family, value: &str) -> String {
+    match family {
+        Family::Number => format!("trim_scale({value}::numeric)::text"),
+        Family::Boolean => format!("CASE {value} WHEN true THEN '1' WHEN false THEN '0' END"),
+        Family::TimestampTz => format!("({value} AT TIME ZONE 'UTC')::text"),
+        Family::Padded => format!("rtrim({value}::text, ' ')"),
+        Family::Bytes => format!("encode({value}, 'hex')"),
+        Family::Date | Family::Time | Family::Timestamp | Family::Text => format!("{value}::text"),
+    }
+}
+
+/// SQL for the row text of canonical texts.
+#[must_use]
+pub fn row_text(texts: &[String]) -> String {
+    let cell = |text: &String| format!("coalesce(octet_length({text}) || ':' || ({text}), 'N')");
+    texts.iter().map(cell).collect::<Vec<_>>().join(" || ")
+}
+
+/// SQL for the sums of both lanes over the md5 in `hash`, as texts.
+#[must_use]
+pub fn sums(hash: &str) -> String {
+    let lane = |from: usize| {
+        format!("sum(('x' || substr({hash}, {from}, {LANE_DIGITS}))::bit(60)::bigint)::text")
+    };
+    format!("{}, {}", lane(1), lane(1 + LANE_DIGITS))
+}

@@ -1,0 +1,57 @@
+//! Digests in DuckDB's SQL, over a mirror's columns. Pure text. The session's TimeZone is UTC.
+
+use super::{Family, LANE_DIGITS};
+
+/// The type that a golden vector is cast to.
+#[must_use]
+pub fn type_of(family: Family) -> &'static str {
+    match family {
+        Family::Number => "DECIMAL(38,6)",
+        Family::Boolean => "BOOLEAN",
+        Family::Date => "DATE",
+        Family::Time => "TIME",
+        Family::Timestamp => "TIMESTAMP",
+        Family::TimestampTz => "TIMESTAMPTZ",
+        Family::Text | Family::Padded => "VARCHAR",
+        Family::Bytes => "BLOB",
+    }
+}
+
+/// SQL for the canonical text of a value.
+#[must_use]
+pub fn text(family: Family, value: &str) -> String {
+    match family {
+        Family::Number => {
+            let text = format!("CAST({value} AS VARCHAR)");
+            format!(
+                "CASE WHEN contains({text}, '.') THEN CASE rtrim(rtrim({text}, '0'), '.') \
+                 WHEN '-0' THEN '0' ELSE rtrim(rtrim({text}, '0'), '.') END ELSE {text} END"
+            )
+        }
+        Family::Boolean => format!("CASE {value} WHEN true THEN '1' WHEN false THEN '0' END"),
+        Family::TimestampTz => format!("CAST({value} AT TIME ZONE 'UTC' AS VARCHAR)"),
+        Family::Padded => format!("rtrim(CAST({value} AS VARCHAR), ' ')"),
+        Family::Bytes => format!("lower(hex({value}))"),
+        Family::Date | Family::Time | Family::Timestamp | Family::Text => {
+            format!("CAST({value} AS VARCHAR)")
+        }
+    }
+}
+
+/// SQL for the row text of canonical texts.
+#[must_use]
+pub fn row_text(texts: &[String]) -> String {
+    let cell = |text: &String| format!("coalesce(strlen({text}) || ':' || ({text}), 'N')");
+    texts.iter().map(cell).collect::<Vec<_>>().join(" || ")
+}
+
+/// SQL for the sums of both lanes over the md5 in `hash`, as texts.
+#[must_use]
+pub fn sums(hash: &str) -> String {
+    let lane = |from: usize| {
+        format!(
+            "CAST(sum(CAST('0x' || substr({hash}, {from}, {LANE_DIGITS}) AS BIGINT)) AS VARCHAR)"
+        )
+    };
+    format!("{}, {}", lane(1), lane(1 + LANE_DIGITS))
+}

@@ -1,0 +1,215 @@
+//! Drift: rows in which two sides differ, and when each entity was last compared.
+
+use rusqlite::{Connection, params};
+use serde_json::Value;
+
+use super::Ledger;
+use crate::error::{Context, ErrorKind, Result};
+
+/// How a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// It is not there.
+    Missing,
+    /// It is there and must not be.
+    Extra,
+    /// It is as it once was.
+    Stale,
+    /// It is as it never was.
+    Diverged,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Class; 4] = [Class::Missing, Class::Extra, Class::Stale, Class::Diverged];
+
+    /// One word, as stored and shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Missing => "missing",
+            Class::Extra => "extra",
+            Class::Stale => "stale",
+            Class::Diverged => "diverged",
+        }
+    }
+
+    fn of_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|class| class.word() == word).unwrap_or(Class::Diverged)
+    }
+}
+
+/// A row in which two sides differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// Its key.
+    pub key: String,
+    /// How it differs.
+    pub class: Class,
+    /// Names of the columns that differ.
+    pub columns: Vec<String>,
+    /// The columns as they must be; `None`: there must be no row.
+    pub expected: Option<Value>,
+    /// The columns as they are; `None`: there is no row.
+    pub found: Option<Value>,
+    /// Where the expected row comes from: source → alias → row.
+    pub source_rows: Option<Value>,
+}
+
+/// A row that differs, and since when that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Which two sides.
+    pub pair: String,
+    /// Canonical entity, or table of the source.
+    pub entity: String,
+    /// The row.
+    pub drift: Drift,
+    /// Microseconds since 1970-01-01 UTC.
+    pub first_micros: i64,
+    /// Likewise.
+    pub last_micros: i64,
+}
+
+/// What the comparison of one entity found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Comparison {
+    /// Which two sides.
+    pub pair: String,
+    /// Canonical entity, or table of the source.
+    pub entity: String,
+    /// When, microseconds since 1970-01-01 UTC.
+    pub at_micros: i64,
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Rows that differ.
+    pub differing: u64,
+    /// Keys that are left out because the target has them parked.
+    pub pending: u64,
+    /// Columns that are not compared.
+    pub left_out: Vec<String>,
+}
+
+impl Ledger {
+    /// Notes what a comparison found: rows that differ still keep when that was first seen, those
+    /// that do not any more go.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn note_comparison(&self, found: &Comparison, drifts: &[Drift]) -> Result<()> {
+        let connection = self.lock()?;
+        let run = || {
+            let transaction = connection.unchecked_transaction()?;
+            for drift in drifts {
+                write(&transaction, found, drift)?;
+            }
+            let (pair, entity, at) = (&found.pair, &found.entity, found.at_micros);
+            transaction.execute(
+                "DELETE FROM drift WHERE pair = ?1 AND entity = ?2 AND last_seen < ?3",
+                params![pair, entity, at],
+            )?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO comparison VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    pair,
+                    entity,
+                    at,
+                    found.rows,
+                    found.differing,
+                    found.pending,
+                    serde_json::json!(found.left_out).to_string(),
+                ],
+            )?;
+            transaction.commit()
+        };
+        run().context(ErrorKind::Ledger, || {
+            format!("could not note the comparison of {} {}", found.pair, found.entity)
+        })
+    }
+
+    /// Rows that differ, oldest first, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn drift(&self, count_max: usize) -> Result<Vec<Seen>> {
+        let connection = self.lock()?;
+        let read = || -> rusqlite::Result<Vec<Seen>> {
+            connection
+                .prepare_cached(
+                    "SELECT pair, entity, key, class, columns, expected, found, source_rows,
+                            first_seen, last_seen
+                     FROM drift ORDER BY first_seen, pair, entity, key LIMIT ?1",
+                )?
+                .query_map([i64::try_from(count_max).unwrap_or(i64::MAX)], seen)?
+                .collect()
+        };
+        read().context(ErrorKind::Ledger, || "could not read the drift".to_owned())
+    }
+
+    /// The last comparison of each entity.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn comparisons(&self) -> Result<Vec<Comparison>> {
+        let connection = self.lock()?;
+        let one = |row: &rusqlite::Row<'_>| {
+            let left_out: String = row.get(6)?;
+            Ok(Comparison {
+                pair: row.get(0)?,
+                entity: row.get(1)?,
+                at_micros: row.get(2)?,
+                rows: row.get(3)?,
+                differing: row.get(4)?,
+                pending: row.get(5)?,
+                left_out: serde_json::from_str(&left_out).unwrap_or_default(),
+            })
+        };
+        let read = || -> rusqlite::Result<Vec<Comparison>> {
+            let sql = "SELECT * FROM comparison ORDER BY pair, entity";
+            connection.prepare_cached(sql)?.query_map([], one)?.collect()
+        };
+        read().context(ErrorKind::Ledger, || "could not read the comparisons".to_owned())
+    }
+}
+
+fn write(connection: &Connection, of: &Comparison, drift: &Drift) -> rusqlite::Result<()> {
+    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
+    connection
+        .prepare_cached(
+            "INSERT INTO drift VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
+             ON CONFLICT (pair, entity, key) DO UPDATE SET class = excluded.class,
+                columns = excluded.columns, expected = excluded.expected, found = excluded.found,
+                source_rows = excluded.source_rows, last_seen = excluded.last_seen",
+        )?
+        .execute(params![
+            of.pair,
+            of.entity,
+            drift.key,
+            drift.class.word(),
+            serde_json::json!(drift.columns).to_string(),
+            text(&drift.expected),
+            text(&drift.found),
+            text(&drift.source_rows),
+            of.at_micros,
+        ])
+        .map(drop)
+}
+
+fn seen(row: &rusqlite::Row<'_>) -> rusqlite::Result<Seen> {
+    let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+    let (class, columns): (String, String) = (row.get(3)?, row.get(4)?);
+    Ok(Seen {
+        pair: row.get(0)?,
+        entity: row.get(1)?,
+        drift: Drift {
+            key: row.get(2)?,
+            class: Class::of_word(&class),
+            columns: serde_json::from_str(&columns).unwrap_or_default(),
+            expected: json(row.get(5)?),
+            found: json(row.get(6)?),
+            source_rows: json(row.get(7)?),
+        },
+        first_micros: row.get(8)?,
+        last_micros: row.get(9)?,
+    })
+}

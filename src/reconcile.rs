@@ -1,0 +1,155 @@
+//! Reconcile: whether two sides agree, row by row, while both live. A loop beside the others that
+//! only reads.
+//!
+//! ```text
+//!  target: one snapshot ─► its account (event n, parked keys) and digests by bucket
+//!  store:  one snapshot ─► canonical rows as of event n, rendered ─► digests by bucket
+//!                          buckets that differ ─► rows ─► class, both values, source rows
+//! ```
+//! Both sides are looked at as of the same event, so what is on its way is no difference. A comparison
+//! takes no lock that work would wait for. What it finds stays in the ledger until a later one does
+//! not find it.
+
+mod drill;
+mod state;
+mod target;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Limits;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::Ledger;
+use crate::ledger::drift::{Comparison, Drift};
+use crate::metrics::Metrics;
+use crate::store::Reader;
+pub use state::{ReconcileSeen, ReconcileState};
+pub use target::TargetSide;
+
+/// How often it is looked whether a comparison is due.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after a failure, if the next comparison is not due sooner.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// Gives the reading side of the store; `None` until it is open.
+pub type Readers = dyn Fn() -> Option<Arc<Reader>> + Send + Sync;
+
+/// What the loop needs.
+pub struct Reconcile {
+    /// The targets that are compared with the canonical rows.
+    pub targets: Vec<TargetSide>,
+    /// Where findings are kept.
+    pub ledger: Arc<Ledger>,
+    /// The store.
+    pub readers: Arc<Readers>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where comparisons are counted.
+    pub metrics: Metrics,
+    /// What people see, and where they ask.
+    pub state: Arc<ReconcileState>,
+    /// Questions of people.
+    pub questions: mpsc::Receiver<Question>,
+}
+
+/// What somebody wants compared now.
+#[derive(Debug)]
+pub struct Question {
+    /// One pair; all if absent.
+    pub pair: Option<String>,
+    /// One entity; all if absent.
+    pub entity: Option<String>,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<Vec<Comparison>>>,
+}
+
+/// What the comparison of one entity found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outcome {
+    comparison: Comparison,
+    drifts: Vec<Drift>,
+}
+
+/// Compares until cancelled.
+pub async fn run(mut reconcile: Reconcile, cancel: CancellationToken) {
+    let every = Duration::from_secs(reconcile.limits.compare_every_secs);
+    let mut due = (!every.is_zero()).then(Instant::now);
+    loop {
+        let question = tokio::select! {
+            () = cancel.cancelled() => return,
+            question = reconcile.questions.recv() => question,
+            () = tokio::time::sleep(LOOK_PAUSE) => None,
+        };
+        if let Some(Question { pair, entity, answer }) = question {
+            let compared = tokio::select! {
+                compared = reconcile.compare(pair.as_deref(), entity.as_deref()) => compared,
+                () = cancel.cancelled() => return,
+            };
+            // Nobody may wait any more: what was found is in the ledger.
+            answer.send(compared).ok();
+        } else if due.is_some_and(|due| due <= Instant::now()) && (reconcile.readers)().is_some() {
+            let compared = tokio::select! {
+                compared = reconcile.compare(None, None) => compared,
+                () = cancel.cancelled() => return,
+            };
+            let pause = if compared.is_ok() { every } else { every.min(RETRY_PAUSE) };
+            due = Some(Instant::now() + pause);
+        }
+    }
+}
+
+impl Reconcile {
+    /// Compares what is asked for; the first failure is the answer, but everything else is compared.
+    async fn compare(&self, pair: Option<&str>, entity: Option<&str>) -> Result<Vec<Comparison>> {
+        let is_meant = |name: &str| pair.is_none_or(|pair| pair == name);
+        let mut names = self.targets.iter().map(TargetSide::pair);
+        if let Some(unknown) = pair.filter(|pair| names.all(|name| name != **pair)) {
+            let all: Vec<String> = self.targets.iter().map(TargetSide::pair).collect();
+            return Err(Error::new(ErrorKind::Usage, format!("there is no pair {unknown}"))
+                .hint(format!("there are {}", all.join(", "))));
+        }
+        let (mut compared, mut failed) = (Vec::new(), None);
+        for side in self.targets.iter().filter(|side| is_meant(&side.pair())) {
+            let began = Instant::now();
+            let outcome = self.target(side, entity).await;
+            let took = began.elapsed();
+            match outcome {
+                Ok(found) => compared.extend(self.noted(&side.pair(), found, took)?),
+                Err(error) => {
+                    self.failed(&side.pair(), &error);
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(compared), Err)
+    }
+
+    fn noted(&self, pair: &str, found: Vec<Outcome>, took: Duration) -> Result<Vec<Comparison>> {
+        let agree = found.iter().all(|one| one.comparison.differing == 0);
+        self.metrics.compare_seconds.with_label_values(&[pair]).observe(took.as_secs_f64());
+        let result = if agree { "agree" } else { "differ" };
+        self.metrics.compares.with_label_values(&[pair, result]).inc();
+        let mut comparisons = Vec::new();
+        for Outcome { comparison, drifts } in found {
+            tokio::task::block_in_place(|| self.ledger.note_comparison(&comparison, &drifts))?;
+            let rows = self.metrics.compared_rows.with_label_values(&[pair, &comparison.entity]);
+            rows.inc_by(comparison.rows);
+            if comparison.differing > 0 {
+                let (entity, rows) = (&comparison.entity, comparison.differing);
+                tracing::error!(pair, entity, rows, "two sides differ, see ops.drift");
+            }
+            comparisons.push(comparison);
+        }
+        self.state.compared(pair);
+        Ok(comparisons)
+    }
+
+    fn failed(&self, pair: &str, error: &Error) {
+        self.metrics.compares.with_label_values(&[pair, "failed"]).inc();
+        self.state.failed(pair, error);
+        tracing::error!(pair, error = %error.chain(), "a comparison failed");
+    }
+}
