@@ -1,5 +1,6 @@
 //! SQL for analysts: PostgreSQL's own clients against a daemon's store. What must not happen is tried.
 
+mod clients;
 mod grafana;
 mod stage;
 
