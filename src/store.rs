@@ -40,6 +40,15 @@ pub use reader::Reader;
 use refusal::InStore;
 pub use slices::OpenTransaction;
 
+/// What people's tools look names up in: one commit at each opening.
+const CATALOGS: &str = concat!(
+    "BEGIN TRANSACTION;",
+    include_str!("../sql/store/catalog.sql"),
+    include_str!("../sql/store/catalog_functions.sql"),
+    include_str!("../sql/store/catalog_information.sql"),
+    "COMMIT;"
+);
+
 /// How far the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark {
@@ -97,7 +106,7 @@ impl Store {
         live.register(&connection)?;
         connection.execute_batch(include_str!("../sql/store/schema.sql")).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/ops.sql")).in_store(what)?;
-        connection.execute_batch(include_str!("../sql/store/catalog.sql")).in_store(what)?;
+        connection.execute_batch(CATALOGS).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
         Ok(Self { connection, path, mirrors, lease })

@@ -1,18 +1,17 @@
 //! SQL for analysts: PostgreSQL's own clients against a daemon's store. What must not happen is tried.
 
-use std::net::TcpListener;
+mod clients;
+mod grafana;
+mod stage;
+
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::spine::{self, writers};
-use crate::support::process::{Installation, Running};
+use crate::spine::writers;
 use crate::support::servers;
-use crate::support::wait::wait_until;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-const PASSWORD: &str = "what 'only' analysts know";
+use stage::{PASSWORD, PATIENCE, Stage};
 
 /// Statements that must be refused, whoever sends them.
 const ESCAPES: [&str; 48] = [
@@ -65,63 +64,6 @@ const ESCAPES: [&str; 48] = [
     "VACUUM",
     "PREPARE p AS DELETE FROM erp.t",
 ];
-
-/// A daemon with a small mirror and a listener.
-struct Stage {
-    installation: Installation,
-    port: u16,
-    _daemon: Running,
-}
-
-impl Stage {
-    async fn new(limits: &str, tls: &str) -> Self {
-        let database = servers::postgres_database("sql");
-        let source = writers::connect(&database).await;
-        let rows = "CREATE TABLE t (id int PRIMARY KEY, name text, ok boolean, amount float8);
-                    INSERT INTO t SELECT g, 'n' || g, g % 2 = 0, g / 2.0
-                    FROM generate_series(1, 100) AS g";
-        source.batch_execute(rows).await.unwrap();
-        let installation = spine::installation(&database, limits);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let password = installation.write("analyst", &format!("{PASSWORD}\n"));
-        let file = installation.state_folder().with_file_name("trueup.toml");
-        let text = std::fs::read_to_string(file).unwrap();
-        let sql = format!(
-            "{text}\n[sql]\nlisten = \"127.0.0.1:{port}\"\n{tls}\n\
-             [sql.user.analyst]\npassword = \"${{file:{}}}\"\n",
-            password.display()
-        );
-        installation.write("trueup.toml", &sql);
-        let daemon = installation.start(&["run"], &[]);
-        wait_until("the copy to be done", PATIENCE, || {
-            let rows = spine::store_rows(&installation, "SELECT source FROM ops.source_ready")?;
-            rows.first().map(drop).ok_or_else(|| "not yet".to_owned())
-        });
-        Self { installation, port, _daemon: daemon }
-    }
-
-    async fn login(&self, user: &str, password: &str) -> Result<Client, tokio_postgres::Error> {
-        let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(self.port).user(user).password(password).dbname("trueup");
-        let (client, connection) = config.connect(NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
-    }
-
-    async fn analyst(&self) -> Client {
-        self.login("analyst", PASSWORD).await.unwrap()
-    }
-
-    /// What psql prints, with its exit code.
-    fn psql(&self, environment: &[(&str, &str)], sql: &str) -> (Option<i32>, String) {
-        let mut command = servers::postgres().psql("trueup");
-        command.arg(format!("--port={}", self.port)).arg("--username=analyst");
-        command.env("PGPASSWORD", PASSWORD).envs(environment.iter().copied());
-        let output = command.args(["--command", sql]).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
-    }
-}
 
 /// A cell as it came: its type and its bytes.
 #[derive(Debug, PartialEq)]
@@ -228,6 +170,26 @@ async fn psql_shows_what_there_is() {
     }
 }
 
+/// SHOW is answered without the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_the_same_by_show_and_in_the_catalogs() {
+    let stage = Stage::new("", "").await;
+    let client = stage.analyst().await;
+    let all = cells(&client, "SELECT name, setting FROM pg_settings ORDER BY name").await;
+    assert!(all.len() > 20, "{all:?}");
+    for row in all {
+        let (name, value) = row.split_once(' ').unwrap();
+        let show = match name {
+            "transaction_isolation" => "transaction isolation level",
+            name => name,
+        };
+        assert_eq!(cells(&client, &format!("SHOW {show}")).await, [value], "{name}");
+        assert_eq!(cells(&client, &format!("SELECT current_setting('{name}')")).await, [value]);
+    }
+    let error = client.simple_query("SELECT current_setting('nothing')").await.err().unwrap();
+    assert!(format!("{error:?}").contains("unrecognized configuration parameter"), "{error:?}");
+}
+
 /// Values that both servers know by the same words.
 const VALUES: [&str; 33] = [
     "0::numeric(3,2)",
@@ -313,18 +275,18 @@ async fn nobody_gets_in_without_the_password_and_nothing_gets_out_but_rows() {
     }
     // Settings are taken politely and change nothing.
     for setting in ["enable_external_access", "lock_configuration", "threads"] {
-        let ask = format!("SELECT current_setting('{setting}')::varchar");
+        let ask = format!("SELECT value FROM duckdb_settings() WHERE name = '{setting}'");
         let before = cells(&client, &ask).await;
         client.batch_execute(&format!("SET {setting} = 'true'")).await.unwrap();
         assert_eq!(cells(&client, &ask).await, before, "{setting}");
     }
-    let ask = "SELECT current_setting('enable_external_access')";
-    assert_eq!(cells(&client, ask).await, ["f"]);
+    let ask = "SELECT value FROM duckdb_settings() WHERE name = 'enable_external_access'";
+    assert_eq!(cells(&client, ask).await, ["false"]);
     assert_eq!(cells(&client, "SELECT count(*), sum(id) FROM erp.t").await, ["100 5050"]);
     assert!(!std::path::Path::new("/tmp/trueup-escaped.csv").exists());
     let failed = "a login to the sql listener failed";
     assert!(stage.installation.output(&["status"]).status.success());
-    assert!(stage._daemon.output().contains(failed), "{}", stage._daemon.output());
+    assert!(stage.daemon.output().contains(failed), "{}", stage.daemon.output());
 }
 
 #[tokio::test(flavor = "multi_thread")]

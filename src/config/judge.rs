@@ -13,7 +13,7 @@ use super::url::{self, Flaw};
 use super::{Config, Limits, SourceConfig, SourceKind, SqlConfig, TargetConfig, TargetKind};
 
 /// Schemas of the store, which are named like sources would be.
-const RESERVED_NAMES: [&str; 13] = [
+const RESERVED_NAMES: [&str; 14] = [
     "canon",
     "contrib",
     "changes",
@@ -26,6 +26,7 @@ const RESERVED_NAMES: [&str; 13] = [
     "information_schema",
     "pg_catalog",
     "pg",
+    "pg_information",
     "track",
 ];
 

@@ -10,8 +10,10 @@
 
 mod access;
 mod answer;
+mod binary;
 mod catalog;
 mod cell;
+mod cursor;
 mod handler;
 mod parameter;
 mod text;

@@ -48,6 +48,15 @@ pub struct Column {
     pub kind: Kind,
 }
 
+/// Who asks, as far as they are told so again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Their name.
+    pub user: String,
+    /// What they call the database.
+    pub database: String,
+}
+
 /// Cells as the store prints them, in the order of the columns; `None` is NULL.
 pub type Row = Vec<Option<String>>;
 
@@ -56,8 +65,8 @@ impl Statement {
     ///
     /// # Errors
     /// As [`Statement::answer`].
-    pub fn columns(self, sql: &str) -> Result<Vec<Column>> {
-        self.read(|connection| columns(connection, sql))
+    pub fn columns(self, session: &Session, sql: &str) -> Result<Vec<Column>> {
+        self.read(session, |connection| columns(connection, sql))
     }
 
     /// Runs one SELECT, read-only (see [`Statement::query`] for what is refused and how). Gives its
@@ -68,11 +77,12 @@ impl Statement {
     /// [`ErrorKind::Usage`] with DuckDB's words if the statement is refused, fails or is stopped.
     pub fn answer(
         self,
+        session: &Session,
         sql: &str,
         open: impl FnOnce(Vec<Column>) -> bool,
         mut take: impl FnMut(Vec<Row>) -> bool,
     ) -> Result<()> {
-        self.read(|connection| {
+        self.read(session, |connection| {
             if !open(columns(connection, sql)?) {
                 return Ok(());
             }
@@ -90,11 +100,20 @@ impl Statement {
         })
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, session: &Session, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.read_only(failed, |connection| {
             if self.is_stopped.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::Usage, "the statement was stopped"));
             }
+            connection
+                .execute(
+                    include_str!("../../sql/store/answer_session.sql"),
+                    [&session.user, &session.database],
+                )
+                .context(ErrorKind::Store, failed)?;
+            // Where names of PostgreSQL's catalogs and functions are found before DuckDB's own.
+            let path = "SET search_path = 'main,pg'";
+            connection.execute_batch(path).context(ErrorKind::Store, failed)?;
             read(connection)
         })
     }

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use trueup::demo::servers::{MariadbServer, PostgresServer};
+use trueup::error::{Error, ErrorKind};
 
-/// Whether the machine has `what`: `postgres`, `mariadb` (server programs) or `data` (the dumps
-/// in `../shared/data`). When it has not, this says `skipped: no …` and the test returns; but
-/// where `TRUEUP_REQUIRE` (a comma-separated list, set by CI) names it, the test fails.
+/// Whether the machine has `what`: `postgres`, `mariadb` (server programs), `clients` (of the SQL
+/// listener) or `data` (the dumps in `../shared/data`). When it has not, this says `skipped: no …`
+/// and the test returns; but where `TRUEUP_REQUIRE` (a comma-separated list, set by CI) names it,
+/// the test fails.
 #[must_use]
 pub(crate) fn require(what: &str) -> bool {
     let (name, missing) = match what {
@@ -16,11 +18,12 @@ pub(crate) fn require(what: &str) -> bool {
         "data" => {
             let error = || {
                 let what = format!("there is no folder {}", data_folder().display());
-                trueup::error::Error::new(trueup::error::ErrorKind::Setup, what)
+                Error::new(ErrorKind::Setup, what)
             };
             ("../shared/data", (!data_folder().is_dir()).then(error))
         }
-        _ => panic!("\"{what}\" is none of postgres, mariadb, data"),
+        "clients" => ("clients of the SQL listener", Clients::unpacked().err()),
+        _ => panic!("\"{what}\" is none of postgres, mariadb, clients, data"),
     };
     let Some(error) = missing else { return true };
     let required = std::env::var("TRUEUP_REQUIRE").unwrap_or_default();
@@ -41,4 +44,50 @@ pub(crate) fn data_file(name: &str) -> PathBuf {
 
 fn data_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data")
+}
+
+/// Programs and libraries of other languages that ask the SQL listener.
+pub(crate) struct Clients {
+    /// With psycopg, psycopg2 and SQLAlchemy.
+    pub(crate) python: PathBuf,
+    /// PostgreSQL's JDBC driver.
+    pub(crate) jdbc: PathBuf,
+    /// A Java that compiles.
+    pub(crate) java: PathBuf,
+}
+
+impl Clients {
+    /// Those that `scripts/setup clients` put into the cache; Java may be installed.
+    pub(crate) fn unpacked() -> Result<Self, Error> {
+        let home = || std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/trueup"));
+        let caches = [
+            std::env::var("TRUEUP_CACHE").ok().map(PathBuf::from),
+            Some(PathBuf::from("/var/cache/trueup")),
+            std::env::var("XDG_CACHE_HOME").ok().map(|cache| PathBuf::from(cache).join("trueup")),
+            home().ok(),
+        ];
+        let folders = caches.into_iter().flatten().filter_map(|cache| child(&cache, "clients-"));
+        let mut found = folders.filter_map(|folder| {
+            let python = folder.join("python/bin/python");
+            let jdbc = child(&folder, "jdbc-")?.join("usr/share/java/postgresql.jar");
+            let java =
+                child(&folder, "java-").and_then(|java| child(&java.join("usr/lib/jvm"), "java-"));
+            let java = java.map_or_else(|| "java".into(), |java| java.join("bin/java"));
+            (python.exists() && jdbc.exists()).then_some(Self { python, jdbc, java })
+        });
+        let missing = || {
+            Error::new(ErrorKind::Setup, "there are no clients of the SQL listener in the cache")
+                .hint("run `scripts/setup clients`")
+        };
+        found.next().ok_or_else(missing)
+    }
+}
+
+/// The last entry of a folder whose name begins so.
+fn child(folder: &Path, beginning: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let is_wanted = |path: &PathBuf| {
+        path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(beginning))
+    };
+    entries.filter(is_wanted).max()
 }

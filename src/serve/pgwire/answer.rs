@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::cell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Reader;
-use crate::store::answer::{Column, Kind, Row};
+use crate::store::answer::{Column, Kind, Row, Session};
 use crate::store::reader::{Statement, Stop};
 
 /// Gives the reading side of the store; `None` until it is open.
@@ -60,7 +60,12 @@ struct Flow {
 
 impl Answers {
     /// Runs one SELECT.
-    pub(super) async fn ask(&self, sql: String, format: &Format) -> PgWireResult<Response> {
+    pub(super) async fn ask(
+        &self,
+        session: Session,
+        sql: String,
+        format: &Format,
+    ) -> PgWireResult<Response> {
         let (statement, place) = self.statement().map_err(refused)?;
         let deadline = Instant::now() + self.time_max;
         let listening = stop_at(deadline, statement.stop());
@@ -72,7 +77,7 @@ impl Answers {
                 matches!(runtime.block_on(sent), Ok(Ok(())))
             };
             let open = |columns| send(Piece::Columns(columns));
-            let done = statement.answer(&sql, open, |rows| send(Piece::Rows(rows)));
+            let done = statement.answer(&session, &sql, open, |rows| send(Piece::Rows(rows)));
             // Before the last word: whoever has it may ask again at once.
             drop(place);
             send(done.map_or_else(Piece::Failed, |()| Piece::End));
@@ -100,6 +105,7 @@ impl Answers {
     /// The columns that one SELECT would answer with.
     pub(super) async fn describe(
         &self,
+        session: Session,
         sql: String,
         format: &Format,
     ) -> PgWireResult<Vec<FieldInfo>> {
@@ -107,7 +113,7 @@ impl Answers {
         let deadline = Instant::now() + self.time_max;
         let _listening = stop_at(deadline, statement.stop());
         let asked = tokio::task::spawn_blocking(move || {
-            let columns = statement.columns(&sql);
+            let columns = statement.columns(&session, &sql);
             drop(place);
             columns
         });

@@ -13,9 +13,10 @@ use pgwire::api::results::{
     DescribePortalResponse, DescribeStatementResponse, FieldInfo, QueryResponse, Response, Tag,
 };
 use pgwire::api::stmt::{QueryParser, StoredStatement};
-use pgwire::api::store::PortalStore;
+use pgwire::api::store::{MemPortalStore, PortalStore};
 use pgwire::api::{
-    ClientInfo, ClientPortalStore, ConnectionManager, ErrorHandler, PgWireServerHandlers, Type,
+    ClientInfo, ClientPortalStore, ConnectionManager, ErrorHandler, METADATA_DATABASE,
+    METADATA_USER, PgWireServerHandlers, Type,
 };
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
@@ -23,11 +24,12 @@ use pgwire::messages::data::DataRow;
 
 use super::access::{Startup, Users};
 use super::answer::{Answers, refused};
+use super::cursor::Portals;
 use super::text::{self, Token};
 use super::word::{Word, word};
 use super::{catalog, cell, parameter};
 use crate::error::{Error, ErrorKind};
-use crate::store::answer::Kind;
+use crate::store::answer::{Kind, Session};
 
 /// What all connections share.
 pub(super) struct Handlers {
@@ -79,22 +81,60 @@ pub(super) struct Answering {
     pub(super) answers: Answers,
 }
 
-impl Answering {
-    async fn run(&self, sql: String, format: &Format) -> PgWireResult<Response> {
-        match word(&sql) {
+/// Who asks, on one connection.
+pub(super) struct Client<'a> {
+    answers: &'a Answers,
+    session: Session,
+    /// The answers that wait for them.
+    pub(super) portals: &'a Portals,
+}
+
+impl<'a> Client<'a> {
+    fn new<C: ClientInfo>(answers: &'a Answers, client: &C, portals: &'a Portals) -> Self {
+        let said = |key: &str| client.metadata().get(key).cloned();
+        let user = said(METADATA_USER).unwrap_or_default();
+        let database = said(METADATA_DATABASE).unwrap_or_else(|| user.clone());
+        Self { answers, session: Session { user, database }, portals }
+    }
+
+    /// Asks the store one SELECT.
+    pub(super) async fn ask(&self, sql: &str, format: &Format) -> PgWireResult<Response> {
+        self.answers.ask(self.session.clone(), catalog::understood(sql), format).await
+    }
+
+    /// The columns that one SELECT would answer with.
+    pub(super) async fn describe(
+        &self,
+        sql: &str,
+        format: &Format,
+    ) -> PgWireResult<Vec<FieldInfo>> {
+        self.answers.describe(self.session.clone(), catalog::understood(sql), format).await
+    }
+
+    async fn run(&self, sql: &str, format: &Format) -> PgWireResult<Response> {
+        match word(sql) {
             Word::Begin => Ok(Response::TransactionStart(Tag::new("BEGIN"))),
-            Word::End(tag) => Ok(Response::TransactionEnd(Tag::new(tag))),
+            Word::Back => Ok(Response::TransactionStart(Tag::new("ROLLBACK"))),
+            Word::End(tag) => {
+                self.portals.clear_portals();
+                Ok(Response::TransactionEnd(Tag::new(tag)))
+            }
+            Word::Cursor(cursor) => cursor.run(self, format).await,
             Word::Setting(tag) => Ok(Response::Execution(Tag::new(tag))),
             Word::Show(name, value) => shown(name, &value),
-            Word::Select => self.answers.ask(catalog::understood(&sql), format).await,
+            Word::Nothing => Ok(Response::EmptyQuery),
+            Word::Select => self.ask(sql, format).await,
         }
     }
 
-    async fn fields(&self, sql: String, format: &Format) -> PgWireResult<Vec<FieldInfo>> {
-        match word(&sql) {
-            Word::Begin | Word::End(_) | Word::Setting(_) => Ok(Vec::new()),
+    async fn fields(&self, sql: &str, format: &Format) -> PgWireResult<Vec<FieldInfo>> {
+        match word(sql) {
+            Word::Begin | Word::Back | Word::End(_) | Word::Setting(_) | Word::Nothing => {
+                Ok(Vec::new())
+            }
+            Word::Cursor(cursor) => cursor.fields(self).await,
             Word::Show(name, _) => Ok(vec![text_field(name)]),
-            Word::Select => self.answers.describe(catalog::understood(&sql), format).await,
+            Word::Select => self.describe(sql, format).await,
         }
     }
 }
@@ -123,14 +163,20 @@ fn single(sql: &str) -> PgWireResult<String> {
 
 #[async_trait]
 impl SimpleQueryHandler for Answering {
-    async fn do_query<C>(&self, _client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
+    async fn do_query<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
         C::PortalStore: PortalStore,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        Ok(vec![self.run(single(query)?, &Format::UnifiedText).await?])
+        let sql = single(query)?;
+        let portals = client.portal_store().as_any().downcast_ref::<MemPortalStore<String>>();
+        let portals = portals.ok_or_else(|| {
+            refused(Error::new(ErrorKind::Bug, "a connection keeps its portals elsewhere"))
+        })?;
+        let client = Client::new(&self.answers, client, portals);
+        Ok(vec![client.run(&sql, &Format::UnifiedText).await?])
     }
 }
 
@@ -212,7 +258,7 @@ impl ExtendedQueryHandler for Answering {
 
     async fn do_describe_statement<C>(
         &self,
-        _client: &mut C,
+        client: &mut C,
         target: &StoredStatement<String>,
     ) -> PgWireResult<DescribeStatementResponse>
     where
@@ -224,13 +270,14 @@ impl ExtendedQueryHandler for Answering {
         let types = types(&target.statement, &target.parameter_types);
         // A text that is put out must be a text; one that is compared may mean anything. (A NULL of
         // type text that is put together with others is none any more to the store.)
+        let client = Client::new(&self.answers, client, client.portal_store());
         let mut fields = Ok(Vec::new());
         for of_text in ["''", "NULL"] {
             let sql = text::filled(&target.statement, |number| match types.get(number - 1) {
                 Some(kind) => parameter::null(kind, of_text),
                 None => of_text.to_owned(),
             });
-            fields = self.fields(sql, &Format::UnifiedText).await;
+            fields = client.fields(&sql, &Format::UnifiedText).await;
             if fields.is_ok() {
                 break;
             }
@@ -240,7 +287,7 @@ impl ExtendedQueryHandler for Answering {
 
     async fn do_describe_portal<C>(
         &self,
-        _client: &mut C,
+        client: &mut C,
         target: &Portal<String>,
     ) -> PgWireResult<DescribePortalResponse>
     where
@@ -249,13 +296,14 @@ impl ExtendedQueryHandler for Answering {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let fields = self.fields(bound(target)?, &target.result_column_format).await?;
+        let client = Client::new(&self.answers, client, client.portal_store());
+        let fields = client.fields(&bound(target)?, &target.result_column_format).await?;
         Ok(DescribePortalResponse::new(fields))
     }
 
     async fn do_query<C>(
         &self,
-        _client: &mut C,
+        client: &mut C,
         portal: &Portal<String>,
         _max_rows: usize,
     ) -> PgWireResult<Response>
@@ -265,6 +313,7 @@ impl ExtendedQueryHandler for Answering {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        self.run(bound(portal)?, &portal.result_column_format).await
+        let client = Client::new(&self.answers, client, client.portal_store());
+        client.run(&bound(portal)?, &portal.result_column_format).await
     }
 }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use pgwire::api::Type;
+use tokio_postgres::types::Kind;
 
+use super::binary;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The type that a client means by the name it casts a parameter to.
@@ -17,6 +19,9 @@ pub(super) fn named(name: &str) -> Option<Type> {
         "date" => Type::DATE,
         "timestamp" => Type::TIMESTAMP,
         "timestamptz" => Type::TIMESTAMPTZ,
+        "numeric" | "decimal" => Type::NUMERIC,
+        "time" => Type::TIME,
+        "uuid" => Type::UUID,
         "text" | "varchar" => Type::TEXT,
         _ => return None,
     })
@@ -28,6 +33,9 @@ pub(super) fn named(name: &str) -> Option<Type> {
 /// [`ErrorKind::Usage`] for a binary value of a type that is not known here.
 pub(super) fn literal(kind: &Type, is_binary: bool, value: Option<&Bytes>) -> Result<String> {
     let Some(value) = value else { return Ok(null(kind, "NULL")) };
+    if let Kind::Array(element) = kind.kind() {
+        return list(kind, element, is_binary, value);
+    }
     let text = if is_binary { from_binary(kind, value)? } else { utf8(value)? };
     let quoted = format!("'{}'", text.replace('\'', "''"));
     Ok(match store_type(kind) {
@@ -40,6 +48,9 @@ pub(super) fn literal(kind: &Type, is_binary: bool, value: Option<&Bytes>) -> Re
 
 /// NULL of a type; `of_text` where the type is text or not known.
 pub(super) fn null(kind: &Type, of_text: &str) -> String {
+    if let Kind::Array(element) = kind.kind() {
+        return format!("CAST(NULL AS {}[])", element_type(element));
+    }
     store_type(kind).map_or(of_text.to_owned(), |name| format!("CAST(NULL AS {name})"))
 }
 
@@ -56,34 +67,44 @@ fn store_type(kind: &Type) -> Option<&'static str> {
         Type::TIME => "TIME",
         Type::TIMESTAMP => "TIMESTAMP",
         Type::TIMESTAMPTZ => "TIMESTAMP WITH TIME ZONE",
+        Type::UUID => "UUID",
         _ => return None,
     })
 }
 
 fn from_binary(kind: &Type, value: &Bytes) -> Result<String> {
-    let malformed =
-        || Error::new(ErrorKind::Usage, format!("a parameter of type {kind} is malformed"));
-    let text = match *kind {
-        Type::BOOL => fixed(value).map(|[byte]: [u8; 1]| (byte != 0).to_string()),
-        Type::INT2 => fixed(value).map(|bytes| i16::from_be_bytes(bytes).to_string()),
-        Type::INT4 => fixed(value).map(|bytes| i32::from_be_bytes(bytes).to_string()),
-        Type::INT8 => fixed(value).map(|bytes| i64::from_be_bytes(bytes).to_string()),
-        Type::OID => fixed(value).map(|bytes| u32::from_be_bytes(bytes).to_string()),
-        Type::FLOAT4 => fixed(value).map(|bytes| f32::from_be_bytes(bytes).to_string()),
-        Type::FLOAT8 => fixed(value).map(|bytes| f64::from_be_bytes(bytes).to_string()),
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN => {
-            return utf8(value);
-        }
-        _ => {
-            let what = format!("a binary parameter of type {kind} is not understood");
-            return Err(Error::new(ErrorKind::Usage, what).hint("send it as text"));
-        }
-    };
-    text.ok_or_else(malformed)
+    if !binary::is_known(kind) {
+        let what = format!("a binary parameter of type {kind} is not understood");
+        return Err(Error::new(ErrorKind::Usage, what).hint("send it as text"));
+    }
+    binary::text(kind, value).ok_or_else(|| malformed(kind))
 }
 
-fn fixed<const N: usize>(value: &Bytes) -> Option<[u8; N]> {
-    value.as_ref().try_into().ok()
+fn malformed(kind: &Type) -> Error {
+    Error::new(ErrorKind::Usage, format!("a parameter of type {kind} is malformed"))
+}
+
+/// A list of values of one type.
+fn list(kind: &Type, element: &Type, is_binary: bool, value: &Bytes) -> Result<String> {
+    let name = element_type(element);
+    if !is_binary {
+        let quoted = utf8(value)?.replace('\'', "''");
+        return Ok(format!("CAST(array_in('{quoted}') AS {name}[])"));
+    }
+    let mut literals = Vec::new();
+    for value in binary::elements(value).ok_or_else(|| malformed(kind))? {
+        let value = value.map(Bytes::copy_from_slice);
+        literals.push(literal(element, true, value.as_ref())?);
+    }
+    Ok(format!("CAST([{}] AS {name}[])", literals.join(", ")))
+}
+
+/// The store's name for the type of a list's elements.
+fn element_type(element: &Type) -> &'static str {
+    store_type(element).unwrap_or(match *element {
+        Type::NUMERIC => "DECIMAL(38, 9)",
+        _ => "VARCHAR",
+    })
 }
 
 fn utf8(value: &Bytes) -> Result<String> {
@@ -122,7 +143,18 @@ mod tests {
         let four = Bytes::from_static(&[0, 0, 0, 7]);
         assert_eq!(literal(&Type::INT4, true, Some(&four)).unwrap(), "CAST('7' AS INTEGER)");
         assert!(literal(&Type::INT8, true, Some(&four)).is_err());
-        let error = literal(&Type::NUMERIC, true, Some(&four)).unwrap_err();
+        let list = Bytes::from_static(&[
+            0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7,
+        ]);
+        assert_eq!(
+            literal(&Type::INT4_ARRAY, true, Some(&list)).unwrap(),
+            "CAST([CAST('7' AS INTEGER)] AS INTEGER[])"
+        );
+        assert_eq!(
+            text(&Type::TEXT_ARRAY, "{a,\"'b\"}"),
+            "CAST(array_in('{a,\"''b\"}') AS VARCHAR[])"
+        );
+        let error = literal(&Type::JSONB, true, Some(&four)).unwrap_err();
         assert_eq!(error.remedy(), Some("send it as text"));
     }
 }

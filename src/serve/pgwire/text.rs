@@ -21,18 +21,49 @@ pub(super) fn tokens(sql: &str) -> Vec<(Range<usize>, Token)> {
     found
 }
 
-/// The places of what is neither quoted nor a comment, in order.
-pub(super) fn plain(sql: &str) -> Vec<Range<usize>> {
-    let mut places: Vec<Range<usize>> = Vec::new();
+/// What a piece of a statement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name, a keyword, or digits.
+    Word,
+    /// A name in double quotes.
+    Name,
+    /// A text in quotes.
+    Literal,
+    /// A comment or white space.
+    Blank,
+    /// `::`, or any other single character.
+    Sign,
+}
+
+/// A statement as pieces, which together are all of it.
+pub(super) fn pieces(sql: &str) -> Vec<(Kind, &str)> {
+    let bytes = sql.as_bytes();
+    let mut places: Vec<(Kind, Range<usize>)> = Vec::new();
     walk(sql, |place, token| {
-        let is_plain = token.is_some() || place.len() == 1;
+        let first = bytes.get(place.start).copied().unwrap_or(b' ');
+        let kind = match first {
+            b'\'' => Kind::Literal,
+            b'"' => Kind::Name,
+            b'-' | b'/' | b'$' if place.len() > 1 && token.is_none() => match first {
+                b'$' => Kind::Literal,
+                _ => Kind::Blank,
+            },
+            _ if is_name(first) => Kind::Word,
+            _ if first.is_ascii_whitespace() => Kind::Blank,
+            _ => Kind::Sign,
+        };
         match places.last_mut() {
-            Some(last) if is_plain && last.end == place.start => last.end = place.end,
-            _ if is_plain => places.push(place),
-            _ => {}
+            Some((last, range))
+                if (kind == Kind::Word && *last == Kind::Word)
+                    || (first == b':' && sql.get(range.clone()) == Some(":")) =>
+            {
+                range.end = place.end;
+            }
+            _ => places.push((kind, place)),
         }
     });
-    places
+    places.into_iter().filter_map(|(kind, place)| Some((kind, sql.get(place)?))).collect()
 }
 
 /// Goes through a statement: every quoted text and comment as a whole, every token, and all other
@@ -226,6 +257,20 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_falls_into_pieces() {
+        let sql = "SELECT a.\"b c\"::int4 -- x\n FROM é$1, 'it''s' /* y */ || $$z$$";
+        let solid = pieces(sql).into_iter().filter(|(kind, _)| *kind != Kind::Blank);
+        let texts: Vec<_> = solid.map(|(_, text)| text).collect();
+        assert_eq!(
+            texts,
+            [
+                "SELECT", "a", ".", "\"b c\"", "::", "int4", "FROM", "é", "$", "1", ",", "'it''s'",
+                "|", "|", "$$z$$"
+            ]
+        );
+    }
+
+    #[test]
     fn one_statement_is_told_from_several() {
         assert_eq!(single("SELECT 1"), Some("SELECT 1"));
         assert_eq!(single("SELECT ';' ; \n;"), Some("SELECT ';' "));
@@ -246,6 +291,8 @@ mod tests {
             let places = tokens(&sql);
             prop_assert!(places.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start));
             prop_assert!(places.iter().all(|(place, _)| sql.get(place.clone()).is_some()));
+            let whole: String = pieces(&sql).into_iter().map(|(_, text)| text).collect();
+            prop_assert_eq!(&whole, &sql);
             single(&sql);
             words(&sql);
             filled(&sql, |number| format!("${number}"));

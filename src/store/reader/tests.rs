@@ -163,3 +163,18 @@ fn a_file_has_one_instance_however_long_its_readers_stay() {
     assert!(statement.query("SELECT 1", 1).is_ok());
     assert!(again().is_ok());
 }
+
+/// What an opening makes (the catalogs for people's tools) is read again from DuckDB's log. It would
+/// not be with a CREATE TYPE in a schema: DuckDB 1.5 cannot replay that.
+#[test]
+fn a_store_whose_daemon_was_killed_opens_again() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let _store = open(first.path());
+    for name in ["store.duckdb", "store.duckdb.wal"] {
+        std::fs::copy(first.path().join(name), second.path().join(name)).unwrap();
+    }
+    let store = open(second.path());
+    let reader = store.reader().unwrap();
+    let rows = reader.query("SELECT typname FROM pg.pg_type WHERE oid = 23", 2).unwrap();
+    assert_eq!(rows.rows, [[Some("int4".to_owned())]]);
+}
