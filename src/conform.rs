@@ -15,6 +15,7 @@
 
 mod decide;
 mod diff;
+pub mod fence;
 mod hold;
 mod mappings;
 mod prepared;
@@ -220,18 +221,23 @@ impl<'a> Session<'a> {
     /// The next run; `None` when cancelled.
     fn take(&mut self, cancel: &CancellationToken) -> Result<Option<Run>> {
         let mut news = self.conform.journal.news();
+        let mut fence = self.conform.state.fencing.bound();
         loop {
             // With nothing to do these follow every run; under load, by the clock.
             self.look_at_clock(CLOCK_PAUSE)?;
             self.keep_house(HOUSE_PAUSE)?;
             self.answer()?;
             let last = self.bound(*news.borrow_and_update());
-            let run = self.read(last)?;
+            let bound = *fence.borrow_and_update();
+            let run = self.read(bound.map_or(last, |bound| bound.min(last)))?;
             if run.border > self.border() {
                 return Ok(Some(run));
             }
+            if let Some(bound) = bound {
+                self.conform.state.fencing.come_to(bound, self.mark.journal_seq);
+            }
             self.use_the_pause()?;
-            if !self.wait(&mut news, cancel) {
+            if !self.wait(&mut news, &mut fence, cancel) {
                 return Ok(None);
             }
         }
@@ -239,12 +245,18 @@ impl<'a> Session<'a> {
 
     /// Waits for news, and then a little for more of it, so that a burst shares a batch. False
     /// when cancelled.
-    fn wait(&self, news: &mut watch::Receiver<u64>, cancel: &CancellationToken) -> bool {
+    fn wait(
+        &self,
+        news: &mut watch::Receiver<u64>,
+        fence: &mut watch::Receiver<Option<u64>>,
+        cancel: &CancellationToken,
+    ) -> bool {
         let more = Duration::from_millis(self.conform.limits.batch_wait_ms);
         self.runtime.block_on(async {
             tokio::select! {
                 () = cancel.cancelled() => false,
                 () = tokio::time::sleep(NEWS_PAUSE) => true,
+                moved = fence.changed() => moved.is_ok(),
                 changed = news.changed() => {
                     tokio::time::sleep(more).await;
                     changed.is_ok()

@@ -9,6 +9,7 @@
 //! have the same row text. md5, because every engine has it; it finds accidents, not forgers.
 
 pub mod golden;
+pub mod mariadb;
 pub mod postgres;
 pub mod store;
 mod text;

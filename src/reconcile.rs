@@ -6,11 +6,13 @@
 //!  store:  one snapshot ─► canonical rows as of event n, rendered ─► digests by bucket
 //!                          buckets that differ ─► rows ─► class, both values, source rows
 //! ```
-//! Both sides are looked at as of the same event, so what is on its way is no difference. A comparison
+//! Both sides are looked at as of the same moment, so what is on its way is no difference: of a target
+//! as of the event that its account names, of a source as of a snapshot ([`source`]). A comparison
 //! takes no lock that work would wait for. What it finds stays in the ledger until a later one does
 //! not find it.
 
 mod drill;
+mod source;
 mod state;
 mod target;
 
@@ -24,8 +26,10 @@ use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::drift::{Comparison, Drift};
+use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Reader;
+pub use source::{Fences, ReadUpto, SourceSide};
 pub use state::{ReconcileSeen, ReconcileState};
 pub use target::TargetSide;
 
@@ -39,6 +43,14 @@ pub type Readers = dyn Fn() -> Option<Arc<Reader>> + Send + Sync;
 
 /// What the loop needs.
 pub struct Reconcile {
+    /// The sources that are compared with their mirrors.
+    pub sources: Vec<SourceSide>,
+    /// Where what they wrote lies in order.
+    pub journal: Arc<Journal>,
+    /// How far each is read.
+    pub read_upto: Arc<ReadUpto>,
+    /// How conform is stopped for a moment.
+    pub fences: Arc<Fences>,
     /// The targets that are compared with the canonical rows.
     pub targets: Vec<TargetSide>,
     /// Where findings are kept.
@@ -105,24 +117,30 @@ impl Reconcile {
     /// Compares what is asked for; the first failure is the answer, but everything else is compared.
     async fn compare(&self, pair: Option<&str>, entity: Option<&str>) -> Result<Vec<Comparison>> {
         let is_meant = |name: &str| pair.is_none_or(|pair| pair == name);
-        let mut names = self.targets.iter().map(TargetSide::pair);
-        if let Some(unknown) = pair.filter(|pair| names.all(|name| name != **pair)) {
-            let all: Vec<String> = self.targets.iter().map(TargetSide::pair).collect();
+        let sources = self.sources.iter().map(SourceSide::pair);
+        let names: Vec<String> = sources.chain(self.targets.iter().map(TargetSide::pair)).collect();
+        if let Some(unknown) = pair.filter(|pair| names.iter().all(|name| name != *pair)) {
             return Err(Error::new(ErrorKind::Usage, format!("there is no pair {unknown}"))
-                .hint(format!("there are {}", all.join(", "))));
+                .hint(format!("there are {}", names.join(", "))));
         }
         let (mut compared, mut failed) = (Vec::new(), None);
-        for side in self.targets.iter().filter(|side| is_meant(&side.pair())) {
-            let began = Instant::now();
-            let outcome = self.target(side, entity).await;
-            let took = began.elapsed();
+        let mut note = |pair: &str, began: Instant, outcome: Result<Vec<Outcome>>| {
             match outcome {
-                Ok(found) => compared.extend(self.noted(&side.pair(), found, took)?),
+                Ok(found) => compared.extend(self.noted(pair, found, began.elapsed())?),
                 Err(error) => {
-                    self.failed(&side.pair(), &error);
+                    self.failed(pair, &error);
                     failed.get_or_insert(error);
                 }
             }
+            Ok::<(), Error>(())
+        };
+        for side in self.sources.iter().filter(|side| is_meant(&side.pair())) {
+            let began = Instant::now();
+            note(&side.pair(), began, self.source(side, entity).await)?;
+        }
+        for side in self.targets.iter().filter(|side| is_meant(&side.pair())) {
+            let began = Instant::now();
+            note(&side.pair(), began, self.target(side, entity).await)?;
         }
         failed.map_or(Ok(compared), Err)
     }

@@ -10,6 +10,7 @@ pub mod entry;
 pub mod frame;
 pub mod mysql;
 pub mod postgres;
+mod survey;
 pub mod tls;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::change::{Position, Reached, Table, TableName, Visibility};
 use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
+pub use survey::Survey;
 
 /// What a stream hands to capture, in log order.
 #[derive(Debug)]
@@ -197,6 +199,18 @@ impl Source {
         Ok(match self {
             Source::Postgres(source) => Copier::Postgres(Box::new(source.copier(fence).await?)),
             Source::Mysql(source) => Copier::Mysql(Box::new(source.copier(fence).await?)),
+        })
+    }
+
+    /// A snapshot of the source to compare with. It reads only, and its transaction is open until it
+    /// is dropped: keep it for seconds.
+    ///
+    /// # Errors
+    /// `Unreachable`, or `Setup` if the server cannot say what a snapshot has seen.
+    pub async fn survey(&self) -> Result<Survey> {
+        Ok(match self {
+            Source::Postgres(source) => Survey::Postgres(source.survey().await?),
+            Source::Mysql(source) => Survey::Mysql(source.survey().await?),
         })
     }
 

@@ -12,7 +12,8 @@ use super::operator::{Daemon, STATEMENTS_MAX};
 use super::{live, planning, sql, startup};
 use crate::archive::{self, Archive, ArchiveState};
 use crate::capture::{self, Capture, CaptureState};
-use crate::config::{Config, TargetConfig};
+use crate::config::{Config, SourceConfig, TargetConfig};
+use crate::conform::fence::Fence;
 use crate::conform::{Conform, ConformState, rebuild};
 use crate::deliver::repair::Repair;
 use crate::deliver::{self, Canon, Deliver, DeliverState};
@@ -22,7 +23,7 @@ use crate::ledger::Ledger;
 use crate::ledger::drift::Class;
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
-use crate::reconcile::{Question, Reconcile, TargetSide};
+use crate::reconcile::{Question, Reconcile, SourceSide, TargetSide};
 use crate::serve::pgwire::Sql;
 use crate::source::entry::Lacking;
 use crate::state::StateDir;
@@ -84,7 +85,8 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     let archive = sealing(&conform, &config);
     let kpis = figures(&config, &conform, &metrics)?;
     let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let reconcile = comparing(&config, &conform, &metrics, asked)?;
+    let shown_captures: Captures = captures.iter().map(shown).collect();
+    let reconcile = comparing(&config, &conform, &metrics, (asked, shown_captures.clone()))?;
     let statements = Arc::new(Semaphore::new(STATEMENTS_MAX));
     let sql = sql::listener(&config, &conform.state, &statements)?;
     let operator = Daemon {
@@ -93,7 +95,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         metrics,
         ledger,
         journal,
-        captures: captures.iter().map(shown).collect(),
+        captures: shown_captures,
         conform: Arc::clone(&conform.state),
         archive: Arc::clone(&archive.state),
         kpis: (kpis.definitions.clone(), Arc::clone(&kpis.states)),
@@ -182,7 +184,7 @@ fn comparing(
     config: &Config,
     conform: &Conform,
     metrics: &Metrics,
-    questions: mpsc::Receiver<Question>,
+    (questions, captures): (mpsc::Receiver<Question>, Captures),
 ) -> Result<Reconcile> {
     let install = conform.ledger.install().to_string();
     let side = |(name, target): (&String, &TargetConfig)| {
@@ -198,8 +200,21 @@ fn comparing(
         }
         Ok(side)
     };
-    let state = Arc::clone(&conform.state);
+    let simple = conform.ledger.install().simple().to_string();
+    let of_source = |(name, source): (&String, &SourceConfig)| {
+        let system = planning::source(name, &simple, config)?;
+        Ok(SourceSide { name: name.clone(), kind: source.kind, source: system })
+    };
+    let (state, fenced) = (Arc::clone(&conform.state), Arc::clone(&conform.state));
+    let read_upto = move |name: &str| {
+        let seen = captures.get(name)?.seen();
+        seen.read.or(seen.position)
+    };
     Ok(Reconcile {
+        sources: config.source.iter().map(of_source).collect::<Result<_>>()?,
+        journal: Arc::clone(&conform.journal),
+        read_upto: Arc::new(read_upto),
+        fences: Arc::new(move || Fence::put(&fenced)),
         targets: config.target.iter().map(side).collect::<Result<_>>()?,
         ledger: Arc::clone(&conform.ledger),
         readers: Arc::new(move || state.reader()),

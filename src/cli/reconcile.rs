@@ -14,15 +14,16 @@ const ANSWER_SECS_MAX: u64 = 3_600;
 
 /// Compare the sides row by row, now, while everything runs
 ///
-/// A pair is a target and the canonical rows (`target:psa`). Both sides are looked at as of the same
-/// event, so what is on its way is no difference. What differs is in the store: `SELECT * FROM
+/// A pair is a source and its mirror (`source:erp`), or the canonical rows and a target
+/// (`target:psa`). Both sides are looked at as of the same moment, so what is on its way is no
+/// difference. What differs is in the store: `SELECT * FROM
 /// ops.drift`. Exit 0 if all agree, 1 if something differs.
 #[derive(Debug, Args)]
 pub(super) struct ReconcileArgs {
-    /// Only this pair, as `target:psa`
+    /// Only this pair, as `source:erp` or `target:psa`
     #[arg(long, value_name = "PAIR")]
     pair: Option<String>,
-    /// Only this entity
+    /// Only this entity, or this table of a source
     #[arg(long, value_name = "ENTITY")]
     entity: Option<String>,
     /// Write the rows of targets that differ again, then compare once more

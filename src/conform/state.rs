@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Held;
 use super::diff::Question;
+use super::fence::Fencing;
 use super::verify::Verified;
 use crate::canon::{Effect, Event, EventOp, MappingSet};
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct ConformState {
     released: watch::Sender<u64>,
     /// By entity, what the last look at it found.
     verified: Mutex<BTreeMap<String, Verified>>,
+    /// Where conform stops for a comparison.
+    pub(super) fencing: Fencing,
     /// What somebody wants to know; a newer question takes the place of an older one.
     question: Mutex<Option<Question>>,
 }

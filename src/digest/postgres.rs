@@ -64,3 +64,44 @@ pub fn sums(hash: &str) -> String {
     };
     format!("{}, {}", lane(1), lane(1 + LANE_DIGITS))
 }
+
+/// SQL for the canonical text of a value whose text is compared as the server prints it, of whatever
+/// type: with the blanks of `character`, which a cast would take away.
+#[must_use]
+pub fn output(family: Family, value: &str) -> String {
+    match family {
+        Family::Text => format!("CASE WHEN {value} IS NOT NULL THEN format('%s', {value}) END"),
+        other => text(other, value),
+    }
+}
+
+/// SQL for the digests of a table `t` by bucket: bucket, count, and the sums of both lanes.
+#[must_use]
+pub fn digests(table: &str, all: &[String], key: &[String], digits: usize) -> String {
+    format!(
+        "SELECT substr(md5(k), 1, {digits}), count(*), {} FROM (SELECT k, md5(r) AS h FROM \
+         (SELECT {} AS k, {} AS r FROM {table} AS t) AS rows) AS hashed GROUP BY 1",
+        sums("h"),
+        row_text(key),
+        row_text(all),
+    )
+}
+
+/// SQL for the rows of some buckets of a table `t`: an array of their canonical texts.
+#[must_use]
+pub fn rows(
+    table: &str,
+    all: &[String],
+    key: &[String],
+    digits: usize,
+    buckets: &[String],
+) -> String {
+    // Hexadecimal digits: nothing to be quoted.
+    let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
+    format!(
+        "SELECT ARRAY[{}]::text[] FROM {table} AS t WHERE substr(md5({}), 1, {digits}) IN ({})",
+        all.join(", "),
+        row_text(key),
+        wanted.join(", "),
+    )
+}

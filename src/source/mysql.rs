@@ -32,6 +32,7 @@ mod session;
 mod settings;
 mod statement;
 pub mod stream;
+pub mod survey;
 mod table_map;
 mod token;
 mod value;

@@ -20,6 +20,7 @@ mod selection;
 mod session;
 mod slot;
 pub mod stream;
+pub mod survey;
 mod witness;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,7 @@
 mod cascade;
 mod registry;
 mod sql;
+pub mod survey;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["error", "change"]),
     ("canon", &["change", "config", "error"]),
     // The sides: none knows another.
-    ("source", &["change", "config", "error", "failpoint", "finding", "metrics", "tls"]),
+    ("source", &["change", "config", "digest", "error", "failpoint", "finding", "metrics", "tls"]),
     (
         "target",
         &[
@@ -59,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("capture", &["source", "ledger"]),
     ("conform", &["source", "ledger", "store", "canon"]),
     ("deliver", &["ledger", "target", "canon", "store::expr", "store::Expr"]),
-    ("reconcile", &["source", "target", "store", "canon", "digest", "ledger"]),
+    ("reconcile", &["source", "target", "store", "canon", "digest", "ledger", "conform::fence"]),
     ("archive", &["store::export", "store::rebuild", "store::reader", "store::Reader", "ledger"]),
     // What people look at.
     ("serve", &["store::reader", "store::answer", "store::Reader", "ledger", "status"]),

@@ -136,14 +136,7 @@ impl PostgresSurvey {
     pub async fn digests(&self, entity: &str, digits: usize) -> Result<BTreeMap<String, Digest>> {
         let table = self.table(entity)?;
         let (all, key) = table.texts(&self.misspelled);
-        let sql = format!(
-            "SELECT substr(md5(k), 1, {digits}), count(*), {} FROM (SELECT k, md5(r) AS h FROM \
-             (SELECT {} AS k, {} AS r FROM {} AS t) AS rows) AS hashed GROUP BY 1",
-            postgres::sums("h"),
-            postgres::row_text(&key),
-            postgres::row_text(&all),
-            table.name,
-        );
+        let sql = postgres::digests(&table.name, &all, &key, digits);
         let rows = self.ask(entity, &sql).await?;
         rows.iter().map(bucket).collect::<Option<_>>().ok_or_else(|| self.unreadable(entity))
     }
@@ -160,15 +153,7 @@ impl PostgresSurvey {
     ) -> Result<Vec<Found>> {
         let table = self.table(entity)?;
         let (all, key) = table.texts(&self.misspelled);
-        // Hexadecimal digits: nothing to be quoted.
-        let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
-        let sql = format!(
-            "SELECT ARRAY[{}]::text[] FROM {} AS t WHERE substr(md5({}), 1, {digits}) IN ({})",
-            all.join(", "),
-            table.name,
-            postgres::row_text(&key),
-            wanted.join(", "),
-        );
+        let sql = postgres::rows(&table.name, &all, &key, digits, buckets);
         let rows = self.ask(entity, &sql).await?;
         let found = |row: &Row| row.try_get(0).ok().map(|cells| Found { cells });
         rows.iter().map(found).collect::<Option<_>>().ok_or_else(|| self.unreadable(entity))
