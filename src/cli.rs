@@ -79,6 +79,15 @@ struct DemoArgs {
     /// Leave the HR system (MariaDB) out; the ERP owns everything
     #[arg(long)]
     erp_only: bool,
+    /// Play a scenario while people work
+    #[arg(long, value_name = "NAME", value_enum)]
+    scenario: Option<Scenario>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Scenario {
+    /// Somebody tampers with the PSA: each time it is found, named and mended
+    Drift,
 }
 
 /// Work with mapping packs
@@ -140,7 +149,11 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
 }
 
 fn demo_options(args: &DemoArgs) -> DemoOptions {
-    DemoOptions { seconds: args.seconds, erp_only: args.erp_only }
+    DemoOptions {
+        seconds: args.seconds,
+        erp_only: args.erp_only,
+        has_drift: args.scenario == Some(Scenario::Drift),
+    }
 }
 
 fn load(path: Option<&Path>, program: &dyn Program) -> Result<Config> {

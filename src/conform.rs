@@ -227,6 +227,7 @@ impl<'a> Session<'a> {
             self.look_at_clock(CLOCK_PAUSE)?;
             self.keep_house(HOUSE_PAUSE)?;
             self.answer()?;
+            self.conform.state.went_round();
             let last = self.bound(*news.borrow_and_update());
             let bound = *fence.borrow_and_update();
             let run = self.read(bound.map_or(last, |bound| bound.min(last)))?;

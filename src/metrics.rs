@@ -64,6 +64,9 @@ families! {
     events: IntCounterVec = "trueup_events_total" ["entity", "op"];
     /// Duration of a batch, from its first entry read to its commit.
     conform_batch_seconds: Histogram = "trueup_conform_batch_seconds" [];
+    /// When the loop that conforms last went round, in seconds since 1970-01-01 UTC; 0 if it never did.
+    /// It stands while a batch is held or fails.
+    heartbeat: IntGauge = "trueup_heartbeat_timestamp_seconds" [];
     /// Rows that a held batch would change or delete; 0 when none is held.
     held_rows: IntGauge = "trueup_held_rows" [];
     /// Entries of the capture log that the store does not have yet.

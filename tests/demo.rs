@@ -102,6 +102,32 @@ fn both_sources_end_in_agreement_and_leave_nothing() {
 }
 
 #[test]
+fn what_somebody_does_to_the_target_is_found_named_and_mended() {
+    if !require("postgres") || !require("mariadb") {
+        return;
+    }
+    let output = Demo::start(&["--scenario", "drift", "--seconds", "20"]).agrees();
+    for word in [
+        "drift: somebody edits three people's titles in the PSA by hand: 3 rows",
+        "diverged title",
+        "missing",
+        "diverged approved_at",
+        " 0 differ now",
+        "service level hire-to-provision",
+        "service level approved-time-to-erp",
+        "service level invoice-status-to-psa",
+        "drift source:erp",
+        "drift source:hr",
+        "drift target:books",
+        "drift target:psa",
+    ] {
+        assert!(output.contains(word), "{word}: {output}");
+    }
+    let mut drift = output.lines().filter(|line| line.starts_with("drift source:erp"));
+    assert!(drift.next().unwrap().ends_with(" 0 differ"), "{output}");
+}
+
+#[test]
 fn a_signal_ends_it_as_its_time_does() {
     if !require("postgres") {
         return;

@@ -86,6 +86,7 @@ impl Daemon {
         let metrics = &self.metrics;
         let seen = self.conform.seen();
         raise!(&metrics.conform_batches, seen.batches);
+        metrics.heartbeat.set(seen.went_round_micros / 1_000_000);
         for ((entity, op), count) in &seen.events {
             raise!(metrics.events.with_label_values(&[entity.as_str(), op.word()]), *count);
         }

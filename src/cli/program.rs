@@ -117,6 +117,8 @@ pub struct DemoOptions {
     pub seconds: Option<u64>,
     /// Without the HR system and so without MariaDB.
     pub erp_only: bool,
+    /// Whether somebody tampers with the target meanwhile.
+    pub has_drift: bool,
 }
 
 /// `trueup mapping test`

@@ -51,6 +51,8 @@ pub struct ConformSeen {
     pub batches: u64,
     /// Events of this process, by entity and what happened.
     pub events: BTreeMap<(String, EventOp), u64>,
+    /// When the loop last went round, microseconds since 1970-01-01 UTC; 0: it never did.
+    pub went_round_micros: i64,
     /// The batch that waits for a person.
     pub held: Option<Held>,
     /// Why the loop stands still, and the remedy.
@@ -182,6 +184,11 @@ impl ConformState {
         if let Some(durations) = self.durations.get() {
             durations.observe(took.as_secs_f64());
         }
+    }
+
+    /// Nothing keeps the loop from going on.
+    pub(super) fn went_round(&self) {
+        self.lock().went_round_micros = jiff::Timestamp::now().as_microsecond();
     }
 
     fn lock(&self) -> MutexGuard<'_, ConformSeen> {

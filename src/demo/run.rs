@@ -11,6 +11,7 @@
 pub mod compare;
 mod daemon;
 mod folder;
+mod scenario;
 mod screen;
 mod stage;
 mod watch;
@@ -99,6 +100,7 @@ async fn prove(
     if let Err(in_flight) = &drained {
         say(&format!("still in flight: {in_flight}"));
     }
+    scenario::sum_up(&daemon.api).await?;
     say("comparing source, store and target row by row …");
     let sides = Sides::new(
         stage.postgres_config("erp"),
@@ -130,11 +132,25 @@ async fn work(
     let token = stop.clone();
     let writers = tokio::spawn(async move { generator.run(token).await });
     let end = options.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let drift = if options.has_drift { Some(tamper(stage, daemon).await?) } else { None };
     let shown = show(shutdown, daemon, watch, &mut screen, end, &writers).await;
+    // Its acts need the writers, and end by themselves.
+    let played = match drift {
+        Some(drift) => joined(drift.await)?,
+        None => Ok(()),
+    };
     stop.cancel();
     let report = joined(writers.await)??;
     shown?;
+    played?;
     Ok(report)
+}
+
+/// Somebody tampers with the PSA meanwhile.
+async fn tamper(stage: &Stage, daemon: &Daemon) -> Result<JoinHandle<Result<()>>> {
+    let psa = stage::connect_postgres(&stage.postgres_config("psa")).await?;
+    let api = daemon.api.clone();
+    Ok(tokio::spawn(async move { scenario::play(&api, &psa).await }))
 }
 
 async fn show(

@@ -65,7 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("serve", &["store::reader", "store::answer", "store::Reader", "ledger", "status"]),
     ("kpi", &["store::reader", "store::Reader"]),
     // The demo drives the program from outside and compares the sides by itself.
-    ("demo", &["cli", "app", "status", "state", "table"]),
+    ("demo", &["cli", "app", "serve::http", "status", "state", "table"]),
     ("cli", &["app", "demo", "logging", "serve", "state", "status", "table"]),
     // The only module that sees all.
     ("app", &["*"]),

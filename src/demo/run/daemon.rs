@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::cli::{Program, Start};
 use crate::config;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::serve::http::{ReconcileRequest, ReconcileResult};
 use crate::state::StateDir;
 use crate::status::Status;
 
@@ -132,6 +133,11 @@ impl Api {
             None => Ok(answer),
             Some(cut) => Err(Error::new(ErrorKind::Bug, format!("an answer was cut at {cut}"))),
         }
+    }
+
+    /// Compares sides, and mends a target if asked to.
+    pub(super) async fn reconcile(&self, request: &ReconcileRequest) -> Result<ReconcileResult> {
+        self.answer(self.client.post(self.url("/api/reconcile")).json(request)).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T> {
