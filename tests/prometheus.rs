@@ -1,6 +1,8 @@
 //! What we ship for Prometheus and Grafana, held against itself, the metrics and a live daemon:
 //! alerts with their tests and runbook, and the queries of all dashboards.
 
+mod dashboards;
+mod live;
 mod names;
 mod promql;
 mod rules;
