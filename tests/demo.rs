@@ -19,13 +19,13 @@ use crate::support::wait::wait_until;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A demo that puts everything it makes below a folder of the test's.
-struct Demo {
+pub(crate) struct Demo {
     folder: TempDir,
     running: Running,
 }
 
 impl Demo {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let folder = TempDir::with_prefix("trueup-demo-test-").unwrap();
         // The servers run as users of their own and must get through.
         let open = std::fs::Permissions::from_mode(0o777);
@@ -37,8 +37,23 @@ impl Demo {
         Self { folder, running: Running::start(command, &output) }
     }
 
+    /// Waits until it has printed `words`; hands back all that it has printed.
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
+        wait_until(words, PATIENCE, || {
+            let output = self.running.output();
+            let ended = self.running.ended();
+            assert!(ended.is_none(), "it ended: {ended:?}\n{output}");
+            if output.contains(words) { Ok(output) } else { Err(output) }
+        })
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn terminate(&self) {
+        self.running.terminate();
+    }
+
     /// It ends by itself, agrees, and leaves nothing.
-    fn agrees(mut self) -> String {
+    pub(crate) fn agrees(mut self) -> String {
         let ended = self.running.wait(PATIENCE);
         let output = self.running.output();
         let last = output.lines().last().unwrap_or_default();
@@ -142,8 +157,7 @@ fn the_ten_questions_of_the_manual_are_answered() {
         .collect();
     assert!(questions.len() >= 10, "{}", questions.len());
     let mut demo = Demo::start(&[]);
-    wait_for(&mut demo, "psa delivering");
-    let output = demo.running.output();
+    let output = demo.wait_for("psa delivering");
     let door = output.lines().find_map(|line| line.strip_prefix("SQL   ")).unwrap().to_owned();
     for question in questions {
         let asked = format!("{door} --no-psqlrc -At -c \"$QUESTION\"");
@@ -155,7 +169,7 @@ fn the_ten_questions_of_the_manual_are_answered() {
             if is_answered { Ok(()) } else { Err(format!("{answer:?}")) }
         });
     }
-    demo.running.terminate();
+    demo.terminate();
     demo.agrees();
 }
 
@@ -165,7 +179,7 @@ fn a_signal_ends_it_as_its_time_does() {
         return;
     }
     let mut demo = Demo::start(&["--erp-only"]);
-    wait_for(&mut demo, "psa delivering");
+    demo.wait_for("psa delivering");
     // Meanwhile an analyst follows what it says.
     let output = demo.running.output();
     let door = output.lines().find_map(|line| line.strip_prefix("SQL   ")).unwrap().to_owned();
@@ -176,7 +190,7 @@ fn a_signal_ends_it_as_its_time_does() {
         let is_all = workers.is_ok_and(|workers| workers >= 40);
         if is_all { Ok(()) } else { Err(format!("{asked}: {answer:?}")) }
     });
-    demo.running.terminate();
+    demo.terminate();
     demo.agrees();
 }
 
@@ -186,7 +200,7 @@ fn a_kill_leaves_nothing() {
         return;
     }
     let mut demo = Demo::start(&["--erp-only"]);
-    wait_for(&mut demo, "psa ");
+    demo.wait_for("psa ");
     assert!(!processes_about(demo.folder.path()).is_empty());
     demo.running.kill();
     demo.leaves_nothing();
@@ -198,11 +212,11 @@ fn a_second_signal_ends_it_at_once_and_leaves_nothing() {
         return;
     }
     let mut demo = Demo::start(&["--erp-only"]);
-    wait_for(&mut demo, "psa ");
-    demo.running.terminate();
+    demo.wait_for("psa ");
+    demo.terminate();
     // Both at once would be one.
-    wait_for(&mut demo, "draining");
-    demo.running.terminate();
+    demo.wait_for("draining");
+    demo.terminate();
     let ended = demo.running.wait(PATIENCE);
     assert!(!demo.running.output().lines().any(|line| line.starts_with("agree")), "{ended:?}");
     demo.leaves_nothing();
@@ -217,15 +231,6 @@ fn two_demos_at_once_do_not_meet() {
     for demo in demos {
         demo.agrees();
     }
-}
-
-fn wait_for(demo: &mut Demo, words: &str) {
-    wait_until(words, PATIENCE, || {
-        let output = demo.running.output();
-        let ended = demo.running.ended();
-        assert!(ended.is_none(), "it ended: {ended:?}\n{output}");
-        if output.contains(words) { Ok(()) } else { Err(output) }
-    });
 }
 
 /// A table of every type that databases spell in different ways, and one whose keys are text.

@@ -131,7 +131,13 @@ fn every_example_is_a_valid_configuration() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for file in ["README.md", "docs/operations.md", "docs/exit-codes.md", "docs/decisions.md"] {
+    for file in [
+        "README.md",
+        "docs/operations.md",
+        "docs/exit-codes.md",
+        "docs/decisions.md",
+        "docs/runbook.md",
+    ] {
         let text = read(file);
         let folder = Path::new(file).parent().unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -15,6 +15,7 @@ mod mariadb_xa;
 mod orangehrm;
 mod postgres_source;
 mod postgres_target;
+mod prometheus;
 mod reconcile;
 mod servers;
 mod spine;

@@ -4,6 +4,7 @@
 //! No test lies here; `support_works.rs` tests these helpers themselves.
 
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod require;

@@ -17,6 +17,7 @@ mod mariadb;
 mod postgres;
 
 pub(crate) use guard::free_port;
+pub use installed::unpacked;
 pub use mariadb::MariadbServer;
 pub use postgres::PostgresServer;
 

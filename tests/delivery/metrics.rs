@@ -111,7 +111,6 @@ async fn every_documented_metric_has_a_series_that_tells_what_happened() {
     let pushed = value(&format!("trueup_queue_pushed_events_total{psa}"));
     assert!(pushed == value(&format!("trueup_queue_settled_events_total{psa}")));
     assert!(pushed == sum("trueup_events_total"), "no other process made events");
-    dashboards_have_data(&series);
     // THEN the store's own views say the same
     let source = "SELECT concat_ws(' ', source, kind, state, lag_seconds) FROM ops.source";
     assert_eq!(chain.rows(source), ["erp postgres streaming 0.0"]);
@@ -128,37 +127,6 @@ async fn every_documented_metric_has_a_series_that_tells_what_happened() {
     assert_eq!(chain.rows(entries), ["true true 0"]);
     let rows = value("trueup_canonical_rows{entity=\"time_entry\"}");
     assert_eq!(rows.to_string(), chain.count("canon.time_entry").to_string());
-}
-
-/// Every query of every dashboard names series that are scraped, and labels that they have.
-fn dashboards_have_data(series: &BTreeMap<String, f64>) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/grafana/dashboards");
-    let mut queries = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let board: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let panels = board["panels"].as_array().unwrap();
-        let targets = panels.iter().filter_map(|panel| panel["targets"].as_array());
-        for target in targets.flatten() {
-            let (query, legend) = (target["expr"].as_str(), target["legendFormat"].as_str());
-            let (query, legend) = (query.unwrap(), legend.unwrap());
-            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let names = query.split(|c| !is_part(c)).filter(|word| word.starts_with("trueup_"));
-            let names: Vec<&str> = names.collect();
-            assert!(!names.is_empty(), "{query}");
-            for name in names {
-                let of_name = |one: &&String| one.split('{').next() == Some(name);
-                let found = series.keys().find(of_name);
-                let found = found.unwrap_or_else(|| panic!("{query}: {name} is not scraped"));
-                let labels = legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
-                for label in labels {
-                    assert!(found.contains(&format!("{label}=\"")), "{query}: {label} of {found}");
-                }
-            }
-            queries += 1;
-        }
-    }
-    assert!(queries >= 20, "{queries}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

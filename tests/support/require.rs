@@ -6,15 +6,27 @@ use std::path::{Path, PathBuf};
 use trueup::demo::servers::{MariadbServer, PostgresServer};
 use trueup::error::{Error, ErrorKind};
 
+use super::prometheus;
+
 /// Whether the machine has `what`: `postgres`, `mariadb` (server programs), `clients` (of the SQL
-/// listener) or `data` (the dumps in `../shared/data`). When it has not, this says `skipped: no …`
-/// and the test returns; but where `TRUEUP_REQUIRE` (a comma-separated list, set by CI) names it,
-/// the test fails.
+/// listener), `prometheus` (with promtool) or `data` (the dumps in `../shared/data`). When it has
+/// not, this says `skipped: no …` and the test returns; but where `TRUEUP_REQUIRE` (a
+/// comma-separated list, set by CI) names it, the test fails.
 #[must_use]
 pub(crate) fn require(what: &str) -> bool {
     let (name, missing) = match what {
         "postgres" => ("PostgreSQL server programs", PostgresServer::installed().err()),
         "mariadb" => ("MariaDB server programs", MariadbServer::installed().err()),
+        "prometheus" => {
+            let missing = ["prometheus", "promtool"]
+                .into_iter()
+                .find(|name| prometheus::program(name).is_none());
+            let error = |name| {
+                Error::new(ErrorKind::Setup, format!("no program {name} found"))
+                    .hint("run `scripts/setup prometheus`, or install Prometheus")
+            };
+            ("Prometheus programs", missing.map(error))
+        }
         "data" => {
             let error = || {
                 let what = format!("there is no folder {}", data_folder().display());
@@ -23,7 +35,7 @@ pub(crate) fn require(what: &str) -> bool {
             ("../shared/data", (!data_folder().is_dir()).then(error))
         }
         "clients" => ("clients of the SQL listener", Clients::unpacked().err()),
-        _ => panic!("\"{what}\" is none of postgres, mariadb, clients, data"),
+        _ => panic!("\"{what}\" is none of postgres, mariadb, clients, prometheus, data"),
     };
     let Some(error) = missing else { return true };
     let required = std::env::var("TRUEUP_REQUIRE").unwrap_or_default();

@@ -72,8 +72,7 @@ fn missing(server: &str, programs: &[&str]) -> Error {
 
 fn postgres_candidates() -> Vec<Installed> {
     let mut found = Vec::new();
-    let unpacked = unpacked_roots("postgresql-");
-    for root in unpacked.into_iter().chain([PathBuf::from("/")]) {
+    for root in unpacked("postgresql-").into_iter().chain([PathBuf::from("/")]) {
         let mut versions: Vec<(u32, PathBuf)> = children(&root.join("usr/lib/postgresql"))
             .into_iter()
             .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
@@ -94,7 +93,7 @@ fn mariadb_candidates() -> Vec<Installed> {
         folders: vec![root.join("usr/sbin"), root.join("usr/bin")],
         root,
     };
-    let mut found: Vec<Installed> = unpacked_roots("mariadb-").into_iter().map(tree).collect();
+    let mut found: Vec<Installed> = unpacked("mariadb-").into_iter().map(tree).collect();
     found.push(tree(PathBuf::from("/")));
     found.push(on_path());
     found
@@ -106,7 +105,8 @@ fn on_path() -> Installed {
 }
 
 /// Package trees that `scripts/setup` unpacked, the newest (by name) first.
-fn unpacked_roots(prefix: &str) -> Vec<PathBuf> {
+#[must_use]
+pub fn unpacked(prefix: &str) -> Vec<PathBuf> {
     let mut roots = children(&cache_folder().join("servers"));
     roots.retain(|path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
