@@ -246,12 +246,17 @@ impl Chain {
 
     /// Holds a table of the target against every writer until the client is dropped.
     pub(crate) async fn lock_target(&self, table: &str) -> tokio_postgres::Client {
+        self.lock_target_in(table, "EXCLUSIVE").await
+    }
+
+    /// The same in a mode of choice.
+    pub(crate) async fn lock_target_in(&self, table: &str, mode: &str) -> tokio_postgres::Client {
         let server = servers::postgres();
         let mut config: tokio_postgres::Config = server.url(&self.psa).parse().unwrap();
         config.password(server.password());
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
-        let lock = format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE");
+        let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
         client.batch_execute(&lock).await.unwrap();
         client
     }

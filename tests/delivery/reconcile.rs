@@ -160,3 +160,41 @@ async fn what_was_tampered_with_is_found_named_and_mended() {
         "SELECT count(*) = (SELECT count(*) FROM time_record) FROM time_record WHERE note = 'x'";
     assert_eq!(chain.target_sql(left).trim(), "t");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_goes_away_during_a_comparison_disturbs_nothing_else() {
+    if !require("postgres") {
+        return;
+    }
+    let chain = Chain::new("compare_every_secs = 0");
+    let _daemon = chain.start(&[]);
+    chain.ready();
+    chain.settled();
+    // GIVEN a comparison that is held up, and whose connection dies
+    let lock = chain.lock_target_in("bill", "ACCESS EXCLUSIVE").await;
+    let (code, said) = std::thread::scope(|scope| {
+        let compared = scope.spawn(|| chain.answer(&["reconcile", "--pair", "target:psa"]));
+        let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%md5%'";
+        crate::support::wait::wait_until("it to wait", std::time::Duration::from_secs(60), || {
+            match chain.target_sql(killed).trim() {
+                "0" => Err("not yet".to_owned()),
+                _ => Ok(()),
+            }
+        });
+        compared.join().unwrap()
+    });
+    drop(lock);
+    assert!(code != Some(0) && code != Some(1), "{code:?} {said}");
+    // THEN that is said, work goes on, and the next comparison says that all agree
+    let series = scrape(&chain).await;
+    assert!(series["trueup_compares_total{pair=\"target:psa\",result=\"failed\"}"] == 1.0);
+    assert!(chain.status_text().contains("target:psa could not be compared"));
+    chain.erp_sql("UPDATE kunde SET name1 = 'Later' WHERE kd_id = (SELECT min(kd_id) FROM kunde)");
+    chain.settled();
+    assert_eq!(compared(&chain, &[]).1, 0);
+    assert!(!chain.status_text().contains("could not be compared"));
+    let (code, said) = chain.answer(&["reconcile", "--pair", "target:nobody"]);
+    assert!(code != Some(0), "{said}");
+    chain.target_equals_canon();
+}
