@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::store::Reader;
 use crate::store::reader::Rows;
 pub use definition::Definition;
-pub use load::load;
+pub use load::{Loaded, load};
 pub use state::{KpiSeen, KpiState, KpiStates};
 
 /// How often it is looked which figure is due.
@@ -35,6 +35,8 @@ pub type Readers = dyn Fn() -> Option<Arc<Reader>> + Send + Sync;
 pub struct Kpis {
     /// The figures.
     pub definitions: Vec<Definition>,
+    /// Those whose files cannot be used, and why.
+    pub broken: Vec<(String, Error)>,
     /// Where their numbers come from.
     pub readers: Arc<Readers>,
     /// Where they go to.
@@ -58,6 +60,9 @@ struct Running {
 
 /// Computes until cancelled.
 pub async fn run(kpis: Kpis, cancel: CancellationToken) {
+    for (name, error) in &kpis.broken {
+        kpis.failed(name, error);
+    }
     let mut running = Vec::new();
     for definition in &kpis.definitions {
         let labels: Vec<&str> = definition.labels.iter().map(String::as_str).collect();
@@ -68,7 +73,7 @@ pub async fn run(kpis: Kpis, cancel: CancellationToken) {
                 series: BTreeSet::new(),
                 due: Instant::now(),
             }),
-            // `check` and the start refuse such files; a figure less is better than no daemon.
+            // A figure less is better than no daemon.
             Err(cause) => {
                 let what = format!("{}: the metric cannot be registered", definition.path);
                 let error = Error::new(ErrorKind::Config, what).caused_by(cause);

@@ -216,6 +216,10 @@ impl Metrics {
         self.compared.with_label_values(&[pair, entity]);
         self.compared_rows.with_label_values(&[pair, entity]);
         self.repaired_rows.with_label_values(&[pair, entity]);
+    }
+
+    /// The same of a pair as a whole.
+    pub fn declare_pair(&self, pair: &str) {
         for result in COMPARISON_RESULTS {
             self.compares.with_label_values(&[pair, result]);
         }

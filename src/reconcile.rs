@@ -107,7 +107,8 @@ pub async fn run(mut reconcile: Reconcile, cancel: CancellationToken) {
                 compared = reconcile.compare(None, None) => compared,
                 () = cancel.cancelled() => return,
             };
-            let pause = if compared.is_ok() { every } else { every.min(RETRY_PAUSE) };
+            let is_whole = compared.is_ok_and(|found| reconcile.is_whole(&found));
+            let pause = if is_whole { every } else { every.min(RETRY_PAUSE) };
             due = Some(Instant::now() + pause);
         }
     }
@@ -146,6 +147,10 @@ impl Reconcile {
     }
 
     fn noted(&self, pair: &str, found: Vec<Outcome>, took: Duration) -> Result<Vec<Comparison>> {
+        // Nothing that was looked at is no agreement.
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
         let agree = found.iter().all(|one| one.comparison.differing == 0);
         self.metrics.compare_seconds.with_label_values(&[pair]).observe(took.as_secs_f64());
         let result = if agree { "agree" } else { "differ" };

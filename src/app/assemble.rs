@@ -18,7 +18,7 @@ use crate::conform::{Conform, ConformState, rebuild};
 use crate::deliver::repair::Repair;
 use crate::deliver::{self, Canon, Deliver, DeliverState};
 use crate::error::{Context, ErrorKind, Result};
-use crate::kpi::{self, Kpis};
+use crate::kpi::{self, Kpis, Loaded};
 use crate::ledger::Ledger;
 use crate::ledger::drift::Class;
 use crate::ledger::journal::Journal;
@@ -166,11 +166,12 @@ fn sealing(conform: &Conform, config: &Config) -> Archive {
 
 /// Everything that reads the store beside conform asks for its reading side anew each time.
 fn figures(config: &Config, conform: &Conform, metrics: &Metrics) -> Result<Kpis> {
-    let definitions = kpi::load(config.daemon.sql_dir.as_deref())?;
+    let Loaded { definitions, broken } = kpi::load(config.daemon.sql_dir.as_deref())?;
     definitions.iter().for_each(|one| metrics.declare_kpi(&one.name));
     let state = Arc::clone(&conform.state);
     Ok(Kpis {
         definitions,
+        broken,
         readers: Arc::new(move || state.reader()),
         metrics: metrics.clone(),
         time_max: Duration::from_secs(config.limits.kpi_timeout_secs),
@@ -194,6 +195,7 @@ fn comparing(
             entities: planning::taken(name, target, &conform.mappings)?,
             target: Target::new(name, &install, target)?,
         };
+        metrics.declare_pair(&side.pair());
         let classes = Class::ALL.map(Class::word);
         for entity in &side.entities {
             metrics.declare_comparison(&side.pair(), &entity.name, &classes);
@@ -203,7 +205,9 @@ fn comparing(
     let simple = conform.ledger.install().simple().to_string();
     let of_source = |(name, source): (&String, &SourceConfig)| {
         let system = planning::source(name, &simple, config)?;
-        Ok(SourceSide { name: name.clone(), kind: source.kind, source: system })
+        let side = SourceSide { name: name.clone(), kind: source.kind, source: system };
+        metrics.declare_pair(&side.pair());
+        Ok(side)
     };
     let (state, fenced) = (Arc::clone(&conform.state), Arc::clone(&conform.state));
     let read_upto = move |name: &str| {

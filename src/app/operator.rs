@@ -237,12 +237,12 @@ impl Daemon {
 
     fn failing_figures(&self) -> Vec<Finding> {
         let (definitions, states) = &self.kpis;
-        let one = |definition: &Definition| {
-            let (error, hint) = states.seen(&definition.name).error?;
-            let hint = hint.unwrap_or_else(|| format!("mend {}", definition.path));
-            Some(Finding::warning(format!("key figure {}: {error}", definition.name), hint))
+        let one = |(name, error, hint): (String, String, Option<String>)| {
+            let file = definitions.iter().find(|one| one.name == name).map(|one| one.path.clone());
+            let hint = hint.unwrap_or_else(|| format!("mend {}", file.unwrap_or_default()));
+            Finding::warning(format!("key figure {name}: {error}"), hint)
         };
-        definitions.iter().filter_map(one).collect()
+        states.failing().into_iter().map(one).collect()
     }
 
     pub(super) fn entities(&self) -> Vec<EntityStatus> {

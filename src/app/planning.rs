@@ -52,7 +52,10 @@ pub(super) fn plan(config: &Config) -> Vec<Finding> {
         })
         .collect();
     match kpi::load(config.daemon.sql_dir.as_deref()) {
-        Ok(figures) => findings.push(Finding::ok(format!("{} key figures", figures.len()))),
+        Ok(kpi::Loaded { definitions, broken }) => {
+            findings.push(Finding::ok(format!("{} key figures", definitions.len())));
+            findings.extend(broken.iter().map(|(_, error)| wrong(error)));
+        }
         Err(error) => findings.push(wrong(&error)),
     }
     for (name, target) in &config.target {

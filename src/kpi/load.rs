@@ -10,11 +10,20 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/sql/kpi");
 
-/// All key figures by name: the built-in ones, replaced and added to by those in `kpi/` of `sql_dir`.
+/// What the files say.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The figures, by name.
+    pub definitions: Vec<Definition>,
+    /// Names of files that cannot be used, and why: one of them is no reason to do without the others.
+    pub broken: Vec<(String, Error)>,
+}
+
+/// All key figures: the built-in ones, replaced and added to by those in `kpi/` of `sql_dir`.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] naming the file.
-pub fn load(sql_dir: Option<&Path>) -> Result<Vec<Definition>> {
+/// [`ErrorKind::Config`] if the folder cannot be read.
+pub fn load(sql_dir: Option<&Path>) -> Result<Loaded> {
     let mut texts: BTreeMap<String, (String, String)> = BTreeMap::new();
     for file in BUILT_IN.files() {
         let name = name_of(file.path());
@@ -28,17 +37,29 @@ pub fn load(sql_dir: Option<&Path>) -> Result<Vec<Definition>> {
             .context(ErrorKind::Config, || format!("could not read {}", path.display()))?;
         texts.insert(name, (path.display().to_string(), text));
     }
-    let mut found: Vec<Definition> = Vec::new();
-    for (path, text) in texts.into_values() {
-        let one = Definition::parse(&path, &text)?;
-        if let Some(other) = found.iter().find(|other| other.metric == one.metric) {
-            let what = format!("{path}: the metric {} is that of {} too", one.metric, other.path);
-            return Err(Error::new(ErrorKind::Config, what)
-                .hint("give it another name, or the file the name of the other"));
+    let mut loaded = Loaded::default();
+    for (name, (path, text)) in texts {
+        match Definition::parse(&path, &text).and_then(|one| unlike(one, &loaded.definitions)) {
+            Ok(one) => loaded.definitions.push(one),
+            Err(error) => {
+                loaded.broken.push((name.trim_end_matches(".sql").to_owned(), error));
+            }
         }
-        found.push(one);
     }
-    Ok(found)
+    Ok(loaded)
+}
+
+/// Two figures cannot be one metric.
+fn unlike(one: Definition, others: &[Definition]) -> Result<Definition> {
+    match others.iter().find(|other| other.metric == one.metric) {
+        None => Ok(one),
+        Some(other) => {
+            let what =
+                format!("{}: the metric {} is that of {} too", one.path, one.metric, other.path);
+            Err(Error::new(ErrorKind::Config, what)
+                .hint("give it another name, or the file the name of the other"))
+        }
+    }
 }
 
 fn on_disk(folder: &Path) -> Result<BTreeMap<String, std::path::PathBuf>> {

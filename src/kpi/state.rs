@@ -56,6 +56,16 @@ impl KpiStates {
         self.lock().get(name).cloned().unwrap_or_default()
     }
 
+    /// Names of those that fail, and why, with the remedy.
+    #[must_use]
+    pub fn failing(&self) -> Vec<(String, String, Option<String>)> {
+        let of = |(name, seen): (&String, &KpiSeen)| {
+            let (error, hint) = seen.error.clone()?;
+            Some((name.clone(), error, hint))
+        };
+        self.lock().iter().filter_map(of).collect()
+    }
+
     pub(super) fn computed(&self, name: &str, series: usize, took: Duration) {
         let computed_at = Some(jiff::Timestamp::now());
         let state = KpiState::Computed;

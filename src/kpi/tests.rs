@@ -33,7 +33,8 @@ fn canon(folder: &std::path::Path) -> Store {
 
 #[test]
 fn every_figure_gives_what_was_worked_out_by_hand() {
-    let figures = load(None).unwrap();
+    let Loaded { definitions: figures, broken } = load(None).unwrap();
+    assert!(broken.is_empty(), "{broken:?}");
     assert!(figures.len() >= 8, "{}", figures.len());
     for figure in figures {
         let folder = tempfile::tempdir().unwrap();
@@ -103,6 +104,8 @@ fn figure(name: &str, labels: &str, sql: &str) -> Definition {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_figure_that_fails_is_a_metric_and_disturbs_no_other_and_a_vanished_series_goes_to_0() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("kpi")).unwrap();
+    std::fs::write(folder.path().join("kpi/headless.sql"), "SELECT 1 AS value").unwrap();
     let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
     let store = Store::open(folder.path(), limits, &Live::default()).unwrap();
     store.connection().execute_batch("CREATE TABLE t AS SELECT 'a' AS l, 7 AS v").unwrap();
@@ -123,6 +126,7 @@ async fn a_figure_that_fails_is_a_metric_and_disturbs_no_other_and_a_vanished_se
     let states = Arc::new(KpiStates::default());
     let kpis = Kpis {
         definitions: definitions.clone(),
+        broken: load(Some(folder.path())).unwrap().broken,
         readers: Arc::new(move || Some(Arc::clone(&reader))),
         metrics: metrics.clone(),
         time_max: Duration::from_millis(300),
@@ -141,7 +145,7 @@ async fn a_figure_that_fails_is_a_metric_and_disturbs_no_other_and_a_vanished_se
         panic!("{line}\nnot in\n{}", metrics.render());
     };
     until("trueup_good{l=\"a\"} 7").await;
-    for name in ["broken", "shape", "twice", "many", "writes", "endless"] {
+    for name in ["headless", "broken", "shape", "twice", "many", "writes", "endless"] {
         until(&format!("trueup_kpi_failing{{kpi=\"{name}\"}} 1")).await;
         let (error, _) = states.seen(name).error.unwrap();
         assert!(!error.is_empty(), "{name}");
@@ -162,7 +166,7 @@ async fn a_figure_that_fails_is_a_metric_and_disturbs_no_other_and_a_vanished_se
 fn the_manual_is_what_the_code_and_the_files_say() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     let mut manual = crate::metrics::reference();
-    for figure in load(None).unwrap() {
+    for figure in load(None).unwrap().definitions {
         let labels = figure.labels.iter().cloned();
         manual.push_str(&crate::metrics::line(&figure.metric, "gauge", labels, &figure.help));
     }

@@ -28,7 +28,7 @@ use crate::ledger::journal::{Border, Journal, Portion};
 use crate::ledger::segment::EntryKind;
 use crate::source::decode::{Decoder, Tables};
 use crate::source::{Source, Survey};
-use crate::store::mirror::survey::{Compared, MirrorSurvey, survey};
+use crate::store::mirror::survey::{Compared, MirrorSurvey, is_ready, survey};
 use crate::store::{MirrorTable, Reader};
 
 /// Longest wait for capture to read what the snapshot saw.
@@ -77,6 +77,12 @@ impl Reconcile {
         side: &SourceSide,
         table: Option<&str>,
     ) -> Result<Vec<Outcome>> {
+        let reader = (self.readers)().ok_or_else(|| unlike("the store is not open"))?;
+        // Its tables are still being copied for the first time.
+        if !tokio::task::block_in_place(|| is_ready(&reader, &side.name))? {
+            return Ok(Vec::new());
+        }
+        drop(reader);
         let mut last = None;
         for _ in 0..ATTEMPTS {
             match self.attempt(side, table).await {

@@ -27,7 +27,7 @@ impl Metrics {
                 all.add(family.name, labels);
             }
         }
-        for kpi in trueup::kpi::load(None).unwrap() {
+        for kpi in trueup::kpi::load(None).unwrap().definitions {
             all.add(&kpi.metric, kpi.labels.iter().map(String::as_str));
         }
         all.add("up", []);

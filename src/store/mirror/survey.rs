@@ -70,6 +70,14 @@ impl Compared {
     }
 }
 
+/// Whether all tables of a source were copied once.
+///
+/// # Errors
+/// [`ErrorKind::Store`].
+pub fn is_ready(reader: &Reader, source: &str) -> Result<bool> {
+    reader.snapshot(|connection| Ok(Mirrors::load(connection)?.is_ready(source)))
+}
+
 /// One snapshot of a source's mirror.
 #[derive(Debug)]
 pub struct MirrorSurvey<'a> {
