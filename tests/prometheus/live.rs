@@ -17,10 +17,14 @@ use crate::support::require::require;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Panels that may show nothing in a system that is well, and why.
-const MAY_BE_EMPTY: [(&str, &str); 1] = [(
-    "reconciliation/Age of the last verification",
-    "has no series before the first verification, which is due an hour after the start",
-)];
+const MAY_BE_EMPTY: [(&str, &str); 3] = [
+    (
+        "reconciliation/Age of the last verification",
+        "has no series before the first verification, which is due an hour after the start",
+    ),
+    ("kpis/Project margin", "has no series while the projects of a currency have no revenue"),
+    ("kpis/Time to bill", "has no series while no invoice bills time that was approved"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_that_we_ship_has_data_in_the_demo() {
