@@ -88,7 +88,7 @@ pub(crate) struct Outcome {
 /// Compares until cancelled.
 pub async fn run(mut reconcile: Reconcile, cancel: CancellationToken) {
     let every = Duration::from_secs(reconcile.limits.compare_every_secs);
-    let mut due = (!every.is_zero()).then(Instant::now);
+    let mut due = (!every.is_zero()).then(|| Instant::now() + reconcile.pause_at_start(every));
     loop {
         let question = tokio::select! {
             () = cancel.cancelled() => return,
@@ -118,8 +118,7 @@ impl Reconcile {
     /// Compares what is asked for; the first failure is the answer, but everything else is compared.
     async fn compare(&self, pair: Option<&str>, entity: Option<&str>) -> Result<Vec<Comparison>> {
         let is_meant = |name: &str| pair.is_none_or(|pair| pair == name);
-        let sources = self.sources.iter().map(SourceSide::pair);
-        let names: Vec<String> = sources.chain(self.targets.iter().map(TargetSide::pair)).collect();
+        let names = self.pairs();
         if let Some(unknown) = pair.filter(|pair| names.iter().all(|name| name != *pair)) {
             return Err(Error::new(ErrorKind::Usage, format!("there is no pair {unknown}"))
                 .hint(format!("there are {}", names.join(", "))));
@@ -144,6 +143,25 @@ impl Reconcile {
             note(&side.pair(), began, self.target(side, entity).await)?;
         }
         failed.map_or(Ok(compared), Err)
+    }
+
+    /// A start is no reason to compare again what was compared just before it.
+    fn pause_at_start(&self, every: Duration) -> Duration {
+        let known = tokio::task::block_in_place(|| self.ledger.comparisons()).unwrap_or_default();
+        let oldest = known.iter().map(|one| one.at_micros).min().unwrap_or(0);
+        let age = jiff::Timestamp::now().as_microsecond().saturating_sub(oldest);
+        let age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
+        if self.is_whole(&known) { every.saturating_sub(age) } else { Duration::ZERO }
+    }
+
+    fn pairs(&self) -> Vec<String> {
+        let sources = self.sources.iter().map(SourceSide::pair);
+        sources.chain(self.targets.iter().map(TargetSide::pair)).collect()
+    }
+
+    /// Whether something of every pair was compared: not while one is filled for the first time.
+    fn is_whole(&self, found: &[Comparison]) -> bool {
+        self.pairs().iter().all(|pair| found.iter().any(|one| one.pair == *pair))
     }
 
     fn noted(&self, pair: &str, found: Vec<Outcome>, took: Duration) -> Result<Vec<Comparison>> {

@@ -178,7 +178,7 @@ async fn a_postgresql_and_its_mirror_agree_under_load_and_what_was_changed_is_fo
                 let sql = format!("{begin}{}{end}", CHANGE.replace("{r}", &row));
                 client.batch_execute(&sql).await.unwrap();
                 written.fetch_add(10, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(4)).await;
+                tokio::time::sleep(Duration::from_millis(6)).await;
             }
         });
     }
@@ -214,7 +214,7 @@ async fn a_mariadb_and_its_mirror_agree_under_load_and_what_was_changed_is_found
                 // Two writers of the same rows may meet: one of them is told to try again.
                 let done = connection.query_drop(CHANGE.replace("{r}", &row)).await;
                 written.fetch_add(if done.is_ok() { 10 } else { 0 }, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(4)).await;
+                tokio::time::sleep(Duration::from_millis(6)).await;
             }
         });
     }

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use super::ConformState;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Longest wait for conform to come to a fence: then it is given up, and work goes on.
-const REACH_SECS_MAX: u64 = 10;
+/// Longest wait for conform to come to a fence: then it is given up. Conform works until it is there, so
+/// waiting keeps nobody; but the snapshot of the source is open meanwhile.
+const REACH_SECS_MAX: u64 = 60;
 
 /// Where conform must stop, and where it stands because of that.
 #[derive(Debug)]
