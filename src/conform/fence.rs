@@ -75,6 +75,10 @@ impl Fence {
     /// # Errors
     /// [`ErrorKind::Unreachable`] if it does not come: it stands still, or is busy for long.
     pub async fn reached(&self) -> Result<u64> {
+        if self.0.seen().held.is_some() {
+            let what = "a batch is held, and nothing after it is conformed";
+            return Err(Error::new(ErrorKind::Unreachable, what).hint("see `trueup resume`"));
+        }
         let Some(wanted) = *self.0.fencing.bound.borrow() else { return Err(Self::never()) };
         let mut reached = self.0.fencing.reached.subscribe();
         let here = |at: &Option<(u64, u64)>| at.is_some_and(|(bound, _)| bound == wanted);
