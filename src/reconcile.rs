@@ -88,6 +88,7 @@ pub(crate) struct Outcome {
 /// Compares until cancelled.
 pub async fn run(mut reconcile: Reconcile, cancel: CancellationToken) {
     let every = Duration::from_secs(reconcile.limits.compare_every_secs);
+    reconcile.forget();
     let mut due = (!every.is_zero()).then(|| Instant::now() + reconcile.pause_at_start(every));
     loop {
         let question = tokio::select! {
@@ -143,6 +144,20 @@ impl Reconcile {
             note(&side.pair(), began, self.target(side, entity).await)?;
         }
         failed.map_or(Ok(compared), Err)
+    }
+
+    /// What is configured no more differs from nothing.
+    fn forget(&self) {
+        let sources = self.sources.iter().map(|side| (side.pair(), None));
+        let targets = self.targets.iter().map(|side| {
+            let entities = side.entities.iter().map(|entity| entity.name.clone());
+            (side.pair(), Some(entities.collect()))
+        });
+        let known: Vec<_> = sources.chain(targets).collect();
+        let forgotten = tokio::task::block_in_place(|| self.ledger.keep_comparisons(&known));
+        if let Err(error) = forgotten {
+            tracing::error!(error = %error.chain(), "old comparisons stay in the ledger");
+        }
     }
 
     /// A start is no reason to compare again what was compared just before it.

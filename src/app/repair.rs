@@ -28,8 +28,10 @@ impl Daemon {
                 drifts.entry((target.to_owned(), entity)).or_default().push(drift);
             }
         }
-        let (rows, most) =
-            (drifts.values().map(Vec::len).sum::<usize>(), self.config.limits.repair_rows_max);
+        // All that differ count, not only those that are kept.
+        let of_targets = found.iter().filter(|one| one.pair.starts_with("target:"));
+        let rows: u64 = of_targets.map(|one| one.differing).sum();
+        let most = self.config.limits.repair_rows_max as u64;
         if rows > most {
             let what = format!("{rows} rows differ, more than one repair may write ({most})");
             return Err(Error::new(ErrorKind::Usage, what).hint(

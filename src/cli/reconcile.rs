@@ -51,7 +51,8 @@ pub(super) fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<u8> {
     } else {
         print::text(&table(&result.compared))?;
         if args.dry_run {
-            let rows: u64 = result.compared.iter().map(|one| one.differing).sum();
+            let of_targets = result.compared.iter().filter(|one| one.pair.starts_with("target:"));
+            let rows: u64 = of_targets.map(|one| one.differing).sum();
             print::text(&format!("would write {rows} rows again\n"))?;
         } else if args.repair {
             print::text(&format!("{} rows written again\n", result.repaired))?;

@@ -71,10 +71,14 @@ impl Session<'_> {
             })
             .collect();
         let keys: Vec<String> = removed.iter().map(|row| row.key.clone()).collect();
-        let rows = (chunk.rows.len() + removed.len()) as u64;
+        let written: Vec<String> = chunk.rows.iter().map(|(key, _)| key.clone()).collect();
         let drafts = plan::from_canon(&self.standing, &chunk.entity, chunk.rows);
         self.apply(Apply { rows: removed, ..Apply::default() }, drafts).await?;
-        let refused = self.give_up(&repair.entity, &keys).await?;
+        let is_parked = |key: &&String| self.standing.sequences(&repair.entity, key).is_some();
+        // What the target did not take is tried again like any other row.
+        let parked = written.iter().filter(is_parked).count() as u64;
+        let rows = (written.len() + keys.len()) as u64;
+        let refused = parked + self.give_up(&repair.entity, &keys).await?;
         tracing::info!(
             target_name = %self.deliver.name,
             entity = %repair.entity,

@@ -127,6 +127,34 @@ impl Ledger {
         })
     }
 
+    /// Forgets what was found of all pairs but these and, where entities are given, of all entities
+    /// of the pair but those: nobody compares them any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn keep_comparisons(&self, pairs: &[(String, Option<Vec<String>>)]) -> Result<()> {
+        let connection = self.lock()?;
+        let run = || {
+            let transaction = connection.unchecked_transaction()?;
+            let known: Vec<(String, String)> = transaction
+                .prepare("SELECT pair, entity FROM comparison")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let is_kept = |(pair, entity): &(String, String)| {
+                let of = pairs.iter().find(|(one, _)| one == pair);
+                of.is_some_and(|(_, all)| all.as_ref().is_none_or(|all| all.contains(entity)))
+            };
+            for (pair, entity) in known.iter().filter(|one| !is_kept(one)) {
+                for table in ["drift", "comparison"] {
+                    let sql = format!("DELETE FROM {table} WHERE pair = ?1 AND entity = ?2");
+                    transaction.execute(&sql, params![pair, entity])?;
+                }
+            }
+            transaction.commit()
+        };
+        run().context(ErrorKind::Ledger, || "could not forget old comparisons".to_owned())
+    }
+
     /// Rows that differ, oldest first, at most `count_max`.
     ///
     /// # Errors
@@ -212,4 +240,45 @@ fn seen(row: &rusqlite::Row<'_>) -> rusqlite::Result<Seen> {
         first_micros: row.get(8)?,
         last_micros: row.get(9)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compared_no_more_is_forgotten_and_what_still_differs_keeps_its_age() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(folder.path()).unwrap();
+        let drift = Drift {
+            key: "1".to_owned(),
+            class: Class::Diverged,
+            columns: vec!["name".to_owned()],
+            expected: None,
+            found: None,
+            source_rows: None,
+        };
+        let note = |pair: &str, entity: &str, at_micros: i64, drifts: &[Drift]| {
+            let (pair, entity) = (pair.to_owned(), entity.to_owned());
+            let differing = drifts.len() as u64;
+            let found = Comparison { pair, entity, at_micros, differing, ..Comparison::default() };
+            ledger.note_comparison(&found, drifts).unwrap();
+        };
+        let seen = || {
+            let one = |seen: Seen| (seen.pair, seen.entity, seen.first_micros, seen.last_micros);
+            ledger.drift(10).unwrap().into_iter().map(one).collect::<Vec<_>>()
+        };
+        for (pair, entity) in [("target:a", "x"), ("target:a", "y"), ("target:b", "x")] {
+            note(pair, entity, 1, std::slice::from_ref(&drift));
+        }
+        note("target:a", "x", 2, std::slice::from_ref(&drift));
+        assert_eq!(seen()[0], ("target:a".to_owned(), "x".to_owned(), 1, 2));
+        ledger.keep_comparisons(&[("target:a".to_owned(), Some(vec!["x".to_owned()]))]).unwrap();
+        assert_eq!(seen().len(), 1);
+        assert_eq!(ledger.comparisons().unwrap().len(), 1);
+        ledger.keep_comparisons(&[("target:a".to_owned(), None)]).unwrap();
+        assert_eq!(seen().len(), 1);
+        note("target:a", "x", 3, &[]);
+        assert_eq!(seen(), []);
+    }
 }

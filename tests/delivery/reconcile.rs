@@ -100,7 +100,7 @@ async fn what_was_tampered_with_is_found_named_and_mended() {
     if !require("postgres") {
         return;
     }
-    let chain = Chain::new("compare_every_secs = 0\nrepair_rows_max = 300");
+    let chain = Chain::new("compare_every_secs = 0\nrepair_rows_max = 300\ndrift_rows_max = 300");
     let _daemon = chain.start(&[]);
     chain.ready();
     chain.settled();
