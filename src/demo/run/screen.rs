@@ -23,7 +23,7 @@ pub(super) fn say(line: &str) {
 /// What happens here, for someone who sees it for the first time.
 pub(super) const INTRODUCTION: &str = "\
 Invented people work in legacy systems (an ERP, an HR). Trueup reads the logs of their databases,
-makes business rows of the changes, and delivers them to the tables of another system (a PSA).";
+makes business rows of the changes, and delivers them to the tables of other systems (a PSA, the books).";
 
 /// The live part.
 pub(super) struct Screen {
@@ -118,7 +118,7 @@ fn picture(moment: &Moment, seconds: u64) -> String {
             moment.in_flight_events(target.cursor).to_string(),
             format!("event {}", target.cursor),
             (target.parked + target.dead).to_string(),
-            moment.written.iter().sum::<i64>().to_string(),
+            written(moment, &target.name).map_or_else(String::new, |rows| rows.to_string()),
         ]);
     }
     let behind = moment.status.conform.journal_behind_entries;
@@ -152,15 +152,21 @@ fn line(moment: &Moment, seconds: u64) -> String {
     }
     for target in &moment.status.targets {
         let in_flight = moment.in_flight_events(target.cursor);
-        let written: i64 = moment.written.iter().sum();
+        let written = written(moment, &target.name);
+        let written = written.map_or_else(String::new, |rows| format!("{rows} rows written, "));
         let parked = target.parked + target.dead;
         parts.push(format!(
-            "{} {}, {in_flight} in flight, {written} rows written, {parked} parked",
+            "{} {}, {in_flight} in flight, {written}{parked} parked",
             target.name,
             target.state.word()
         ));
     }
     format!("{seconds:>4} s · {}", parts.join(" · "))
+}
+
+/// What the target's own statistics say; they are asked of the PSA only.
+fn written(moment: &Moment, target: &str) -> Option<i64> {
+    (target == "psa").then(|| moment.written.iter().sum())
 }
 
 fn count(moment: &Moment, entity: &str, op: &str) -> u64 {
