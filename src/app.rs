@@ -11,6 +11,7 @@ mod measure;
 mod operator;
 mod planning;
 mod repair;
+mod resync;
 mod sql;
 mod standing;
 mod startup;

@@ -28,6 +28,7 @@ use crate::ledger::journal::Journal;
 use crate::ledger::standing::SourceFacts;
 use crate::source::Source;
 use crate::source::entry::Lacking;
+use session::Ended;
 pub use state::{CaptureState, Phase};
 
 /// First pause after a failure; doubled up to [`RETRY_PAUSE_MAX`], reset by progress.
@@ -89,7 +90,11 @@ async fn sessions(capture: &Capture, cancel: &CancellationToken) {
     while !cancel.is_cancelled() {
         let before = capture.state.journaled_transactions();
         let ended = session::run(capture, cancel).await;
-        let Err(error) = ended else { break };
+        let error = match ended {
+            Ok(Ended::Cancelled) => break,
+            Ok(Ended::Asked) => continue,
+            Err(error) => error,
+        };
         if error.kind() == ErrorKind::Gap {
             stop(capture, &error);
             cancel.cancelled().await;

@@ -11,6 +11,7 @@ mod print;
 mod program;
 mod reconcile;
 mod resume;
+mod resync;
 mod run;
 mod sql;
 mod status;
@@ -52,6 +53,7 @@ enum Command {
     Status(status::StatusArgs),
     Sql(sql::SqlArgs),
     Reconcile(reconcile::ReconcileArgs),
+    Resync(resync::ResyncArgs),
     Resume(resume::ResumeArgs),
     #[command(subcommand)]
     Mapping(MappingCommand),
@@ -141,6 +143,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Status(args) => status::status(args, &load(path, program)?, program),
         Command::Sql(args) => sql::sql(args, &load(path, program)?),
         Command::Reconcile(args) => reconcile::reconcile(args, &load(path, program)?),
+        Command::Resync(args) => resync::resync(args, &load(path, program)?),
         Command::Resume(args) => resume::resume(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
         Command::Audit(AuditArgs {}) => audit(&load(path, program)?, program),

@@ -42,8 +42,8 @@ use crate::config::{Limits, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
+use crate::ledger::copies::CopyState;
 use crate::ledger::journal::{Border, Journal, Reader, Run};
-use crate::ledger::segment::CopyState;
 use crate::source::entry::Lacking;
 use crate::store::evaluate::Evaluator;
 use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
@@ -341,7 +341,7 @@ impl<'a> Session<'a> {
                 copies.iter().any(|copy| copy.state == CopyState::Swept && copy.table == name)
             };
             for table in self.store.mirrors().of_source(source) {
-                if table.state == crate::store::MirrorState::Copying && swept(table.name()) {
+                if table.state.is_tracked() && swept(table.name()) {
                     let keys = self.store.lacking_keys(source, table.name())?;
                     let told = (self.mark.journal_seq, keys);
                     lacking.insert((source.clone(), table.name().clone()), told);

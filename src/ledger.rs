@@ -5,6 +5,7 @@
 //! went from 5 to 545 ms). A source is acknowledged when the journal has it.
 
 pub mod batch;
+pub mod copies;
 pub mod drift;
 pub mod glance;
 pub mod journal;

@@ -50,7 +50,7 @@ families! {
     source_state: IntGaugeVec = "trueup_source_state" ["source", "state"];
     /// Attempts to reach a source again after it went away.
     source_retries: IntCounterVec = "trueup_source_retries_total" ["source"];
-    /// Rows of the initial copies in the capture log, those of earlier processes too.
+    /// Rows of copies and resyncs in the capture log, those of earlier processes too.
     copy_rows: IntCounterVec = "trueup_copy_rows_total" ["source"];
     /// Rows of the mirrored tables, as the source's statistics guess at the start of a copy; 0 if
     /// they do not know.

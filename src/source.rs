@@ -76,6 +76,9 @@ pub enum Fence {
     /// PostgreSQL: only with a snapshot whose xmin is at least this (a transaction id assigned
     /// after the change).
     Xmin(u64),
+    /// MariaDB: only with a snapshot that has seen everything up to here. What is in the log is not
+    /// yet visible to every snapshot.
+    Reached(Position),
 }
 
 /// A chunk of a copy: rows of one table in key order, and what its snapshot could see.

@@ -120,6 +120,20 @@ pub struct SourceStatus {
     pub hint: Option<String>,
     /// Progress of the copy, while there is one.
     pub copy: Option<CopyStatus>,
+    /// Tables that are copied again.
+    #[serde(default)]
+    pub resyncs: Vec<ResyncStatus>,
+}
+
+/// How far a resync has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResyncStatus {
+    /// The table, as the source names it.
+    pub table: String,
+    /// Rows of the source that were held against the mirror.
+    pub rows_read: u64,
+    /// Those that the mirror did not have, or not as they are.
+    pub rows_mended: u64,
 }
 
 /// How far a copy has come.

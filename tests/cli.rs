@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use trueup::error::{Error, ErrorKind, Result};
 use trueup::serve::http::{
     self, DiffRequest, DiffResult, Operator, ReconcileRequest, ReconcileResult, ResumeRequest,
-    SqlColumn, SqlRequest, SqlResult,
+    ResyncRequest, ResyncResult, SqlColumn, SqlRequest, SqlResult,
 };
 use trueup::status::{ArchiveStatus, ConformStatus, DaemonState, Status};
 
@@ -286,6 +286,10 @@ impl Operator for Daemon {
 
     fn reconcile(&self, _: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>> {
         Box::pin(async { Ok(ReconcileResult::default()) })
+    }
+
+    fn resync(&self, _: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>> {
+        Box::pin(async { Ok(ResyncResult::default()) })
     }
 
     fn resume(&self, _: ResumeRequest) -> BoxFuture<'_, Result<()>> {

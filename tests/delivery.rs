@@ -9,6 +9,7 @@ mod mending;
 mod metrics;
 mod reconcile;
 mod restored;
+mod resync;
 mod slices;
 mod verified;
 mod workflows;

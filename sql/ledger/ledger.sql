@@ -104,7 +104,7 @@ CREATE TABLE IF NOT EXISTS drift (
     pair        TEXT    NOT NULL,   -- source:<name> or target:<name>
     entity      TEXT    NOT NULL,   -- canonical entity, or table of the source
     key         TEXT    NOT NULL,
-    class       TEXT    NOT NULL,   -- missing, extra, stale, diverged
+    class       TEXT    NOT NULL,   -- missing, extra, stale, diverged, duplicate
     columns     TEXT    NOT NULL,   -- names of the columns that differ, JSON
     expected    TEXT,               -- the columns as they must be, JSON; NULL: no row
     found       TEXT,               -- the columns as they are, JSON; NULL: no row

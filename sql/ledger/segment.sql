@@ -36,7 +36,7 @@ CREATE TABLE copy_progress (
     source     TEXT NOT NULL,
     table_name TEXT NOT NULL,
     next_after BLOB,                -- key after which the next chunk begins; NULL: from the start
-    state      INTEGER NOT NULL,    -- 0 chunks are missing, 1 all chunks are in, 2 done
+    state      INTEGER NOT NULL,    -- 0 chunks are missing, 1 all chunks are in, 2 done; + 4 resync
     row_count  INTEGER NOT NULL,
     PRIMARY KEY (source, table_name)
 );

@@ -177,7 +177,7 @@ COMMENT ON COLUMN ops.drift.pair IS
 COMMENT ON COLUMN ops.drift.entity IS 'Canonical entity, or table of the source';
 COMMENT ON COLUMN ops.drift.key IS 'Key of the row; parts joined by |';
 COMMENT ON COLUMN ops.drift.class IS
-    'missing, extra, stale: as it once was, diverged: as it never was';
+    'missing, extra, stale: as it once was, diverged: as it never was, duplicate';
 COMMENT ON COLUMN ops.drift.columns IS 'Names of the columns that differ';
 COMMENT ON COLUMN ops.drift.expected IS 'The row as it must be; NULL: there must be none';
 COMMENT ON COLUMN ops.drift.found IS 'The row as it is; NULL: there is none';

@@ -32,9 +32,20 @@ CREATE TABLE IF NOT EXISTS ops.mirror_table (
     table_schema VARCHAR NOT NULL,      -- as the source names it
     table_name   VARCHAR NOT NULL,
     mirror_name  VARCHAR NOT NULL,      -- the table in the DuckDB schema named like the source
-    state        VARCHAR NOT NULL,      -- copying, done, left
+    state        VARCHAR NOT NULL,      -- copying, done, resync, left
     truncated    VARCHAR,               -- the last TRUNCATE since the copy began, as a transaction id
     body         VARCHAR NOT NULL       -- the columns as the mirror keeps them, JSON
+);
+
+-- Tables that were copied again, and what that mended. Only appended to, but for the end.
+CREATE TABLE IF NOT EXISTS ops.resync (
+    source       VARCHAR   NOT NULL,
+    table_name   VARCHAR   NOT NULL,    -- as the source names it, with its schema
+    began_at     TIMESTAMP NOT NULL,    -- UTC
+    ended_at     TIMESTAMP,             -- UTC; NULL: under way
+    rows_read    UBIGINT,               -- rows of the source that were held against the mirror
+    rows_mended  UBIGINT,               -- those that the mirror did not have, or not as they are
+    rows_removed UBIGINT                -- rows of the mirror that the source does not have
 );
 
 -- What foreign keys did to rows of tables that are being copied, until their copy is done: rows of

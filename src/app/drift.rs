@@ -33,8 +33,15 @@ impl Daemon {
             let (rows, entity, pair) = (one.differing, &one.entity, &one.pair);
             Finding::error(
                 format!("{rows} rows of {entity} differ ({pair})"),
-                "see them with `trueup sql \"SELECT * FROM ops.drift\"`; for a target, \
-                 `trueup reconcile --repair` writes them again",
+                match pair.strip_prefix("source:") {
+                    Some(source) => format!(
+                        "see them with `trueup sql \"SELECT * FROM ops.drift\"`; \
+                         `trueup resync {source}.{entity}` mends the mirror"
+                    ),
+                    None => "see them with `trueup sql \"SELECT * FROM ops.drift\"`; \
+                             `trueup reconcile --repair` writes them again"
+                        .to_owned(),
+                },
             )
         };
         let failing = |(pair, seen): (String, crate::reconcile::ReconcileSeen)| {

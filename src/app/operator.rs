@@ -26,8 +26,8 @@ use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::reconcile::{Question, ReconcileState};
 use crate::serve::http::{
-    DiffRequest, DiffResult, Operator, ReconcileRequest, ReconcileResult, ResumeRequest, SqlColumn,
-    SqlRequest, SqlResult,
+    DiffRequest, DiffResult, Operator, ReconcileRequest, ReconcileResult, ResumeRequest,
+    ResyncRequest, ResyncResult, SqlColumn, SqlRequest, SqlResult,
 };
 use crate::status::{
     ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, EffectStatus,
@@ -94,6 +94,10 @@ impl Operator for Daemon {
 
     fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>> {
         Box::pin(self.reconciled(request))
+    }
+
+    fn resync(&self, request: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>> {
+        Box::pin(self.resync(request))
     }
 
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
@@ -310,6 +314,7 @@ impl Daemon {
             message: seen.message,
             hint: seen.hint,
             copy,
+            resyncs: self.resyncs(name),
         }
     }
 

@@ -10,7 +10,6 @@ use crate::ledger::Ledger;
 use crate::ledger::glance::Glance;
 use crate::ledger::parked::ParkedState;
 use crate::ledger::seal::Seal;
-use crate::ledger::segment::CopyState;
 use crate::status::{
     ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter,
     SourceState, SourceStatus, Status, TargetState, TargetStatus,
@@ -106,7 +105,7 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
     let facts = ledger.source(name)?;
     let position = journal.position(name)?.map(|position| position.to_string());
     let copies = journal.copies(name)?;
-    let done = copies.iter().filter(|copy| copy.state == CopyState::Done).count();
+    let done = copies.iter().filter(|copy| !copy.is_lacking()).count();
     let copy = (done < copies.len()).then(|| CopyStatus {
         tables_done: done as u64,
         tables_total: copies.len() as u64,
@@ -134,6 +133,7 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
         message: Some(message),
         hint: Some(hint),
         copy,
+        resyncs: Vec::new(),
     })
 }
 

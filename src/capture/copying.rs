@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{Capture, RETRY_PAUSE, RETRY_PAUSE_MAX};
 use crate::change::{Cell, Table, TableName, tuple};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::segment::{CopyProgress, CopyState};
+use crate::ledger::copies::{CopyProgress, CopyState};
 use crate::source::entry::Lacking;
 use crate::source::{Chunk, Copier, Fence};
 
@@ -79,7 +79,7 @@ async fn attempt(
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
     let mut copier = capture.source.copier(fence).await?;
-    if progress.iter().any(|progress| progress.state != CopyState::Done) {
+    if progress.iter().any(CopyProgress::is_lacking) {
         estimate(capture, tables).await;
     }
     for table in parents_first(tables) {
@@ -163,11 +163,12 @@ impl TableCopy<'_> {
             }
             self.reread(copier, &lacking).await?;
         }
+        let resync = self.progress.resync;
         self.progress.state = CopyState::Done;
         self.put(Want::Done(self.name.clone())).await?;
         self.capture.state.update(|seen| {
             seen.copying = None;
-            seen.tables_done += 1;
+            seen.tables_done += usize::from(!resync);
         });
         Ok(())
     }

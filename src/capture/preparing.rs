@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{Capture, on_disk};
 use crate::change::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::segment::{CopyProgress, CopyState, EntryKind, NewEntry};
+use crate::ledger::copies::{CopyProgress, CopyState};
+use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::ledger::standing::SourceFacts;
 use crate::source::entry::Control;
 use crate::source::{Fence, Prepared, Standing};
@@ -52,7 +53,34 @@ pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     };
     let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
+    on_disk(|| begin_resyncs(capture, &prepared))?;
     Ok((prepared, fence))
+}
+
+/// Begins what people asked for, behind the fence that was just noted: the chunks see everything that
+/// is in the journal by now. A table whose copy is under way is copied anyway.
+fn begin_resyncs(capture: &Capture, prepared: &Prepared) -> Result<()> {
+    let copies = capture.journal.copies(&capture.name)?;
+    for asked in capture.state.asked() {
+        let table = prepared.tables.iter().find(|table| table.name.to_string() == asked);
+        let copied = copies.iter().find(|copy| copy.table == asked);
+        if let (Some(table), Some(copied)) = (table, copied)
+            && copied.state == CopyState::Done
+        {
+            let bytes = Control::Resync { table: table.name.clone() }.encode();
+            let copies = [CopyProgress {
+                state: CopyState::Copying,
+                next_after: None,
+                resync: true,
+                ..copied.clone()
+            }];
+            let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
+            capture.journal.append(&NewEntry { copies: &copies, ..entry })?;
+            tracing::info!(source = %capture.name, table = asked, "a resync begins");
+        }
+        capture.state.answered(&asked);
+    }
+    Ok(())
 }
 
 /// A table is mirrored no more. Said first and forgotten then: said twice does no harm.
@@ -93,6 +121,7 @@ fn begin_copies(
             state: CopyState::Copying,
             next_after: None,
             row_count: 0,
+            resync: false,
         })
         .collect();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
@@ -110,7 +139,7 @@ pub(super) fn gap(capture: &Capture, why: &str) -> Error {
 fn later(a: Fence, b: Fence) -> Fence {
     match (a, b) {
         (Fence::Xmin(a), Fence::Xmin(b)) => Fence::Xmin(a.max(b)),
-        (Fence::Open, other) | (other, Fence::Open) => other,
+        (other, Fence::Open) | (_, other) => other,
     }
 }
 
@@ -118,9 +147,11 @@ fn fence_text(fence: &Fence) -> Option<String> {
     match fence {
         Fence::Open => None,
         Fence::Xmin(xmin) => Some(xmin.to_string()),
+        Fence::Reached(position) => Some(position.to_string()),
     }
 }
 
 fn parse_fence(text: &str) -> Fence {
-    text.parse().map_or(Fence::Open, Fence::Xmin)
+    let position = || text.parse().map_or(Fence::Open, Fence::Reached);
+    text.parse().map_or_else(|_| position(), Fence::Xmin)
 }

@@ -11,7 +11,7 @@ use super::copying::{self, Want, Wanted};
 use super::{Capture, Phase, on_disk, preparing};
 use crate::change::{Position, Reached};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::segment::{CopyState, EntryKind, NewEntry};
+use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::source::entry::{Control, encode_chunk};
 use crate::source::{Captured, Stream};
 
@@ -20,10 +20,22 @@ const GAP_PAUSE: Duration = Duration::from_secs(1);
 /// Whole transactions wait at most this long for others to share their entry.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
-/// Runs until cancelled (`Ok`) or until something fails.
-pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<()> {
+/// Why a session ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was cancelled.
+    Cancelled,
+    /// Somebody wants a table copied again: that begins with the next session, at a place in the log
+    /// before which nothing is under way.
+    Asked,
+}
+
+/// Runs until cancelled, asked, or until something fails.
+pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<Ended> {
     preparing::refuse_gap(capture)?;
-    capture.state.entered(Phase::Preparing);
+    if capture.state.asked().is_empty() {
+        capture.state.entered(Phase::Preparing);
+    }
     // What an earlier session left without an end is sent again.
     on_disk(|| capture.journal.drop_open_tail(&capture.name))?;
     let (prepared, fence) = preparing::prepare(capture).await?;
@@ -51,7 +63,10 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     loop {
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return session.drain(),
+            () = cancel.cancelled() => return session.drain().map(|()| Ended::Cancelled),
+            () = capture.state.is_asked(), if session.assembler.is_between_transactions() => {
+                return session.drain().map(|()| Ended::Asked);
+            }
             _ = asked.tick() => {
                 preparing::refuse_gap(capture)?;
                 session.look_at_the_journal()?;
@@ -297,7 +312,7 @@ fn full(source: &str, bytes: u64, limit: u64) -> Error {
 
 fn show_copies(capture: &Capture) -> Result<()> {
     let copies = on_disk(|| capture.journal.copies(&capture.name))?;
-    let done = copies.iter().filter(|copy| copy.state == CopyState::Done).count();
+    let done = copies.iter().filter(|copy| !copy.is_lacking()).count();
     capture.state.update(|seen| {
         seen.tables = copies.len();
         seen.tables_done = done;

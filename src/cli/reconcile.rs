@@ -65,7 +65,8 @@ pub(super) fn reconcile(args: &ReconcileArgs, config: &Config) -> Result<u8> {
     Ok(u8::from(differing > 0))
 }
 
-fn table(compared: &[Compared]) -> String {
+/// What was compared, as a table.
+pub(super) fn table(compared: &[Compared]) -> String {
     let left = |name| (name, Align::Left);
     let right = |name| (name, Align::Right);
     let mut table = Table::new([

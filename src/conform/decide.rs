@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
+use crate::change::TableName;
 use crate::error::Result;
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
@@ -180,10 +181,11 @@ impl Session<'_> {
                 self.is_stale = true;
                 Ok(Evaluated::default())
             }
-            Control::CopyDone { table } => match self.store.finish_copy(&entry.source, &table)? {
-                true => self.evaluate_ready(&entry.source, moment),
-                false => Ok(Evaluated::default()),
-            },
+            Control::Resync { table } => {
+                let doubled = self.store.begin_resync(&entry.source, &table, entry.at_micros)?;
+                doubled.map_or(Ok(Evaluated::default()), |one| self.write(&[one], moment))
+            }
+            Control::CopyDone { table } => self.copy_done(entry, &table, moment),
             Control::Leave { table } => {
                 let is_ready = self.store.leave(&entry.source, &table)?;
                 self.is_stale = true;
@@ -200,6 +202,24 @@ impl Session<'_> {
                 Ok(Evaluated::default())
             }
             Control::Mappings { hash } => self.let_in(&hash, moment),
+        }
+    }
+
+    /// A table has every row: of a first copy, the source may be ready with it; of a resync, rows that
+    /// the source does not have go.
+    fn copy_done(&mut self, entry: &Entry, table: &TableName, moment: Moment) -> Result<Evaluated> {
+        let source = &entry.source;
+        let leftover = self.store.stage_leftover(source, table, entry.at_micros)?;
+        let found = match &leftover {
+            Some(touched) => {
+                self.store.note_resync(touched, entry.at_micros)?;
+                self.write(std::slice::from_ref(touched), moment)?
+            }
+            None => Evaluated::default(),
+        };
+        match self.store.finish_copy(source, table)? {
+            true => self.evaluate_ready(source, moment),
+            false => Ok(found),
         }
     }
 

@@ -17,11 +17,14 @@ pub enum Class {
     Stale,
     /// It is as it never was.
     Diverged,
+    /// It is there more than once.
+    Duplicate,
 }
 
 impl Class {
     /// All of them.
-    pub const ALL: [Class; 4] = [Class::Missing, Class::Extra, Class::Stale, Class::Diverged];
+    pub const ALL: [Class; 5] =
+        [Class::Missing, Class::Extra, Class::Stale, Class::Diverged, Class::Duplicate];
 
     /// One word, as stored and shown.
     #[must_use]
@@ -31,6 +34,7 @@ impl Class {
             Class::Extra => "extra",
             Class::Stale => "stale",
             Class::Diverged => "diverged",
+            Class::Duplicate => "duplicate",
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::copies::CopyProgress;
 use super::journal::segment_paths;
-use super::segment::{CopyProgress, Segment, first_seq_of};
+use super::segment::{Segment, first_seq_of};
 use crate::change::Position;
 use crate::error::Result;
 

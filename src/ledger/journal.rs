@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::segment::{CopyProgress, NewEntry, Segment, file_name, first_seq_of, remove};
+use super::copies::CopyProgress;
+use super::segment::{NewEntry, Segment, file_name, first_seq_of, remove};
 use crate::change::{Position, Reached};
 use crate::error::{Context, Error, ErrorKind, Result};
 pub use reader::{Border, Portion, Reader, Run};

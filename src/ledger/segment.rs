@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::copies::CopyProgress;
 use super::sqlite;
 use crate::change::{Reached, Table};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -69,48 +70,6 @@ pub struct Entry {
     pub at_micros: i64,
     /// The content.
     pub bytes: bytes::Bytes,
-}
-
-/// How far the copy of a table is journaled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyProgress {
-    /// The table, `schema.name`.
-    pub table: String,
-    /// Where it stands.
-    pub state: CopyState,
-    /// The key after which the next chunk begins, encoded as a row.
-    pub next_after: Option<Vec<u8>>,
-    /// Rows journaled so far.
-    pub row_count: u64,
-}
-
-/// Where a table's copy stands. Set by capture, in the transaction of the entry that says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CopyState {
-    /// Chunks are missing.
-    Copying,
-    /// All chunks are in the journal; cells that no chunk carried may be missing.
-    Swept,
-    /// Nothing is missing.
-    Done,
-}
-
-impl CopyState {
-    fn code(self) -> i64 {
-        match self {
-            CopyState::Copying => 0,
-            CopyState::Swept => 1,
-            CopyState::Done => 2,
-        }
-    }
-
-    fn from_code(code: i64) -> Self {
-        match code {
-            0 => CopyState::Copying,
-            1 => CopyState::Swept,
-            _ => CopyState::Done,
-        }
-    }
 }
 
 /// An entry to be written.
@@ -232,7 +191,7 @@ impl Segment {
                     entry.source,
                     copy.table,
                     copy.next_after,
-                    copy.state.code(),
+                    copy.code(),
                     copy.row_count
                 ])?;
             }
@@ -265,12 +224,8 @@ impl Segment {
                  WHERE source = ?1 ORDER BY table_name",
             )?
             .query_map([source], |row| {
-                Ok(CopyProgress {
-                    table: row.get(0)?,
-                    state: CopyState::from_code(row.get(1)?),
-                    next_after: row.get(2)?,
-                    row_count: row.get(3)?,
-                })
+                let (table, code) = (row.get(0)?, row.get(1)?);
+                Ok(CopyProgress::of_code(table, code, row.get(2)?, row.get(3)?))
             })?
             .collect()
         })

@@ -61,7 +61,7 @@ fn declared_series_read_zero_before_anything_happens() {
         "trueup_journaled_bytes_total{source=\"erp\"} 0",
         "trueup_delivered_rows_total{outcome=\"refused\",target=\"psa\"} 0",
         "trueup_apply_seconds_count{target=\"psa\"} 0",
-        "# HELP trueup_copy_rows_total Rows of the initial copies in the capture log, those of \
+        "# HELP trueup_copy_rows_total Rows of copies and resyncs in the capture log, those of \
          earlier processes too.",
         "# TYPE trueup_copy_rows_total counter",
     ] {

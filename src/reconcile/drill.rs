@@ -27,6 +27,11 @@ pub(super) fn differing(
     all.into_iter().filter(|bucket| ours.get(*bucket) != theirs.get(*bucket)).cloned().collect()
 }
 
+/// The rows of a key.
+pub(super) fn rows_of<'a>(found: &'a BTreeMap<String, Vec<Cells>>, key: &str) -> &'a [Cells] {
+    found.get(key).map(Vec::as_slice).unwrap_or_default()
+}
+
 /// What two rows of one key have to say to each other.
 pub(super) struct Judge<'a> {
     /// Names of the compared columns, key first.
@@ -38,31 +43,37 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// How a row differs; `None` if it does not.
+    /// How a row differs; `None` if it does not. `found`: the rows of its key.
     pub(super) fn judge(
         &self,
         expected: Option<&Expected>,
-        found: Option<&Cells>,
+        found: &[Cells],
         was: impl FnOnce(&Expected) -> Vec<Cells>,
     ) -> Option<Drift> {
         let (key, class, columns) = match (expected, found) {
-            (None, None) => return None,
-            (Some(row), None) => (row.key.clone(), Class::Missing, Vec::new()),
-            (None, Some(_)) if self.is_shared => return None,
-            (None, Some(cells)) => (self.key_of(cells), Class::Extra, Vec::new()),
-            (Some(row), Some(cells)) if row.cells == *cells => return None,
-            (Some(row), Some(cells)) => {
+            (None, []) => return None,
+            (Some(row), []) => (row.key.clone(), Class::Missing, Vec::new()),
+            (None, _) if self.is_shared => return None,
+            (None, [cells, ..]) => (self.key_of(cells), Class::Extra, Vec::new()),
+            (Some(row), [cells]) if row.cells == *cells => return None,
+            (Some(row), [cells]) => {
                 let is_stale = was(row).contains(cells);
                 let class = if is_stale { Class::Stale } else { Class::Diverged };
                 (row.key.clone(), class, self.different(&row.cells, cells))
             }
+            (Some(row), [_, _, ..]) => (row.key.clone(), Class::Duplicate, Vec::new()),
         };
         Some(Drift {
             key,
             class,
             columns,
             expected: expected.map(|row| self.object(&row.cells)),
-            found: found.map(|cells| self.object(cells)),
+            // Of several, one that is not as it must be, if there is one.
+            found: found
+                .iter()
+                .find(|cells| expected.is_none_or(|row| row.cells != **cells))
+                .or(found.first())
+                .map(|cells| self.object(cells)),
             source_rows: None,
         })
     }
@@ -92,25 +103,29 @@ mod tests {
         texts.iter().map(|text| (!text.is_empty()).then(|| (*text).to_owned())).collect()
     }
 
-    fn drift(expected: Option<&[&str]>, found: Option<&[&str]>, was: &[&[&str]]) -> Option<Drift> {
+    fn drift(expected: Option<&[&str]>, found: &[&[&str]], was: &[&[&str]]) -> Option<Drift> {
         let columns = ["no", "name", "hours"].map(str::to_owned);
         let judge = Judge { columns: &columns, key_count: 1, is_shared: false };
         let expected = expected.map(|e| Expected { key: e[0].to_owned(), cells: cells(e) });
         let was: Vec<Cells> = was.iter().map(|old| cells(old)).collect();
-        judge.judge(expected.as_ref(), found.map(cells).as_ref(), |_| was)
+        let found: Vec<Cells> = found.iter().map(|row| cells(row)).collect();
+        judge.judge(expected.as_ref(), &found, |_| was)
     }
 
     #[test]
     fn every_class_is_told_from_the_others() {
         let row: &[&str] = &["1", "a", "8"];
-        assert_eq!(drift(Some(row), Some(row), &[]), None);
-        let class = |expected, found, was| drift(expected, found, was).unwrap().class;
-        assert_eq!(class(Some(row), None, &[]), Class::Missing);
-        assert_eq!(class(None, Some(row), &[]), Class::Extra);
+        assert_eq!(drift(Some(row), &[row], &[]), None);
+        fn class(expected: Option<&[&str]>, found: &[&[&str]], was: &[&[&str]]) -> Class {
+            drift(expected, found, was).unwrap().class
+        }
+        assert_eq!(class(Some(row), &[], &[]), Class::Missing);
+        assert_eq!(class(None, &[row], &[]), Class::Extra);
+        assert_eq!(class(Some(row), &[row, row], &[]), Class::Duplicate);
         let other: &[&str] = &["1", "", "9"];
-        assert_eq!(class(Some(row), Some(other), &[&["1", "a", "7"]]), Class::Diverged);
-        assert_eq!(class(Some(row), Some(other), &[&["1", "a", "7"], other]), Class::Stale);
-        let found = drift(Some(row), Some(other), &[]).unwrap();
+        assert_eq!(class(Some(row), &[other], &[&["1", "a", "7"]]), Class::Diverged);
+        assert_eq!(class(Some(row), &[other], &[&["1", "a", "7"], other]), Class::Stale);
+        let found = drift(Some(row), &[other], &[]).unwrap();
         assert_eq!(found.columns, ["name", "hours"]);
         let json = serde_json::json!({"no": "1", "name": null, "hours": "9"});
         assert_eq!((found.key.as_str(), found.found), ("1", Some(json)));
@@ -120,9 +135,9 @@ mod tests {
     fn rows_of_others_in_a_shared_table_are_no_drift() {
         let columns = ["no".to_owned()];
         let judge = Judge { columns: &columns, key_count: 1, is_shared: true };
-        assert_eq!(judge.judge(None, Some(&cells(&["9"])), |_| Vec::new()), None);
+        assert_eq!(judge.judge(None, &[cells(&["9"])], |_| Vec::new()), None);
         let mine = Expected { key: "1".to_owned(), cells: cells(&["1"]) };
-        assert!(judge.judge(Some(&mine), None, |_| Vec::new()).is_some());
+        assert!(judge.judge(Some(&mine), &[], |_| Vec::new()).is_some());
     }
 
     #[test]

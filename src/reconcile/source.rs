@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::drill::{Expected, Judge, differing};
+use super::drill::{Cells, Expected, Judge, differing, rows_of};
 use super::{Outcome, Reconcile};
 use crate::change::{Position, Visibility};
 use crate::config::SourceKind;
@@ -290,10 +290,14 @@ fn judged(
         let key = parts.collect::<Vec<_>>().join("|");
         expected.insert(text(&cells), Expected { key, cells });
     }
-    let found: BTreeMap<String, _> = is.into_iter().map(|cells| (text(&cells), cells)).collect();
+    let mut found: BTreeMap<String, Vec<Cells>> = BTreeMap::new();
+    for cells in is {
+        found.entry(text(&cells)).or_default().push(cells);
+    }
     let names: Vec<String> = compared.columns.iter().map(|(name, _)| name.clone()).collect();
     let judge = Judge { columns: &names, key_count, is_shared: false };
     let keys: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
-    let judge_key = |key: &String| judge.judge(expected.get(key), found.get(key), |_| Vec::new());
+    let judge_key =
+        |key: &String| judge.judge(expected.get(key), rows_of(&found, key), |_| Vec::new());
     keys.into_iter().filter_map(judge_key).collect()
 }

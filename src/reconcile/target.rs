@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::drill::{Cells, Expected, Judge, differing};
+use super::drill::{Cells, Expected, Judge, differing, rows_of};
 use super::{Outcome, Reconcile};
 use crate::canon::Entity;
 use crate::canon::event::Row;
@@ -200,11 +200,11 @@ impl Work {
             }
         })?;
         let found = self.survey.rows(&self.entity.name, self.digits, buckets);
-        let mut theirs: BTreeMap<String, Cells> = BTreeMap::new();
+        let mut theirs: BTreeMap<String, Vec<Cells>> = BTreeMap::new();
         for row in self.runtime.block_on(found)? {
             let text = row_text(row.cells.iter().take(self.key_count).map(Option::as_deref));
             if !parked.contains(&text) {
-                theirs.insert(text, row.cells);
+                theirs.entry(text).or_default().push(row.cells);
             }
         }
         let names: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
@@ -219,7 +219,7 @@ impl Work {
                     Vec::new()
                 })
             };
-            drifts.extend(judge.judge(ours.get(key), theirs.get(key), was));
+            drifts.extend(judge.judge(ours.get(key), rows_of(&theirs, key), was));
             if let Some(error) = failed {
                 return Err(error);
             }

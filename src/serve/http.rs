@@ -64,6 +64,32 @@ pub trait Operator: Send + Sync {
     /// [`ErrorKind::Usage`] for a pair that does not exist, or for a repair that is too large;
     /// otherwise what kept a side from being compared.
     fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>>;
+    /// Begins to copy a mirrored table once more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a table that is not mirrored or not copied yet,
+    /// [`ErrorKind::Unreachable`] if it could not be begun.
+    fn resync(&self, request: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>>;
+}
+
+/// The body of `POST /api/resync`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResyncRequest {
+    /// The source.
+    pub source: String,
+    /// Its table, with or without its schema.
+    pub table: String,
+    /// Only say whether it could be begun.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The answer to [`ResyncRequest`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResyncResult {
+    /// The table, as the source names it: the status shows how far it is.
+    pub table: String,
 }
 
 /// The body of `POST /api/reconcile`.
@@ -212,6 +238,7 @@ fn routes(operator: Arc<dyn Operator>, address: SocketAddr) -> Router {
         .route("/api/sql", post(sql))
         .route("/api/resume", post(resume))
         .route("/api/reconcile", post(reconcile))
+        .route("/api/resync", post(resync))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/api/diff", post(diff).layer(DefaultBodyLimit::max(MAPPINGS_BYTES_MAX)))
         .with_state(operator);
@@ -296,6 +323,16 @@ async fn reconcile(
     Json(request): Json<ReconcileRequest>,
 ) -> Response {
     match operator.reconcile(request).await {
+        Ok(result) => Json(result).into_response(),
+        Err(error) => refused(status_code(error.kind()), &error),
+    }
+}
+
+async fn resync(
+    State(operator): State<Arc<dyn Operator>>,
+    Json(request): Json<ResyncRequest>,
+) -> Response {
+    match operator.resync(request).await {
         Ok(result) => Json(result).into_response(),
         Err(error) => refused(status_code(error.kind()), &error),
     }

@@ -36,6 +36,11 @@ pub enum Control {
         /// The tables, with the names of their mirrors.
         tables: Vec<(String, Table)>,
     },
+    /// This table, which was copied before, is copied again.
+    Resync {
+        /// The table.
+        table: TableName,
+    },
     /// The copy of this table has every row and every cell.
     CopyDone {
         /// The table.

@@ -170,9 +170,10 @@ impl Mysql {
             }
         };
         Ok(Prepared {
+            // What is in the log may not be visible to a snapshot yet.
+            fence: Fence::Reached(start.clone()),
             start,
             tables: tables.described.into_iter().map(|found| Arc::new(found.table)).collect(),
-            fence: Fence::Open,
             added: Vec::new(),
             identity: server.identity(),
         })
@@ -254,8 +255,8 @@ impl Mysql {
     ///
     /// # Errors
     /// See there.
-    pub async fn copier(&self, _fence: Fence) -> Result<copy::MysqlCopier> {
-        copy::MysqlCopier::open(self.address.clone()).await
+    pub async fn copier(&self, fence: Fence) -> Result<copy::MysqlCopier> {
+        copy::MysqlCopier::open(self.address.clone(), fence).await
     }
 
     /// See [`super::Source::examine`].

@@ -18,6 +18,7 @@ fn source(name: &str, state: SourceState) -> SourceStatus {
         message: None,
         hint: None,
         copy: None,
+        resyncs: Vec::new(),
     }
 }
 

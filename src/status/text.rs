@@ -164,7 +164,16 @@ fn sources(status: &Status) -> String {
 }
 
 fn copies(status: &Status) -> String {
-    status.sources.iter().filter_map(copy).collect()
+    let resyncs = status.sources.iter().flat_map(|source| {
+        source.resyncs.iter().map(|one| {
+            let line = format!(
+                "resync of {}.{}: {} rows read, {} mended",
+                source.name, one.table, one.rows_read, one.rows_mended
+            );
+            format!("{}\n", safe(&line))
+        })
+    });
+    status.sources.iter().filter_map(copy).chain(resyncs).collect()
 }
 
 fn copy(source: &SourceStatus) -> Option<String> {

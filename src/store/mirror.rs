@@ -12,6 +12,7 @@
 
 mod cascade;
 mod registry;
+pub mod resync;
 mod sql;
 pub mod survey;
 
@@ -44,8 +45,18 @@ pub struct Touched {
     pub before: String,
     /// Temp table: touched rows after the batch.
     pub after: String,
-    /// All rows from before the batch go.
-    truncated: bool,
+    goes: Goes,
+}
+
+/// Which rows of the mirror go before those after the batch come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    /// Those of the staged keys.
+    Staged,
+    /// All: the table was truncated.
+    All,
+    /// Those that are in the temp table `before`.
+    Before,
 }
 
 /// A transaction with its place in the journal.
@@ -88,12 +99,15 @@ impl Store {
         let mut touched = Vec::new();
         for ((source, name), mut collapsed) in per_table {
             let mirror = self.mirrors.of(&source, &name)?.clone();
-            if mirror.state == MirrorState::Copying {
+            if mirror.state.is_tracked() {
                 self.follow_copy(&mirror, &mut collapsed)?;
             } else if let Some(table) = lacks_a_base(&collapsed) {
                 return Err(registry::lost_row(&source, table));
             }
             touched.push(self.stage_rows(&mirror, &collapsed.rows, collapsed.truncated)?);
+            if mirror.state == MirrorState::Resync {
+                resync::shown_by_log(&self.connection, self.mirrors.of(&source, &name)?)?;
+            }
         }
         Ok(touched)
     }
@@ -114,7 +128,10 @@ impl Store {
         let mirror = self.mirrors.of(source, &table.name)?.clone();
         let tracked = track::of_keys(&self.connection, &mirror, rows.iter().map(|(key, _)| key))?;
         let rows = self.hidden_from_chunk(&mirror, visibility, &tracked, rows)?;
-        let placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
+        let mut placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
+        if mirror.state == MirrorState::Resync {
+            placements = resync::without_parts(&self.connection, &mirror, placements)?;
+        }
         let mut states = HashMap::new();
         let mut complete = Vec::new();
         for (key, cells) in placements {
@@ -127,7 +144,16 @@ impl Store {
             states.insert(key, state);
         }
         track::forget_missing(&self.connection, &mirror, &complete)?;
-        Ok(vec![self.stage_rows(&mirror, &states, None)?])
+        let touched = self.stage_rows(&mirror, &states, None)?;
+        if mirror.state == MirrorState::Resync {
+            // Not as it was: columns may have become text.
+            let mirror = self.mirrors.of(source, &table.name)?;
+            if !resync::shown_by_chunk(&self.connection, mirror)? {
+                self.forget_staged(&[touched])?;
+                return Ok(Vec::new());
+            }
+        }
+        Ok(vec![touched])
     }
 
     /// Writes the staged rows: after this the mirror is as the sources were at the batch's end.
@@ -138,8 +164,11 @@ impl Store {
         for one in touched {
             let mirror = self.mirrors.of(&one.source, &one.table)?;
             let what = || format!("could not write the mirror of {}", one.table);
-            let delete =
-                if one.truncated { sql::delete_all(mirror) } else { sql::delete_staged(mirror) };
+            let delete = match one.goes {
+                Goes::Staged => sql::delete_staged(mirror),
+                Goes::All => sql::delete_all(mirror),
+                Goes::Before => sql::delete_before(mirror),
+            };
             execute(&self.connection, &delete, what)?;
             execute(&self.connection, &sql::insert_after(mirror), what)?;
         }
@@ -211,7 +240,10 @@ impl Store {
         }
         let bases: Vec<Key> = collapsed.rows.values().filter_map(|row| row.base.clone()).collect();
         let tracked = track::of_keys(&self.connection, mirror, bases.iter())?;
-        let present = track::present(&self.connection, mirror, &bases)?;
+        let mut present = track::present(&self.connection, mirror, &bases)?;
+        if mirror.state == MirrorState::Resync {
+            present = resync::proven(&self.connection, mirror, &tracked, present)?;
+        }
         let mut rows: Vec<TrackRow> = Vec::with_capacity(collapsed.rows.len());
         for (key, state) in &collapsed.rows {
             let before = state.left.first().map_or(key, |(first, _)| first);
@@ -254,19 +286,24 @@ impl Store {
                 return Err(registry::lost_row(&mirror.source, &mirror.table));
             }
         }
-        Ok(Touched {
-            source: mirror.source.clone(),
-            table: mirror.name().clone(),
-            mirror: mirror.mirror.clone(),
-            before: sql::before_bare(&mirror),
-            after: sql::after_bare(&mirror),
-            truncated: truncated.is_some(),
-        })
+        Ok(touched(&mirror, if truncated.is_some() { Goes::All } else { Goes::Staged }))
+    }
+}
+
+fn touched(mirror: &MirrorTable, goes: Goes) -> Touched {
+    Touched {
+        source: mirror.source.clone(),
+        table: mirror.name().clone(),
+        mirror: mirror.mirror.clone(),
+        before: sql::before_bare(mirror),
+        after: sql::after_bare(mirror),
+        goes,
     }
 }
 
 /// What to remember of a key: its missing cells are those the batch lacks and the mirror lacks
-/// too (no row under the base key yet, or a row that lacks them itself).
+/// too (no row under the base key yet, or a row that lacks them itself, or in a resync a row that
+/// nobody has shown).
 fn track_row(
     state: &RowState,
     was: Option<&Tracked>,

@@ -2,6 +2,7 @@
 //!
 //! It decides nothing about types: [`super::mirror`] casts what it stages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -128,11 +129,16 @@ pub(super) fn batch_of(
 fn append_cell(column: &mut StringBuilder, kind: Kind, cell: Option<&Cell>) {
     match cell.and_then(Cell::bytes) {
         None => column.append_null(),
-        Some(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => column.append_value(spelled_for_duckdb(kind, text)),
-            // A source without a declared encoding: keep every byte, readably.
-            Err(_) => column.append_value(format!("\\x{}", key_text(bytes))),
-        },
+        Some(bytes) => column.append_value(staged_text(kind, bytes)),
+    }
+}
+
+/// A value as it is staged.
+pub(super) fn staged_text(kind: Kind, bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => spelled_for_duckdb(kind, text),
+        // A source without a declared encoding: keep every byte, readably.
+        Err(_) => Cow::Owned(format!("\\x{}", key_text(bytes))),
     }
 }
 

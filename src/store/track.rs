@@ -13,11 +13,14 @@ use super::collapse::Key;
 use super::execute;
 use super::mirror::MirrorTable;
 use super::overlay::Tracked;
-use super::stage::{batch_of, key_from_text, key_text};
+use super::stage::{batch_of, key_from_text, key_text, staged_text};
 use super::types::{literal, quoted, typed};
 use crate::change::{Cell, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
+
+/// Keys that are looked up in one statement.
+const KEYS_AT_ONCE: usize = 500;
 
 /// A key and what the log did to it.
 pub(super) type TrackRow = (Key, Tracked);
@@ -164,33 +167,52 @@ pub(super) fn present(
     mirror: &MirrorTable,
     keys: &[Key],
 ) -> Result<HashSet<Key>> {
-    if keys.is_empty() {
-        return Ok(HashSet::new());
-    }
+    let columns = mirror.table.key().filter_map(|place| mirror.table.columns.get(place));
+    let alike =
+        columns.enumerate().map(|(rank, column)| format!("m.{} = v.k{rank}", quoted(&column.name)));
+    let alike = alike.collect::<Vec<_>>().join(" AND ");
+    found_in(connection, mirror, keys, &super::mirror::qualified(mirror), &alike)
+}
+
+/// Those of `keys`, typed `v.k0, v.k1, …`, for which `table` has a row `m` that is `alike`.
+pub(super) fn found_in(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    keys: &[Key],
+    table: &str,
+    alike: &str,
+) -> Result<HashSet<Key>> {
     let mut found = HashSet::new();
-    for key in keys {
-        let cells = tuple::read_row(&mut key.clone()).ok_or_else(|| damaged(mirror))?;
-        let mut conditions = Vec::new();
-        for (place, cell) in mirror.table.key().zip(&cells) {
-            let Some(column) = mirror.table.columns.get(place) else { continue };
-            let text = String::from_utf8_lossy(cell.bytes().unwrap_or_default()).into_owned();
-            conditions.push(format!(
-                "{} = {}",
-                quoted(&column.name),
-                typed(column.kind, &literal(&text))
-            ));
-        }
+    for some in keys.chunks(KEYS_AT_ONCE) {
+        let values: Vec<String> =
+            some.iter().enumerate().map(|key| numbered(mirror, key)).collect::<Result<_>>()?;
+        let names: Vec<String> =
+            mirror.table.key().enumerate().map(|(rank, _)| format!("k{rank}")).collect();
         let sql = format!(
-            "SELECT count(*) FROM {} WHERE {}",
-            super::mirror::qualified(mirror),
-            conditions.join(" AND ")
+            "SELECT v.number FROM (VALUES {}) AS v(number, {}) SEMI JOIN {table} AS m ON {alike}",
+            values.join(", "),
+            names.join(", "),
         );
-        let count: Option<i64> = super::optional(connection, &sql, || what(mirror))?;
-        if count.unwrap_or(0) > 0 {
-            found.insert(key.clone());
+        let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
+        let numbers = statement.query_map([], |row| row.get::<_, i64>(0));
+        for number in numbers.in_store(|| what(mirror))? {
+            let number = usize::try_from(number.in_store(|| what(mirror))?).unwrap_or(usize::MAX);
+            found.extend(some.get(number).cloned());
         }
     }
     Ok(found)
+}
+
+/// `(number, key, …)` for VALUES.
+fn numbered(mirror: &MirrorTable, (number, key): (usize, &Key)) -> Result<String> {
+    let cells = tuple::read_row(&mut key.clone()).ok_or_else(|| damaged(mirror))?;
+    let mut values = vec![format!("{number}::BIGINT")];
+    for (place, cell) in mirror.table.key().zip(&cells) {
+        let Some(column) = mirror.table.columns.get(place) else { continue };
+        let text = staged_text(column.kind, cell.bytes().unwrap_or_default());
+        values.push(typed(column.kind, &literal(&text)));
+    }
+    Ok(format!("({})", values.join(", ")))
 }
 
 fn delete_keys<'a>(

@@ -215,6 +215,13 @@ impl Chain {
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// What a command that is refused says to standard error.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.installation.output(arguments);
+        assert!(!output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     pub(crate) fn state_folder(&self) -> std::path::PathBuf {
         self.installation.state_folder()
     }

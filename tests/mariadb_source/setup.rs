@@ -151,7 +151,7 @@ async fn tables_that_cannot_be_mirrored_are_refused_by_name() {
     let prepared = source(server, &database, &patterns).prepare(None).await.unwrap();
     let names: Vec<&str> = prepared.tables.iter().map(|table| table.name.name.as_str()).collect();
     assert_eq!(names, ["child", "parent"]);
-    assert_eq!(prepared.fence, Fence::Open);
+    assert_eq!(prepared.fence, Fence::Reached(prepared.start.clone()));
     let [cascade] = &prepared.tables[0].cascades[..] else { panic!("no cascade") };
     assert_eq!(cascade.parent.name, "parent");
     assert_eq!(cascade.columns, [("p".to_owned(), "id".to_owned())]);

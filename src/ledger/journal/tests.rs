@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::change::{Column, Kind, Table, TableName};
-use crate::ledger::segment::{CopyState, Entry, EntryKind};
+use crate::ledger::copies::CopyState;
+use crate::ledger::segment::{Entry, EntryKind};
 
 const TINY_SEGMENT: u64 = 2_000;
 
@@ -224,6 +225,7 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
             state: CopyState::Copying,
             next_after: Some(vec![1, 2]),
             row_count: 3,
+            resync: true,
         }];
         let chunk = NewEntry { copies: &copy, ..bare(EntryKind::Copy, b"rows") };
         journal.append(&chunk).unwrap();
@@ -235,7 +237,9 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
     let journal = Journal::open(folder.path(), TINY_SEGMENT, 0).unwrap();
     assert_eq!(journal.position("erp").unwrap(), Some(lsn(99).position));
     assert_eq!(journal.position("hr").unwrap(), None);
-    assert_eq!(journal.copies("erp").unwrap()[0].next_after, Some(vec![1, 2]));
+    let copies = journal.copies("erp").unwrap();
+    assert_eq!((copies[0].next_after.as_deref(), copies[0].resync), (Some(&[1, 2][..]), true));
+    assert_eq!(copies[0].state, CopyState::Copying);
     let mut reader = journal.reader();
     let columns = |tables: Vec<Arc<Table>>| tables.last().map(|table| table.columns.len());
     assert_eq!(columns(reader.tables_before("erp", 1).unwrap()), None);

@@ -56,6 +56,10 @@ impl Operator for Answers {
         Box::pin(async { Ok(ReconcileResult::default()) })
     }
 
+    fn resync(&self, request: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>> {
+        Box::pin(async { Ok(ResyncResult { table: request.table }) })
+    }
+
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             match request.seq_upto {

@@ -5,6 +5,7 @@
 //! until the chunk is admitted. Keys are ordered and compared by the server, never by us.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use mysql_async::consts::ColumnType;
@@ -19,10 +20,12 @@ use super::session::Address;
 use super::value::{self, Moment};
 use crate::change::{Cell, Kind, Position, TableName, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Chunk;
+use crate::source::{Chunk, Fence};
 
 /// A chunk ends early when its rows take more than this.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
+/// Pause before it is looked again whether the fence is open. Short: most commits are.
+const FENCE_PAUSE: Duration = Duration::from_millis(20);
 
 /// An open copy session.
 #[derive(Debug)]
@@ -30,19 +33,19 @@ pub struct MysqlCopier {
     address: Address,
     connection: Conn,
     committed: Committed,
+    fence: Fence,
     /// Rows that fitted into the last chunk of a table that ended early.
     rows_fit: HashMap<TableName, u32>,
 }
 
 impl MysqlCopier {
-    pub(super) async fn open(address: Address) -> Result<Self> {
+    pub(super) async fn open(address: Address, fence: Fence) -> Result<Self> {
         let connection = address.connect().await?;
         let committed = Committed::default();
-        Ok(Self { address, connection, committed, rows_fit: HashMap::new() })
+        Ok(Self { address, connection, committed, fence, rows_fit: HashMap::new() })
     }
 
-    /// See [`crate::source::Copier::chunk`]. The fence of a binlog is always open; `waiting` is
-    /// told of commits that are under way.
+    /// See [`crate::source::Copier::chunk`]; `waiting` is told of commits that are under way.
     ///
     /// # Errors
     /// See there.
@@ -62,7 +65,7 @@ impl MysqlCopier {
         let fits = self.rows_fit.get(table).map_or(rows_max, |rows| rows.saturating_mul(2));
         let rows_max = rows_max.min(fits).max(1);
 
-        let seen = self.committed.position(&self.address, &mut self.connection, waiting).await?;
+        let seen = self.seen_behind_fence(waiting).await?;
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
         let rows = self.rows(&described, after, rows_max).await?;
         self.run("COMMIT").await?;
@@ -74,12 +77,30 @@ impl MysqlCopier {
         let is_done = rows.count < rows_max && !rows.is_cut;
         Ok(Chunk {
             table: described.table.into(),
-            visibility: Visibility::UpTo(Position::Gtid(seen)),
+            visibility: Visibility::UpTo(seen),
             rows: rows.encoded.freeze(),
             row_count: u64::from(rows.count),
             admit_after: Position::Gtid(admit_after),
             next_after: if is_done { None } else { rows.last_key },
         })
+    }
+
+    /// What every snapshot taken from now on has seen, once the fence is open.
+    async fn seen_behind_fence(
+        &mut self,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Position> {
+        loop {
+            let seen =
+                self.committed.position(&self.address, &mut self.connection, waiting).await?;
+            let seen = Position::Gtid(seen);
+            let Fence::Reached(fence) = &self.fence else { return Ok(seen) };
+            if seen.covers(fence)? {
+                return Ok(seen);
+            }
+            waiting(format!("the server to have committed its log up to {fence}"));
+            tokio::time::sleep(FENCE_PAUSE).await;
+        }
     }
 
     async fn run(&mut self, statement: &str) -> Result<()> {

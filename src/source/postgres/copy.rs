@@ -262,7 +262,7 @@ fn is_open(fence: &Fence, visibility: &Visibility) -> bool {
     match (fence, visibility) {
         (Fence::Open, _) => true,
         (Fence::Xmin(fence), Visibility::Snapshot { xmin, .. }) => xmin >= fence,
-        (Fence::Xmin(_), Visibility::UpTo(_)) => false,
+        (Fence::Xmin(_) | Fence::Reached(_), _) => false,
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) mod copying;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::copying::Hidden;
-use super::{MirrorState, MirrorTable, PerTable, sql};
+use super::{MirrorTable, PerTable, sql};
 use crate::change::schema::Cascade;
 use crate::change::{Cell, Change, Kind, Op, RowChange, Table, Transaction};
 use crate::error::{Error, ErrorKind, Result};
@@ -90,7 +90,7 @@ impl Store {
                     derivation.all.push(change);
                     self.derive(source, transaction, &derived, derivation)?;
                 }
-                if child.state == MirrorState::Copying {
+                if child.state.is_tracked() {
                     derivation.hidden.push(Hidden::new(
                         child,
                         cascade,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::{Connection, params};
 
-use super::sql;
+use super::{resync, sql};
 use crate::change::{Column, Kind, Position, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
@@ -42,6 +42,8 @@ pub enum MirrorState {
     Copying,
     /// The mirror has every row and every cell.
     Done,
+    /// The same, but it is copied again: what is wrong is mended.
+    Resync,
     /// It is mirrored no more, and its rows are gone; what the log still has of it is passed by.
     Left,
 }
@@ -53,13 +55,27 @@ impl MirrorState {
         match self {
             MirrorState::Copying => "copying",
             MirrorState::Done => "done",
+            MirrorState::Resync => "resync",
             MirrorState::Left => "left",
         }
+    }
+
+    /// The mirror has every row and every cell, as far as anybody knows.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        matches!(self, MirrorState::Done | MirrorState::Resync)
+    }
+
+    /// A copy is under way: what the log does to each key is remembered for its chunks.
+    #[must_use]
+    pub fn is_tracked(self) -> bool {
+        matches!(self, MirrorState::Copying | MirrorState::Resync)
     }
 
     fn from_word(word: &str) -> Self {
         match word {
             "copying" => MirrorState::Copying,
+            "resync" => MirrorState::Resync,
             "left" => MirrorState::Left,
             _ => MirrorState::Done,
         }
@@ -119,6 +135,11 @@ impl Mirrors {
             )
             .hint("the state folder does not belong to this source: copy the source again")
         })
+    }
+
+    /// All mirrored tables.
+    pub(super) fn all(&self) -> impl Iterator<Item = &MirrorTable> {
+        self.tables.values()
     }
 
     /// All mirrored tables of a source.
@@ -206,7 +227,7 @@ impl Mirrors {
         Ok(widened)
     }
 
-    fn put(&mut self, connection: &Connection, table: MirrorTable) -> Result<()> {
+    pub(super) fn put(&mut self, connection: &Connection, table: MirrorTable) -> Result<()> {
         let what = || format!("could not note where {} stands", table.name());
         let body = serde_json::to_string(&table.table).context(ErrorKind::Bug, what)?;
         connection
@@ -286,6 +307,7 @@ impl Store {
             return Err(Error::new(ErrorKind::Bug, format!("the copy of {name} lacks cells")));
         }
         track::remove(&self.connection, &mirror)?;
+        resync::forget(&self.connection, &mirror)?;
         self.forget_hidden(&mirror)?;
         let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, done)?;
@@ -303,6 +325,7 @@ impl Store {
         let Some(mirror) = found else { return Ok(false) };
         let what = || format!("could not take {table} out of the mirror");
         track::remove(&self.connection, &mirror)?;
+        resync::forget(&self.connection, &mirror)?;
         self.forget_hidden(&mirror)?;
         let drop = format!("DROP TABLE IF EXISTS {}", sql::mirror_name(&mirror));
         execute(&self.connection, &drop, what)?;
@@ -312,7 +335,7 @@ impl Store {
     }
 
     fn note_ready(&mut self, source: &str) -> Result<bool> {
-        let all_done = self.mirrors.of_source(source).all(|t| t.state == MirrorState::Done);
+        let all_done = self.mirrors.of_source(source).all(|t| t.state.is_whole());
         if !all_done || self.mirrors.is_ready(source) {
             return Ok(false);
         }

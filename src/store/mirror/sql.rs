@@ -1,6 +1,6 @@
 //! The SQL of one mirror table, generated from its columns. Pure text.
 
-use super::MirrorTable;
+use super::{MirrorState, MirrorTable};
 use crate::change::Column;
 use crate::store::stage::FIXED_COLUMNS;
 use crate::store::types::{quoted, sql_type, typed};
@@ -25,11 +25,11 @@ pub(super) fn after_bare(mirror: &MirrorTable) -> String {
     format!("after.{}.{}", mirror.source, mirror.mirror)
 }
 
-fn before_name(mirror: &MirrorTable) -> String {
+pub(super) fn before_name(mirror: &MirrorTable) -> String {
     temporary(&before_bare(mirror))
 }
 
-fn after_name(mirror: &MirrorTable) -> String {
+pub(super) fn after_name(mirror: &MirrorTable) -> String {
     temporary(&after_bare(mirror))
 }
 
@@ -86,7 +86,8 @@ pub(super) fn fill_before_truncate(mirror: &MirrorTable, time_micros: i64) -> St
 }
 
 /// The rows as they will be. `lacks`: some cells must be taken from the row before, which lies
-/// under the base key.
+/// under the base key. Without that row they are NULL in a first copy, until a chunk fills them; in a
+/// resync the row stays away, see [`super::resync`].
 pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
     let cells: Vec<String> = mirror
         .table
@@ -109,8 +110,12 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
     } else {
         String::new()
     };
+    let is_whole = match lacks && mirror.state == MirrorState::Resync {
+        true => format!(" AND (s.b0 IS NULL OR b.{} IS NOT NULL)", first_key(mirror)),
+        false => String::new(),
+    };
     format!(
-        "INSERT INTO {} SELECT {}, s.time FROM {} AS s{join} WHERE NOT s.gone",
+        "INSERT INTO {} SELECT {}, s.time FROM {} AS s{join} WHERE NOT s.gone{is_whole}",
         after_name(mirror),
         cells.join(", "),
         temporary(&stage_name(mirror)),
@@ -119,15 +124,19 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
 
 /// How many staged rows take cells from a row before that is not there.
 pub(super) fn count_lost_bases(mirror: &MirrorTable) -> String {
-    let key = mirror.table.key().next().and_then(|place| mirror.table.columns.get(place));
     format!(
         "SELECT count(*) FROM {} AS s LEFT JOIN {} AS b ON {} \
          WHERE NOT s.gone AND s.b0 IS NOT NULL AND b.{} IS NULL",
         temporary(&stage_name(mirror)),
         before_name(mirror),
         base_condition(mirror),
-        quoted(key.map(|column| column.name.as_str()).unwrap_or_default()),
+        first_key(mirror),
     )
+}
+
+fn first_key(mirror: &MirrorTable) -> String {
+    let key = mirror.table.key().next().and_then(|place| mirror.table.columns.get(place));
+    quoted(key.map(|column| column.name.as_str()).unwrap_or_default())
 }
 
 pub(super) fn delete_staged(mirror: &MirrorTable) -> String {
@@ -141,6 +150,21 @@ pub(super) fn delete_staged(mirror: &MirrorTable) -> String {
 
 pub(super) fn delete_all(mirror: &MirrorTable) -> String {
     format!("DELETE FROM {}", mirror_name(mirror))
+}
+
+/// A key may have no value here: the mirror was wrong.
+pub(super) fn delete_before(mirror: &MirrorTable) -> String {
+    let columns = mirror.table.key().filter_map(|place| mirror.table.columns.get(place));
+    let pairs = columns.map(|column| {
+        let name = quoted(&column.name);
+        format!("m.{name} IS NOT DISTINCT FROM b.{name}")
+    });
+    format!(
+        "DELETE FROM {} AS m USING {} AS b WHERE {}",
+        mirror_name(mirror),
+        before_name(mirror),
+        pairs.collect::<Vec<_>>().join(" AND "),
+    )
 }
 
 pub(super) fn insert_after(mirror: &MirrorTable) -> String {
@@ -162,7 +186,7 @@ pub(super) fn widen(mirror: &MirrorTable, column: &Column) -> String {
     )
 }
 
-fn temporary(name: &str) -> String {
+pub(super) fn temporary(name: &str) -> String {
     format!("temp.main.{}", quoted(name))
 }
 

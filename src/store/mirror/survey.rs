@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::Connection;
 
+use super::MirrorTable;
 use super::registry::Mirrors;
 use super::sql::mirror_name;
-use super::{MirrorState, MirrorTable};
 use crate::change::Kind;
 use crate::digest::{Digest, Family, golden, store};
 use crate::error::{Error, ErrorKind, Result};
@@ -102,7 +102,7 @@ pub fn survey<T>(
     reader.snapshot(|connection| {
         let mark = reader::mark(connection)?;
         let mirrors = Mirrors::load(connection)?;
-        let done = |table: &&MirrorTable| table.state == MirrorState::Done;
+        let done = |table: &&MirrorTable| table.state.is_whole();
         let tables = mirrors.of_source(source).filter(done).cloned().collect();
         let (journal_seq, is_divided) = (mark.journal_seq, mark.part > 0);
         read(&MirrorSurvey { connection, tables, journal_seq, is_divided })

@@ -194,13 +194,27 @@ fn copy_under_writers(seed: u64) {
     let mut source = Source::new(seed);
     let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
     mirroring.store.begin_copy("erp", "t", &table()).unwrap();
+    read_chunks(&mut source, &mut mirroring);
+    let name = table().name.clone();
+    mirroring.store.begin().unwrap();
+    assert!(mirroring.store.finish_copy("erp", &name).unwrap());
+    mirroring.store.commit(Mark { batch: 9999, ..Mark::default() }, 0).unwrap();
+    for _ in 0..30 {
+        source.write();
+    }
+    mirroring.log(&source, source.log.len());
+    assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
+}
+
+/// Reads the table in chunks, and again what lacks cells, while people write.
+fn read_chunks(source: &mut Source, mirroring: &mut Mirroring) {
     let mut after = 0;
     loop {
         for _ in 0..source.rng.random_range(0..6) {
             source.write();
         }
         let some = source.rng.random_range(mirroring.conformed..=source.log.len());
-        mirroring.log(&source, some);
+        mirroring.log(source, some);
         let (rows, visibility) = source.snapshot();
         let chunk: Rows = rows.range(after + 1..).take(5).map(|(k, v)| (*k, v.clone())).collect();
         let seen = source.log.len();
@@ -208,7 +222,7 @@ fn copy_under_writers(seed: u64) {
             source.write();
         }
         let entry = source.rng.random_range(seen..=source.log.len());
-        mirroring.log(&source, entry);
+        mirroring.log(source, entry);
         mirroring.chunk(&chunk, &visibility);
         match chunk.last_key_value() {
             Some((last, _)) => after = *last,
@@ -224,18 +238,99 @@ fn copy_under_writers(seed: u64) {
         let (rows, visibility) = source.snapshot();
         let wanted = |id: &i32| lacking.contains(&vec![Cell::text(&id.to_string())]);
         let chunk = rows.into_iter().filter(|(id, _)| wanted(id)).collect();
-        mirroring.log(&source, source.log.len());
+        mirroring.log(source, source.log.len());
         mirroring.chunk(&chunk, &visibility);
         source.invisible.clear();
     }
-    mirroring.store.begin().unwrap();
-    assert!(mirroring.store.finish_copy("erp", &name).unwrap());
-    mirroring.store.commit(Mark { batch: 9999, ..Mark::default() }, 0).unwrap();
-    for _ in 0..30 {
-        source.write();
+}
+
+/// A mirror that somebody has tampered with is copied again under writers.
+fn resync_under_writers(seed: u64) -> (u64, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = Source::new(seed);
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    let name = table().name.clone();
+    mirroring.store.begin_copy("erp", "t", &table()).unwrap();
+    read_chunks(&mut source, &mut mirroring);
+    mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
+    mirroring.log(&source, source.log.len());
+    source.invisible.clear();
+    // WHEN rows are lost, invented, doubled, swapped and changed
+    for id in 1..40 {
+        let sql = match source.rng.random_range(0..12) {
+            0 => format!("DELETE FROM erp.t WHERE id = {id}"),
+            1 => format!(
+                "INSERT INTO erp.t SELECT {id}, 7, 'x' WHERE {id} NOT IN (FROM (SELECT id FROM erp.t))"
+            ),
+            2 => format!("INSERT INTO erp.t SELECT * FROM erp.t WHERE id = {id}"),
+            3 => format!("UPDATE erp.t SET v = v + 1 WHERE id = {id}"),
+            4 => format!("UPDATE erp.t SET big = NULL WHERE id = {id}"),
+            5 => format!("UPDATE erp.t SET id = 1000 + id WHERE id = {id}"),
+            _ => continue,
+        };
+        mirroring.store.connection().execute(&sql, []).unwrap();
     }
+    // THEN a resync brings every row back, whatever is written meanwhile
+    mirroring.apply(|store| Ok(vec![store.begin_resync("erp", &name, 5).unwrap().unwrap()]));
+    read_chunks(&mut source, &mut mirroring);
+    mirroring.apply(|store| {
+        let gone = store.stage_leftover("erp", &name, 9).unwrap().unwrap();
+        store.note_resync(&gone, 9).unwrap();
+        Ok(vec![gone])
+    });
+    mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     mirroring.log(&source, source.log.len());
     assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
+    let noted =
+        "SELECT epoch_us(began_at), epoch_us(ended_at), rows_mended, rows_removed FROM ops.resync";
+    let read = |row: &duckdb::Row<'_>| {
+        let times: (i64, i64) = (row.get(0)?, row.get(1)?);
+        assert_eq!(times, (5, 9));
+        Ok((row.get(2)?, row.get(3)?))
+    };
+    mirroring.store.connection().query_row(noted, [], read).unwrap()
+}
+
+#[test]
+fn a_resync_under_writers_mends_everything_and_removes_what_the_source_does_not_have() {
+    let (mut mended, mut removed) = (0, 0);
+    for seed in 0..40 {
+        let (these, those) = resync_under_writers(seed);
+        (mended, removed) = (mended + these, removed + those);
+    }
+    assert!(mended > 40 && removed > 40, "{mended} mended, {removed} removed");
+}
+
+#[test]
+fn a_resync_of_what_is_right_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::new(1);
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    let name = table().name.clone();
+    mirroring.store.begin_copy("erp", "t", &table()).unwrap();
+    let (rows, visibility) = source.snapshot();
+    mirroring.chunk(&rows, &visibility);
+    assert_eq!(
+        mirroring.store.begin_resync("erp", &name, 1).unwrap(),
+        None,
+        "not while it is copied"
+    );
+    mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
+    mirroring.apply(|store| store.begin_resync("erp", &name, 2).map(Vec::from_iter));
+    let staged = |store: &mut Store| {
+        let cells = |(id, (v, big)): (&i32, &(i32, String))| Source::cells(*id, *v, Some(big));
+        let keyed = |cells: Vec<Cell>| (key_of(&table(), &cells).unwrap(), cells);
+        let rows = rows.iter().map(cells).map(keyed).collect();
+        store.stage_chunk("erp", &table(), &visibility, rows, 0)
+    };
+    mirroring.apply(|store| {
+        let touched = staged(store)?;
+        assert_eq!(touched, Vec::new(), "nothing is evaluated");
+        Ok(touched)
+    });
+    let reader = mirroring.store.reader().unwrap();
+    let under_way = resync::under_way(&reader).unwrap();
+    assert_eq!((under_way[0].rows_read, under_way[0].rows_mended), (20, 0));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::change::{Cell, TableName, TransactionId, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::Key;
-use crate::store::mirror::{MirrorState, MirrorTable};
+use crate::store::mirror::MirrorTable;
 use crate::store::overlay::Tracked;
 use crate::store::refusal::InStore;
 use crate::store::stage::{key_from_text, key_text};
@@ -146,7 +146,7 @@ impl Store {
     /// True if a row that goes takes rows along that may have been copied before.
     fn takes_more_along(&self, mirror: &MirrorTable) -> bool {
         self.mirrors.of_source(&mirror.source).any(|child| {
-            let begun = child.state == MirrorState::Done || child.name() == mirror.name();
+            let begun = child.state.is_whole() || child.name() == mirror.name();
             let acts = |rule: &str| rule == "CASCADE" || rule == "SET NULL";
             let mut cascades = child.table.cascades.iter();
             begun && cascades.any(|one| one.parent == *mirror.name() && acts(&one.on_delete))
