@@ -8,7 +8,7 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
-use trueup::change::{Change, TableName, Transaction, Visibility};
+use trueup::change::{Change, Position, TableName, Transaction, Visibility};
 use trueup::demo::servers::{MariadbServer, Options};
 use trueup::source::{Chunk, Fence};
 
@@ -99,6 +99,20 @@ async fn what_is_logged_and_not_yet_visible_is_neither_claimed_nor_passed_over()
     let before = end_of_log(&server);
     let value = |chunk: &Chunk| show(&rows(chunk)[0][1]);
 
+    // and a copy that must see what will be logged next, because that was read already
+    let mut fenced = source.copier(Fence::Reached(next(&before))).await.unwrap();
+    let told = Arc::new(AtomicBool::new(false));
+    let behind_fence = {
+        let (told, table) = (Arc::clone(&told), table.clone());
+        tokio::spawn(async move {
+            let waiting = |whom: String| told.store(whom.contains("committed"), Ordering::Relaxed);
+            fenced.chunk(&table, None, 1_000, &waiting).await.unwrap()
+        })
+    };
+    wait_until("the copy to wait", Duration::from_secs(30), || {
+        if told.load(Ordering::Relaxed) { Ok(()) } else { Err("it does not".to_owned()) }
+    });
+
     std::thread::scope(|scope| {
         scope.spawn(|| server.sql("held", "UPDATE t SET v = 1").unwrap());
         wait_until("the update to be logged", Duration::from_secs(30), || {
@@ -119,9 +133,19 @@ async fn what_is_logged_and_not_yet_visible_is_neither_claimed_nor_passed_over()
                 let at_once = chunk(&mut copier, &table, None, 1_000).await;
                 let is_before = start.covers(&held).unwrap();
                 assert!(!is_before || value(&at_once) == "1", "{start} passes over {held}");
+
+                // and what waits for the update sees it
+                assert_eq!(value(&behind_fence.await.unwrap()), "1", "{held}");
             });
         });
     });
+}
+
+/// The position after one more transaction.
+fn next(position: &Position) -> Position {
+    let Position::Gtid(mut domains) = position.clone() else { panic!("{position}") };
+    domains.values_mut().for_each(|gtid| gtid.sequence += 1);
+    Position::Gtid(domains)
 }
 
 /// Writers, and somebody who rotates the log all the time.
