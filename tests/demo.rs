@@ -1,5 +1,7 @@
 //! `trueup demo` as people run it, and the comparison that its last line rests on.
 
+mod load;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -143,19 +145,24 @@ fn what_somebody_does_to_the_target_is_found_named_and_mended() {
 }
 
 /// The manual's questions, as an analyst would copy them.
+fn questions() -> Vec<String> {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sql.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let questions: Vec<String> = manual
+        .split("```sql\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().trim().trim_end_matches(';').to_owned())
+        .collect();
+    assert!(questions.len() >= 10, "{}", questions.len());
+    questions
+}
+
 #[test]
 fn the_ten_questions_of_the_manual_are_answered() {
     if !require("postgres") || !require("mariadb") {
         return;
     }
-    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sql.md");
-    let manual = std::fs::read_to_string(manual).unwrap();
-    let questions: Vec<&str> = manual
-        .split("```sql\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap().trim().trim_end_matches(';'))
-        .collect();
-    assert!(questions.len() >= 10, "{}", questions.len());
+    let questions = questions();
     let mut demo = Demo::start(&[]);
     let output = demo.wait_for("psa delivering");
     let door = output.lines().find_map(|line| line.strip_prefix("SQL   ")).unwrap().to_owned();
@@ -164,7 +171,7 @@ fn the_ten_questions_of_the_manual_are_answered() {
         // Some ask about what the invented people do only now and then.
         wait_until(&format!("an answer to {question}"), PATIENCE, || {
             let mut shell = Command::new("sh");
-            let answer = shell.args(["-c", &asked]).env("QUESTION", question).output().unwrap();
+            let answer = shell.args(["-c", &asked]).env("QUESTION", &question).output().unwrap();
             let is_answered = answer.status.success() && !answer.stdout.is_empty();
             if is_answered { Ok(()) } else { Err(format!("{answer:?}")) }
         });
