@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -61,6 +61,45 @@ async fn look(http: &str) -> (u64, f64) {
     (behind + queues, wal.unwrap().parse().unwrap())
 }
 
+/// Asks one question after the other; how many were answered, and how many refused, by SQLSTATE.
+async fn ask(
+    client: tokio_postgres::Client,
+    questions: Arc<Vec<String>>,
+    number: usize,
+    stop: Arc<AtomicBool>,
+) -> (u64, BTreeMap<String, u64>) {
+    let (mut answered, mut refused) = (0_u64, BTreeMap::<String, u64>::new());
+    for question in questions.iter().cycle().skip(number) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match client.simple_query(question).await {
+            Ok(_) => answered += 1,
+            Err(error) => {
+                let code = error.code().map(|code| code.code().to_owned());
+                *refused.entry(code.unwrap_or(error.to_string())).or_default() += 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    (answered, refused)
+}
+
+/// Offers changes; how many rows.
+async fn write(client: tokio_postgres::Client, stop: Arc<AtomicBool>) -> u64 {
+    // A column that is mirrored and in no mapping: everything else is the demo's own work.
+    let change = format!(
+        "UPDATE zeit_pos SET dauer = random() * interval '1 hour' WHERE ctid IN
+         (SELECT ctid FROM zeit_pos TABLESAMPLE BERNOULLI (30) LIMIT {ROWS})"
+    );
+    let (mut clock, mut rows) = (tokio::time::interval(PAUSE), 0);
+    while !stop.load(Ordering::Relaxed) {
+        clock.tick().await;
+        rows += client.execute(change.as_str(), &[]).await.unwrap();
+    }
+    rows
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_analysts_ask_on_while_a_thousand_changes_a_second_arrive() {
     if !require("postgres") || !require("mariadb") {
@@ -79,43 +118,10 @@ async fn ten_analysts_ask_on_while_a_thousand_changes_a_second_arrive() {
     let mut analysts = JoinSet::new();
     for number in 0..ANALYSTS {
         let client = connect(&door, &password, "trueup").await;
-        let (questions, stop) = (Arc::clone(&questions), Arc::clone(&stop));
-        analysts.spawn(async move {
-            let (mut answered, mut refused) = (0_u64, BTreeMap::<String, u64>::new());
-            for question in questions.iter().cycle().skip(number) {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                match client.simple_query(question).await {
-                    Ok(_) => answered += 1,
-                    Err(error) => {
-                        let code = error.code().map(|code| code.code().to_owned());
-                        *refused.entry(code.unwrap_or(error.to_string())).or_default() += 1;
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                }
-            }
-            (answered, refused)
-        });
+        analysts.spawn(ask(client, Arc::clone(&questions), number, Arc::clone(&stop)));
     }
-    let written = Arc::new(AtomicU64::new(0));
-    let writer = {
-        let (client, stop) = (connect(&erp, &password, "erp").await, Arc::clone(&stop));
-        let written = Arc::clone(&written);
-        tokio::spawn(async move {
-            // A column that is mirrored and in no mapping: everything else is the demo's own work.
-            let change = format!(
-                "UPDATE zeit_pos SET dauer = random() * interval '1 hour' WHERE ctid IN
-                 (SELECT ctid FROM zeit_pos TABLESAMPLE BERNOULLI (30) LIMIT {ROWS})"
-            );
-            let mut clock = tokio::time::interval(PAUSE);
-            while !stop.load(Ordering::Relaxed) {
-                clock.tick().await;
-                let rows = client.execute(change.as_str(), &[]).await.unwrap();
-                written.fetch_add(rows, Ordering::Relaxed);
-            }
-        })
-    };
+    let client = connect(&erp, &password, "erp").await;
+    let writer = tokio::spawn(write(client, Arc::clone(&stop)));
     // WHEN both go on for a while
     let (mut waiting, mut wal_max) = (Vec::new(), 0.0_f64);
     let began = Instant::now();
@@ -126,7 +132,7 @@ async fn ten_analysts_ask_on_while_a_thousand_changes_a_second_arrive() {
         wal_max = wal_max.max(wal);
     }
     stop.store(true, Ordering::Relaxed);
-    writer.await.unwrap();
+    let rows = writer.await.unwrap();
     let (mut answered, mut refused) = (0, BTreeMap::<String, u64>::new());
     for (of_one, codes) in analysts.join_all().await {
         answered += of_one;
@@ -134,7 +140,6 @@ async fn ten_analysts_ask_on_while_a_thousand_changes_a_second_arrive() {
             *refused.entry(code).or_default() += count;
         }
     }
-    let rows = written.load(Ordering::Relaxed);
     let each = began.elapsed().as_secs_f64();
     eprintln!(
         "{:.0} changes a second offered, {answered} questions answered, refused {refused:?}; \
