@@ -218,6 +218,18 @@ impl Metrics {
         self.repaired_rows.with_label_values(&[pair, entity]);
     }
 
+    /// Ends the series of an entity that nobody compares any more.
+    pub fn forget_comparison(&self, pair: &str, entity: &str, classes: &[&str]) {
+        // What was never there needs no ending.
+        for class in classes {
+            self.drift_rows.remove_label_values(&[pair, entity, class]).ok();
+        }
+        self.drift_oldest.remove_label_values(&[pair, entity]).ok();
+        self.compared.remove_label_values(&[pair, entity]).ok();
+        self.compared_rows.remove_label_values(&[pair, entity]).ok();
+        self.repaired_rows.remove_label_values(&[pair, entity]).ok();
+    }
+
     /// The same of a pair as a whole.
     pub fn declare_pair(&self, pair: &str) {
         for result in COMPARISON_RESULTS {

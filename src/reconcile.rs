@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
-use crate::ledger::drift::{Comparison, Drift};
+use crate::ledger::drift::{Class, Comparison, Drift};
 use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Reader;
@@ -127,7 +127,12 @@ impl Reconcile {
         let (mut compared, mut failed) = (Vec::new(), None);
         let mut note = |pair: &str, began: Instant, outcome: Result<Vec<Outcome>>| {
             match outcome {
-                Ok(found) => compared.extend(self.noted(pair, found, began.elapsed())?),
+                Ok(found) => {
+                    if entity.is_none() && pair.starts_with("source:") && !found.is_empty() {
+                        self.keep(pair, &found)?;
+                    }
+                    compared.extend(self.noted(pair, found, began.elapsed())?);
+                }
                 Err(error) => {
                     self.failed(pair, &error);
                     failed.get_or_insert(error);
@@ -144,6 +149,15 @@ impl Reconcile {
             note(&side.pair(), began, self.target(side, entity).await)?;
         }
         failed.map_or(Ok(compared), Err)
+    }
+
+    /// A table of a source that is mirrored no more differs from nothing.
+    fn keep(&self, pair: &str, found: &[Outcome]) -> Result<()> {
+        let tables: Vec<String> = found.iter().map(|one| one.comparison.entity.clone()).collect();
+        for gone in tokio::task::block_in_place(|| self.ledger.keep_entities(pair, &tables))? {
+            self.metrics.forget_comparison(pair, &gone, &Class::ALL.map(Class::word));
+        }
+        Ok(())
     }
 
     /// What is configured no more differs from nothing.

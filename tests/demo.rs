@@ -116,6 +116,7 @@ fn both_sources_end_in_agreement_and_leave_nothing() {
     let output = Demo::start(&["--seconds", "15"]).agrees();
     assert!(rows(&output, "tables of hr", "source→mirror") > 200, "{output}");
     assert!(rows(&output, "cost_rate", "source→store") >= 40, "{output}");
+    assert!(rows(&output, "time_entry", "store→books") > 500, "{output}");
 }
 
 #[test]
@@ -272,7 +273,7 @@ async fn the_comparison_finds_every_planted_difference_and_no_other() {
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(server.port()).user("postgres").dbname(database);
         config.password(server.password());
-        Sides::new(config.clone(), None, config, Api::new(address).unwrap())
+        Sides::new(config.clone(), None, config, None, Api::new(address).unwrap())
     };
     // THEN the original and its mirror become equal
     let equal = within(&sides(&original), |line| line.differences() == 0).await;

@@ -56,6 +56,7 @@ impl Daemon {
     /// Brings the metrics of comparisons up to date.
     pub(super) fn measure_drift(&self) {
         let metrics = &self.metrics;
+        self.declare_tables();
         let seen = self.ledger.drift(DRIFT_SHOWN_MAX).unwrap_or_default();
         let mut rows: BTreeMap<(&str, &str, Class), i64> = BTreeMap::new();
         let mut oldest: BTreeMap<(&str, &str), i64> = BTreeMap::new();
@@ -73,6 +74,19 @@ impl Daemon {
             let first = oldest.get(&(pair, entity)).map_or(0, |micros| micros / 1_000_000);
             metrics.drift_oldest.with_label_values(&[pair, entity]).set(first);
             metrics.compared.with_label_values(&[pair, entity]).set(one.at_micros / 1_000_000);
+        }
+    }
+
+    /// Tables of sources that were never compared have series, too: that nobody compares them must
+    /// be seen.
+    fn declare_tables(&self) {
+        let classes = Class::ALL.map(Class::word);
+        for source in self.config.source.keys() {
+            let copies = self.journal.copies(source).unwrap_or_default();
+            for copy in copies.iter().filter(|copy| !copy.is_lacking()) {
+                let pair = format!("source:{source}");
+                self.metrics.declare_comparison(&pair, &copy.table, &classes);
+            }
         }
     }
 

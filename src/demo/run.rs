@@ -109,6 +109,7 @@ async fn prove(
         stage.postgres_config("erp"),
         stage.hr_opts(),
         stage.postgres_config("psa"),
+        Some(stage.postgres_config("books")),
         daemon.api.clone(),
     );
     let (text, agree) = screen::verdict(&sides.compare().await?, drained.err().as_deref());

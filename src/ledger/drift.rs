@@ -137,24 +137,43 @@ impl Ledger {
     /// # Errors
     /// [`ErrorKind::Ledger`].
     pub fn keep_comparisons(&self, pairs: &[(String, Option<Vec<String>>)]) -> Result<()> {
+        let is_kept = |pair: &str, entity: &String| {
+            let of = pairs.iter().find(|(one, _)| one == pair);
+            of.is_some_and(|(_, all)| all.as_ref().is_none_or(|all| all.contains(entity)))
+        };
+        self.forget_comparisons(is_kept).map(drop)
+    }
+
+    /// Forgets what was found of the entities of a pair but these; which they were.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn keep_entities(&self, pair: &str, entities: &[String]) -> Result<Vec<String>> {
+        let is_kept = |one: &str, entity: &String| one != pair || entities.contains(entity);
+        let forgotten = self.forget_comparisons(is_kept)?;
+        Ok(forgotten.into_iter().map(|(_, entity)| entity).collect())
+    }
+
+    fn forget_comparisons(
+        &self,
+        is_kept: impl Fn(&str, &String) -> bool,
+    ) -> Result<Vec<(String, String)>> {
         let connection = self.lock()?;
-        let run = || {
+        let run = || -> rusqlite::Result<_> {
             let transaction = connection.unchecked_transaction()?;
-            let known: Vec<(String, String)> = transaction
+            let mut known: Vec<(String, String)> = transaction
                 .prepare("SELECT pair, entity FROM comparison")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<_>>()?;
-            let is_kept = |(pair, entity): &(String, String)| {
-                let of = pairs.iter().find(|(one, _)| one == pair);
-                of.is_some_and(|(_, all)| all.as_ref().is_none_or(|all| all.contains(entity)))
-            };
-            for (pair, entity) in known.iter().filter(|one| !is_kept(one)) {
+            known.retain(|(pair, entity)| !is_kept(pair, entity));
+            for (pair, entity) in &known {
                 for table in ["drift", "comparison"] {
                     let sql = format!("DELETE FROM {table} WHERE pair = ?1 AND entity = ?2");
                     transaction.execute(&sql, params![pair, entity])?;
                 }
             }
-            transaction.commit()
+            transaction.commit()?;
+            Ok(known)
         };
         run().context(ErrorKind::Ledger, || "could not forget old comparisons".to_owned())
     }
@@ -280,9 +299,14 @@ mod tests {
         ledger.keep_comparisons(&[("target:a".to_owned(), Some(vec!["x".to_owned()]))]).unwrap();
         assert_eq!(seen().len(), 1);
         assert_eq!(ledger.comparisons().unwrap().len(), 1);
+        let none: Vec<String> = Vec::new();
+        assert_eq!(ledger.keep_entities("target:a", &["x".to_owned()]).unwrap(), none);
+        assert_eq!(ledger.keep_entities("target:b", &none).unwrap(), none);
         ledger.keep_comparisons(&[("target:a".to_owned(), None)]).unwrap();
         assert_eq!(seen().len(), 1);
         note("target:a", "x", 3, &[]);
         assert_eq!(seen(), []);
+        assert_eq!(ledger.keep_entities("target:a", &none).unwrap(), ["x"]);
+        assert_eq!(ledger.comparisons().unwrap(), []);
     }
 }

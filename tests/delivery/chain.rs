@@ -344,8 +344,13 @@ impl Chain {
             config
         };
         let address = SocketAddr::from(([127, 0, 0, 1], self.installation.http_port()));
-        let sides =
-            Sides::new(config(&self.erp), None, config(&self.psa), Api::new(address).unwrap());
+        let sides = Sides::new(
+            config(&self.erp),
+            None,
+            config(&self.psa),
+            None,
+            Api::new(address).unwrap(),
+        );
         let lines = sides.compare().await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let different: Vec<&Line> = lines.iter().filter(|line| line.differences() > 0).collect();
         assert!(different.is_empty(), "{different:#?}");

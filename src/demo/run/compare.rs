@@ -3,7 +3,7 @@
 //! ```text
 //! mirror = source     every mirrored table, all columns
 //! canon  = source     sql/demo/compare/{erp,hr}: written from the source's schema
-//! target = canon      sql/demo/compare/psa: what the PSA's tables must hold
+//! target = canon      sql/demo/compare/{psa,books}: what the targets' tables must hold
 //! ```
 //! It only reads, and it expects that nothing is written meanwhile.
 
@@ -24,12 +24,13 @@ use read::{Reading, Script};
 use scripts::{ENTITIES, EntityScripts, From};
 use store::Store;
 
-/// The three sides.
+/// The sides.
 #[derive(Debug, Clone)]
 pub struct Sides {
     erp: Postgres,
     hr: Option<Mariadb>,
     psa: Postgres,
+    books: Option<Postgres>,
     store: Store,
 }
 
@@ -57,18 +58,20 @@ impl Line {
 }
 
 impl Sides {
-    /// `erp` and `psa` are PostgreSQL databases, `hr` a MariaDB, `api` the daemon between them.
+    /// `erp`, `psa` and `books` are PostgreSQL databases, `hr` a MariaDB, `api` the daemon between them.
     #[must_use]
     pub fn new(
         erp: tokio_postgres::Config,
         hr: Option<mysql_async::Opts>,
         psa: tokio_postgres::Config,
+        books: Option<tokio_postgres::Config>,
         api: Api,
     ) -> Self {
         Self {
             erp: Postgres::new("ERP", erp),
             hr: hr.map(Mariadb::new),
             psa: Postgres::new("PSA", psa),
+            books: books.map(|books| Postgres::new("books", books)),
             store: Store::new(api),
         }
     }
@@ -152,7 +155,7 @@ impl Sides {
         merge::compare(rows, self.store.rows(&mirror), ["source", "store"], &theirs).await
     }
 
-    /// The canonical rows against their owner's source, then the PSA's rows against them.
+    /// The canonical rows against their owner's source, then the targets' rows against them.
     async fn entity(&self, entity: &EntityScripts) -> Result<Line> {
         let mut compared = Vec::new();
         let mut from_source = Compared::default();
@@ -160,7 +163,10 @@ impl Sides {
             from_source.add(&self.canon(entity.name, *origin, *script).await?, "");
         }
         compared.push(("source→store", from_source));
-        compared.push(("store→target", self.target(entity.psa).await?));
+        compared.push(("store→target", self.target(&self.psa, entity.psa).await?));
+        if let (Some(books), Some(script)) = (&self.books, entity.books) {
+            compared.push(("store→books", self.target(books, script).await?));
+        }
         Ok(Line { what: entity.name.to_owned(), compared })
     }
 
@@ -182,11 +188,11 @@ impl Sides {
         merge::compare(rows, self.store.rows(&canon), ["source", "store"], &names).await
     }
 
-    async fn target(&self, script: Script) -> Result<Compared> {
+    async fn target(&self, target: &Postgres, script: Script) -> Result<Compared> {
         let wanted = self.store.script(script).await?;
         let names = wanted.names();
-        let table = self.psa.table(script.table()).await?.reordered(&names, &wanted.key)?;
-        let found = self.psa.rows(&table).await?;
+        let table = target.table(script.table()).await?.reordered(&names, &wanted.key)?;
+        let found = target.rows(&table).await?;
         merge::compare(self.store.rows(&wanted), found, ["store", "target"], &names).await
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct EntityScripts {
     both: &'static [(From, Script)],
     /// Over canon, as the PSA must have it.
     pub(super) psa: Script,
+    /// The same for the books.
+    pub(super) books: Option<Script>,
 }
 
 impl EntityScripts {
@@ -50,6 +52,7 @@ macro_rules! entity {
             alone: &[(From::Erp, script!("erp", $name))],
             both: $both,
             psa: script!("psa", $name),
+            books: None,
         }
     };
 }
@@ -65,7 +68,7 @@ pub(super) const ENTITIES: &[EntityScripts] = &[
     entity!("contract"),
     entity!("project"),
     entity!("assignment"),
-    entity!("time_entry"),
+    EntityScripts { books: Some(script!("books", "time_entry")), ..entity!("time_entry") },
     entity!("expense"),
     entity!("invoice"),
     entity!("invoice_line"),
@@ -78,21 +81,23 @@ mod tests {
 
     /// The wiring's targets are what is compared: all of their columns, and nothing else.
     #[test]
-    fn the_scripts_of_the_psa_name_every_column_of_the_wiring() {
+    fn the_scripts_of_the_targets_name_every_column_of_the_wiring() {
         let config = include_str!("../../../../config/demo.toml");
         let config = crate::config::judge_text(config).unwrap();
-        let entities = &config.target["psa"].entity;
-        assert_eq!(entities.len(), ENTITIES.len());
-        for entity in ENTITIES {
-            let wired = &entities[entity.name];
-            assert_eq!(entity.psa.table(), wired.table);
-            let mut keys = entity.psa.key();
+        let of_psa = ENTITIES.iter().map(|entity| ("psa", entity.name, entity.psa));
+        let of_books = ENTITIES.iter().filter_map(|one| Some(("books", one.name, one.books?)));
+        let scripts: Vec<_> = of_psa.chain(of_books).collect();
+        let wired: usize = config.target.values().map(|target| target.entity.len()).sum();
+        assert_eq!(wired, scripts.len());
+        for (target, entity, script) in scripts {
+            let wired = &config.target[target].entity[entity];
+            assert_eq!(script.table(), wired.table);
+            let mut keys = script.key();
             keys.sort();
-            assert_eq!(keys, wired.key.keys().cloned().collect::<Vec<_>>(), "{}", entity.name);
-            let text = entity.psa.0;
+            assert_eq!(keys, wired.key.keys().cloned().collect::<Vec<_>>(), "{entity}");
             for column in wired.key.keys().chain(wired.columns.keys()) {
-                let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-                assert!(words.into_iter().any(|word| word == column), "{} {column}", entity.name);
+                let mut words = script.0.split(|c: char| !c.is_alphanumeric() && c != '_');
+                assert!(words.any(|word| word == column), "{target} {entity} {column}");
             }
         }
     }
