@@ -8,6 +8,7 @@
 //! It looks into nothing it carries, so nothing in it can fail on a value. It does not decide
 //! what a chunk's rows mean: that is conform's, by the order of the journal.
 
+mod asking;
 pub mod assembler;
 mod copying;
 mod preparing;
@@ -28,6 +29,7 @@ use crate::ledger::journal::Journal;
 use crate::ledger::standing::SourceFacts;
 use crate::source::Source;
 use crate::source::entry::Lacking;
+pub use asking::{Answer, Wish};
 use session::Ended;
 pub use state::{CaptureState, Phase};
 

@@ -134,6 +134,9 @@ pub struct ResyncStatus {
     pub rows_read: u64,
     /// Those that the mirror did not have, or not as they are.
     pub rows_mended: u64,
+    /// The transaction or the attempt that it waits for, in words.
+    #[serde(default)]
+    pub waiting_for: Option<String>,
 }
 
 /// How far a copy has come.

@@ -172,6 +172,8 @@ fn mend(installation: &Installation, daemon: &mut Running, source: &str) {
         "SELECT concat(table_name, ' ', rows_mended, ' ', rows_removed) FROM ops.resync ORDER BY 1",
     );
     assert_eq!(noted, tampering::mended(&schema));
+    let states = "SELECT DISTINCT state FROM ops.resync WHERE ended_at >= began_at";
+    assert_eq!(text(installation, states), ["done"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

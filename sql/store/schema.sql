@@ -37,15 +37,16 @@ CREATE TABLE IF NOT EXISTS ops.mirror_table (
     body         VARCHAR NOT NULL       -- the columns as the mirror keeps them, JSON
 );
 
--- Tables that were copied again, and what that mended. Only appended to, but for the end.
+-- Tables that are or were copied again, and what that mended.
 CREATE TABLE IF NOT EXISTS ops.resync (
     source       VARCHAR   NOT NULL,
     table_name   VARCHAR   NOT NULL,    -- as the source names it, with its schema
+    state        VARCHAR   NOT NULL,    -- running, done, stopped: given up before its end
     began_at     TIMESTAMP NOT NULL,    -- UTC
-    ended_at     TIMESTAMP,             -- UTC; NULL: under way
-    rows_read    UBIGINT,               -- rows of the source that were held against the mirror
-    rows_mended  UBIGINT,               -- those that the mirror did not have, or not as they are
-    rows_removed UBIGINT                -- rows of the mirror that the source does not have
+    ended_at     TIMESTAMP,             -- UTC; NULL: running
+    rows_read    BIGINT    NOT NULL,    -- rows of the source that were held against the mirror
+    rows_mended  BIGINT    NOT NULL,    -- those that the mirror did not have, or not as they are
+    rows_removed BIGINT    NOT NULL     -- rows of the mirror that the source does not have
 );
 
 -- What foreign keys did to rows of tables that are being copied, until their copy is done: rows of

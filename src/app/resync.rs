@@ -3,68 +3,97 @@
 use std::time::Duration;
 
 use super::operator::Daemon;
+use super::planning;
+use crate::capture::{Answer, Phase, Wish};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::CopyState;
 use crate::serve::http::{ResyncRequest, ResyncResult};
 use crate::status::ResyncStatus;
+use crate::store::MirrorTable;
 use crate::store::mirror::resync;
 
 /// Longest wait for the session with the source to begin anew.
 const BEGIN_SECS_MAX: u64 = 60;
 
 impl Daemon {
-    /// Begins a resync, and answers when it has begun.
+    /// Begins a resync, or stops it, and answers when that is done.
     pub(super) async fn resync(&self, request: ResyncRequest) -> Result<ResyncResult> {
-        let ResyncRequest { source, table, dry_run } = request;
+        let ResyncRequest { source, table, dry_run, stop } = request;
         let Some(capture) = self.captures.get(&source) else {
             let names: Vec<&str> = self.captures.keys().map(String::as_str).collect();
             return Err(Error::new(ErrorKind::Usage, format!("there is no source {source}"))
                 .hint(format!("there are {}", names.join(", "))));
         };
+        if capture.seen().phase == Phase::Gap {
+            let what = format!("source {source} has a gap: its log is not followed any more");
+            return Err(Error::new(ErrorKind::Setup, what).hint(crate::source::all_anew(&source)));
+        }
         let reader = self.conform.reader().ok_or_else(|| {
             Error::new(ErrorKind::Unreachable, "the store is not open yet").hint("try again")
         })?;
-        let name = tokio::task::block_in_place(|| resync::find(&reader, &source, &table))?;
+        let mirror = tokio::task::block_in_place(|| resync::find(&reader, &source, &table))?;
         drop(reader);
-        let result = ResyncResult { table: name.to_string() };
-        if dry_run || self.is_copied_again(&source, &result.table)? {
-            return Ok(result);
+        self.refuse_changed(&source, &mirror).await?;
+        let table = mirror.name().to_string();
+        if dry_run {
+            return Ok(ResyncResult { table });
         }
-        let mut asked = capture.ask_resync(&result.table);
-        let has_begun = asked.wait_for(|asked| !asked.contains(&result.table));
-        let waited = tokio::time::timeout(Duration::from_secs(BEGIN_SECS_MAX), has_begun).await;
-        let in_time = waited.is_ok();
-        if !in_time && capture.withdraw_resync(&result.table) {
-            let what = format!("the log of source {source} could not be followed anew");
-            return Err(Error::new(ErrorKind::Unreachable, what)
-                .hint("see `trueup status` for the source; nothing was begun"));
-        }
-        Ok(result)
+        let wish = if stop { Wish::Stop } else { Wish::Resync };
+        let answered = capture.ask(&table, wish);
+        let waited = tokio::time::timeout(Duration::from_secs(BEGIN_SECS_MAX), answered).await;
+        let refused = match waited {
+            Ok(Ok(Answer::Begun | Answer::Stopped)) => return Ok(ResyncResult { table }),
+            Ok(Ok(Answer::NotUnderWay)) => format!("{table} of {source} is not copied again"),
+            Ok(Ok(Answer::FirstCopy)) => format!(
+                "{table} of {source} is copied as if for the first time: its changes were not in \
+                 the log of late"
+            ),
+            Ok(Ok(Answer::NotMirrored)) => {
+                format!("{table} of {source} is not there, or not mirrored, any more")
+            }
+            Ok(Err(_)) | Err(_) => format!("the log of source {source} could not be followed anew"),
+        };
+        Err(Error::new(ErrorKind::Unreachable, refused)
+            .hint("see `trueup status` for the source; nothing was begun"))
     }
 
-    fn is_copied_again(&self, source: &str, table: &str) -> Result<bool> {
-        let copies = tokio::task::block_in_place(|| self.journal.copies(source))?;
-        Ok(copies.iter().any(|copy| copy.table == table && copy.state != CopyState::Done))
+    /// Other columns than the mirror's would stop the source as soon as a row of them came.
+    async fn refuse_changed(&self, source: &str, mirror: &MirrorTable) -> Result<()> {
+        let install = self.ledger.install().simple().to_string();
+        let catalog = planning::source(source, &install, &self.config)?.catalog().await?;
+        let now = catalog.iter().find(|one| one.table.name == *mirror.name());
+        now.map_or(Ok(()), |now| resync::refuse_changed(mirror, &now.table))
     }
 
     /// The resyncs of a source: those whose chunks are still read, and those that the store has
     /// begun and not ended.
     pub(super) fn resyncs(&self, source: &str) -> Vec<ResyncStatus> {
-        let reader = self.conform.reader();
-        let known = reader.map(|reader| resync::under_way(&reader).unwrap_or_default());
-        let of_store = known.unwrap_or_default().into_iter().filter(|one| one.source == source);
-        let mut all: Vec<ResyncStatus> = of_store
-            .map(|one| ResyncStatus {
+        // In this order: what the ledger has ended the store has not yet.
+        let copies = self.journal.copies(source).unwrap_or_default();
+        if !copies.iter().any(|copy| copy.resync) {
+            return Vec::new();
+        }
+        let read = copies.iter().filter(|copy| copy.resync && copy.state != CopyState::Done);
+        let mut all: Vec<ResyncStatus> = read
+            .map(|copy| ResyncStatus { table: copy.table.clone(), ..ResyncStatus::default() })
+            .collect();
+        let known = self.conform.reader().map(|reader| resync::under_way(&reader));
+        let known = known.and_then(Result::ok).unwrap_or_default();
+        for one in known.into_iter().filter(|one| one.source == source) {
+            let now = ResyncStatus {
                 table: one.table,
                 rows_read: one.rows_read,
                 rows_mended: one.rows_mended,
-            })
-            .collect();
-        for copy in self.journal.copies(source).unwrap_or_default() {
-            let is_new = all.iter().all(|one| one.table != copy.table);
-            if copy.resync && copy.state != CopyState::Done && is_new {
-                all.push(ResyncStatus { table: copy.table, ..ResyncStatus::default() });
+                waiting_for: None,
+            };
+            match all.iter_mut().find(|other| other.table == now.table) {
+                Some(other) => *other = now,
+                None => all.push(now),
             }
+        }
+        let seen = self.captures.get(source).map(|state| state.seen()).unwrap_or_default();
+        if let Some(one) = all.iter_mut().find(|one| seen.copying.as_ref() == Some(&one.table)) {
+            one.waiting_for = seen.waiting_for;
         }
         all
     }

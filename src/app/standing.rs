@@ -7,12 +7,13 @@ use crate::config::{Config, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::ledger::Ledger;
+use crate::ledger::copies::{CopyProgress, CopyState};
 use crate::ledger::glance::Glance;
 use crate::ledger::parked::ParkedState;
 use crate::ledger::seal::Seal;
 use crate::status::{
     ArchiveStatus, ConformStatus, CopyStatus, DEAD_LETTERS_SHOWN, DaemonState, DeadLetter,
-    SourceState, SourceStatus, Status, TargetState, TargetStatus,
+    ResyncStatus, SourceState, SourceStatus, Status, TargetState, TargetStatus,
 };
 
 /// Parked events that are looked through for dead letters.
@@ -112,6 +113,13 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
         rows_copied: copies.iter().map(|copy| copy.row_count).sum(),
         ..CopyStatus::default()
     });
+    let is_resync = |copy: &&CopyProgress| copy.resync && copy.state != CopyState::Done;
+    let resyncs = copies.iter().filter(is_resync).map(|copy| ResyncStatus {
+        table: copy.table.clone(),
+        waiting_for: Some("the daemon".to_owned()),
+        ..ResyncStatus::default()
+    });
+    let resyncs = resyncs.collect();
     let (state, message, hint) = match facts.gap {
         Some(why) => {
             (SourceState::Gap, format!("source {name}: {why}"), crate::source::all_anew(name))
@@ -133,7 +141,7 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
         message: Some(message),
         hint: Some(hint),
         copy,
-        resyncs: Vec::new(),
+        resyncs,
     })
 }
 

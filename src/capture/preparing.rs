@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::asking::{Answer, Wish};
 use super::{Capture, on_disk};
 use crate::change::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -53,34 +54,52 @@ pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     };
     let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
-    on_disk(|| begin_resyncs(capture, &prepared))?;
+    on_disk(|| answer(capture, &prepared))?;
     Ok((prepared, fence))
 }
 
-/// Begins what people asked for, behind the fence that was just noted: the chunks see everything that
-/// is in the journal by now. A table whose copy is under way is copied anyway.
-fn begin_resyncs(capture: &Capture, prepared: &Prepared) -> Result<()> {
-    let copies = capture.journal.copies(&capture.name)?;
-    for asked in capture.state.asked() {
-        let table = prepared.tables.iter().find(|table| table.name.to_string() == asked);
-        let copied = copies.iter().find(|copy| copy.table == asked);
-        if let (Some(table), Some(copied)) = (table, copied)
-            && copied.state == CopyState::Done
-        {
-            let bytes = Control::Resync { table: table.name.clone() }.encode();
-            let copies = [CopyProgress {
-                state: CopyState::Copying,
-                next_after: None,
-                resync: true,
-                ..copied.clone()
-            }];
-            let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
-            capture.journal.append(&NewEntry { copies: &copies, ..entry })?;
-            tracing::info!(source = %capture.name, table = asked, "a resync begins");
-        }
-        capture.state.answered(&asked);
+/// Does what people asked for, behind the fence that was just noted: the chunks see everything that is
+/// in the journal by now.
+fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
+    for asked in capture.state.asking.take() {
+        let copies = capture.journal.copies(&capture.name)?;
+        let copied = copies.iter().find(|copy| copy.table == asked.table);
+        let table = prepared.tables.iter().find(|table| table.name.to_string() == asked.table);
+        let answer = match (table.zip(copied), asked.wish) {
+            (None, _) => Answer::NotMirrored,
+            (Some((_, copied)), _) if copied.is_lacking() => Answer::FirstCopy,
+            (Some((table, copied)), Wish::Resync) => {
+                if copied.state == CopyState::Done {
+                    let begun = CopyProgress {
+                        state: CopyState::Copying,
+                        next_after: None,
+                        resync: true,
+                        ..copied.clone()
+                    };
+                    say(capture, &Control::Resync { table: table.name.clone() }, begun)?;
+                }
+                Answer::Begun
+            }
+            (Some((_, copied)), Wish::Stop) if copied.state == CopyState::Done => {
+                Answer::NotUnderWay
+            }
+            (Some((table, copied)), Wish::Stop) => {
+                let ended = CopyProgress { state: CopyState::Done, ..copied.clone() };
+                say(capture, &Control::ResyncStop { table: table.name.clone() }, ended)?;
+                Answer::Stopped
+            }
+        };
+        tracing::info!(source = %capture.name, table = asked.table, ?answer, "a resync is asked for");
+        // Nobody may wait any more: what was done shows in the status.
+        asked.answer.send(answer).ok();
     }
     Ok(())
+}
+
+fn say(capture: &Capture, word: &Control, progress: CopyProgress) -> Result<()> {
+    let bytes = word.encode();
+    let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
+    capture.journal.append(&NewEntry { copies: &[progress], ..entry }).map(drop)
 }
 
 /// A table is mirrored no more. Said first and forgotten then: said twice does no harm.

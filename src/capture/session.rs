@@ -25,15 +25,14 @@ const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 pub(super) enum Ended {
     /// It was cancelled.
     Cancelled,
-    /// Somebody wants a table copied again: that begins with the next session, at a place in the log
-    /// before which nothing is under way.
+    /// Somebody asks for something that is done where a session begins.
     Asked,
 }
 
 /// Runs until cancelled, asked, or until something fails.
 pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result<Ended> {
     preparing::refuse_gap(capture)?;
-    if capture.state.asked().is_empty() {
+    if capture.state.asking.is_empty() {
         capture.state.entered(Phase::Preparing);
     }
     // What an earlier session left without an end is sent again.
@@ -64,7 +63,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         tokio::select! {
             biased;
             () = cancel.cancelled() => return session.drain().map(|()| Ended::Cancelled),
-            () = capture.state.is_asked(), if session.assembler.is_between_transactions() => {
+            () = capture.state.asking.wait(), if session.assembler.is_between_transactions() => {
                 return session.drain().map(|()| Ended::Asked);
             }
             _ = asked.tick() => {

@@ -1,11 +1,11 @@
 //! What people see of a capture.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
+use super::asking::{Answer, Asking, Wish};
 use crate::change::Position;
 use crate::error::{Error, FirstUse};
 
@@ -50,8 +50,7 @@ pub struct CaptureState {
     bytes: AtomicU64,
     transactions: AtomicU64,
     retries: AtomicU64,
-    /// Tables that people want copied again.
-    asked: watch::Sender<BTreeSet<String>>,
+    pub(super) asking: Asking,
 }
 
 /// A moment of it.
@@ -99,33 +98,10 @@ impl CaptureState {
         (load(&self.entries), load(&self.bytes), load(&self.transactions))
     }
 
-    /// Asks that a table be copied again. Begun as soon as the session with the source has begun anew
-    /// for it; the receiver no longer holds it then.
-    pub fn ask_resync(&self, table: &str) -> watch::Receiver<BTreeSet<String>> {
-        self.asked.send_modify(|asked| {
-            asked.insert(table.to_owned());
-        });
-        self.asked.subscribe()
-    }
-
-    /// Nobody waits for it any more. False if it has begun.
-    pub fn withdraw_resync(&self, table: &str) -> bool {
-        self.answered(table)
-    }
-
-    pub(super) fn asked(&self) -> BTreeSet<String> {
-        self.asked.borrow().clone()
-    }
-
-    pub(super) fn answered(&self, table: &str) -> bool {
-        self.asked.send_if_modified(|asked| asked.remove(table))
-    }
-
-    /// Waits until somebody wants a table copied again.
-    pub(super) async fn is_asked(&self) {
-        let mut asked = self.asked.subscribe();
-        // The sender lives as long as `self`.
-        asked.wait_for(|asked| !asked.is_empty()).await.map(drop).unwrap_or_default();
+    /// Asks for something; done as soon as the session with the source has begun anew for it. Dropping
+    /// the receiver takes the question back.
+    pub fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Answer> {
+        self.asking.ask(table, wish)
     }
 
     pub(super) fn journaled_transactions(&self) -> u64 {

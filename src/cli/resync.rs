@@ -10,9 +10,9 @@ use super::{print, reconcile};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::serve::http::{
-    ReconcileRequest, ReconcileResult, ResyncRequest, ResyncResult, SqlRequest, SqlResult,
+    Compared, ReconcileRequest, ReconcileResult, ResyncRequest, ResyncResult, SqlRequest, SqlResult,
 };
-use crate::status::{ResyncStatus, Status};
+use crate::status::{ResyncStatus, SourceState, SourceStatus, Status, text};
 
 /// The comparison of a large table takes its time.
 const ANSWER_SECS_MAX: u64 = 3_600;
@@ -37,6 +37,9 @@ pub(super) struct ResyncArgs {
     /// Only compare, and say what would be mended
     #[arg(long)]
     dry_run: bool,
+    /// Stop the resync that is under way; what it has mended stays
+    #[arg(long, conflicts_with = "dry_run")]
+    stop: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,7 +55,7 @@ struct Answer {
     rows_mended: Option<u64>,
     rows_removed: Option<u64>,
     /// What the comparison found, afterwards or instead.
-    compared: ReconcileResult,
+    compared: Vec<Compared>,
 }
 
 pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
@@ -61,33 +64,53 @@ pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
         return Err(Error::new(ErrorKind::Usage, what).hint("write it as SOURCE.TABLE"));
     };
     let daemon = Daemon::new(config, ANSWER_SECS_MAX)?;
-    let answer = super::runtime()?.block_on(async {
-        let (source, table, dry_run) = (source.to_owned(), table.to_owned(), args.dry_run);
-        let request = ResyncRequest { source: source.clone(), table, dry_run };
+    super::runtime()?.block_on(async {
+        let request = ResyncRequest {
+            source: source.to_owned(),
+            table: table.to_owned(),
+            dry_run: args.dry_run,
+            stop: args.stop,
+        };
         let ResyncResult { table } = daemon.post("/api/resync", &request).await?;
-        let mut answer = Answer { source, table, ..Answer::default() };
-        if !dry_run {
+        let mut answer = Answer { source: source.to_owned(), table, ..Answer::default() };
+        if args.stop {
+            print::text(&format!("the resync of {}.{} is stopped\n", answer.source, answer.table))?;
+            return Ok(0);
+        }
+        if !args.dry_run {
             follow(&daemon, &mut answer).await?;
         }
-        let request = ReconcileRequest {
-            pair: Some(format!("source:{}", answer.source)),
-            entity: Some(answer.table.clone()),
-            repair: false,
-        };
-        answer.compared = daemon.post("/api/reconcile", &request).await?;
-        Ok::<_, Error>(answer)
-    })?;
-    show(args, &answer)
+        if !args.dry_run && !args.json {
+            // First, whatever becomes of the comparison.
+            print::text(&done(&answer))?;
+        }
+        answer.compared = compare(&daemon, &answer).await?;
+        show(args, &answer)
+    })
 }
 
-/// Waits for the end.
+/// Waits for the end, and says what was done.
 async fn follow(daemon: &Daemon, answer: &mut Answer) -> Result<()> {
     let mut looks = 0;
-    while let Some(now) = under_way(daemon, answer).await? {
+    loop {
+        let status: Status = daemon.get("/api/status").await?;
+        let Some(source) = status.sources.iter().find(|one| one.name == answer.source) else {
+            break;
+        };
+        if source.state == SourceState::Gap {
+            let message = source.message.clone().unwrap_or_default();
+            return Err(
+                Error::new(ErrorKind::Gap, message).hint(source.hint.clone().unwrap_or_default())
+            );
+        }
+        let now = source.resyncs.iter().find(|one| one.table == answer.table);
+        // A store that is not open does not know.
+        if now.is_none() && status.conform.error.is_none() && status.conform.journal_seq > 0 {
+            break;
+        }
         looks += 1;
         if looks % LOOKS_UNTOLD == 0 {
-            let ResyncStatus { table, rows_read, rows_mended } = now;
-            print::note(&format!("{table}: {rows_read} rows read, {rows_mended} mended so far"));
+            print::note(&how_far(&status, source, now));
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
@@ -108,34 +131,57 @@ async fn follow(daemon: &Daemon, answer: &mut Answer) -> Result<()> {
     Ok(())
 }
 
-async fn under_way(daemon: &Daemon, answer: &Answer) -> Result<Option<ResyncStatus>> {
-    let status: Status = daemon.get("/api/status").await?;
-    let source = status.sources.into_iter().find(|one| one.name == answer.source);
-    let resyncs = source.map(|source| source.resyncs).unwrap_or_default();
-    Ok(resyncs.into_iter().find(|one| one.table == answer.table))
+/// How far it is, and what is in the way.
+fn how_far(status: &Status, source: &SourceStatus, now: Option<&ResyncStatus>) -> String {
+    let mut said =
+        vec![now.map_or_else(|| "it is not known how far it is".to_owned(), text::resync)];
+    if let Some(held) = &status.conform.held {
+        said.push(format!("{}; see `trueup resume`", text::held(held)));
+    }
+    said.extend(status.conform.error.clone());
+    said.extend(source.message.clone());
+    said.join("; ")
 }
 
-fn show(args: &ResyncArgs, answer: &Answer) -> Result<u8> {
-    let differing: u64 = answer.compared.compared.iter().map(|one| one.differing).sum();
-    if args.json {
-        print::json(answer)?;
-        return Ok(u8::from(differing > 0));
-    }
+fn done(answer: &Answer) -> String {
     let (source, table) = (&answer.source, &answer.table);
-    print::text(&reconcile::table(&answer.compared.compared))?;
-    if args.dry_run {
-        let rows: u64 = answer.compared.compared.iter().map(|one| one.rows).sum();
-        print::text(&format!(
-            "would read {rows} rows of {source}.{table} again and mend {differing}\n"
-        ))?;
-        return Ok(u8::from(differing > 0));
-    }
-    let count = |count: Option<u64>| count.unwrap_or(0);
-    print::text(&format!(
+    let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    format!(
         "{source}.{table}: {} rows read, {} mended, {} removed\n",
         count(answer.rows_read),
         count(answer.rows_mended),
         count(answer.rows_removed),
-    ))?;
+    )
+}
+
+async fn compare(daemon: &Daemon, answer: &Answer) -> Result<Vec<Compared>> {
+    let (source, table) = (&answer.source, &answer.table);
+    let request = ReconcileRequest {
+        pair: Some(format!("source:{source}")),
+        entity: Some(table.clone()),
+        repair: false,
+    };
+    let result: ReconcileResult = daemon.post("/api/reconcile", &request).await?;
+    if result.compared.is_empty() {
+        let what = format!("{table} of {source} could not be compared: it is not copied");
+        return Err(Error::new(ErrorKind::Unreachable, what).hint("see `trueup status`"));
+    }
+    Ok(result.compared)
+}
+
+fn show(args: &ResyncArgs, answer: &Answer) -> Result<u8> {
+    let differing: u64 = answer.compared.iter().map(|one| one.differing).sum();
+    if args.json {
+        print::json(answer)?;
+        return Ok(u8::from(differing > 0));
+    }
+    print::text(&reconcile::table(&answer.compared))?;
+    if args.dry_run {
+        let (source, table) = (&answer.source, &answer.table);
+        let rows: u64 = answer.compared.iter().map(|one| one.rows).sum();
+        print::text(&format!(
+            "would read {rows} rows of {source}.{table} again and mend {differing}\n"
+        ))?;
+    }
     Ok(u8::from(differing > 0))
 }

@@ -185,6 +185,10 @@ impl Session<'_> {
                 let doubled = self.store.begin_resync(&entry.source, &table, entry.at_micros)?;
                 doubled.map_or(Ok(Evaluated::default()), |one| self.write(&[one], moment))
             }
+            Control::ResyncStop { table } => {
+                self.store.stop_resync(&entry.source, &table, entry.at_micros)?;
+                Ok(Evaluated::default())
+            }
             Control::CopyDone { table } => self.copy_done(entry, &table, moment),
             Control::Leave { table } => {
                 let is_ready = self.store.leave(&entry.source, &table)?;
@@ -209,12 +213,9 @@ impl Session<'_> {
     /// the source does not have go.
     fn copy_done(&mut self, entry: &Entry, table: &TableName, moment: Moment) -> Result<Evaluated> {
         let source = &entry.source;
-        let leftover = self.store.stage_leftover(source, table, entry.at_micros)?;
-        let found = match &leftover {
-            Some(touched) => {
-                self.store.note_resync(touched, entry.at_micros)?;
-                self.write(std::slice::from_ref(touched), moment)?
-            }
+        let leftover = self.store.end_resync(source, table, entry.at_micros)?;
+        let found = match leftover {
+            Some(touched) => self.write(&[touched], moment)?,
             None => Evaluated::default(),
         };
         match self.store.finish_copy(source, table)? {

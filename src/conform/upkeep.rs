@@ -19,9 +19,6 @@ impl Session<'_> {
     /// Nothing to conform right now: what is due by time, and what copies wait to hear.
     pub(super) fn use_the_pause(&mut self) -> Result<()> {
         self.look_at_clock(Duration::ZERO)?;
-        if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
-            self.tell_lacking()?;
-        }
         if self.store.wal_bytes() > TIDY_WAL_BYTES {
             self.store.tidy_up()?;
         }
@@ -34,6 +31,10 @@ impl Session<'_> {
             return Ok(());
         }
         self.looked_at_clock = Instant::now();
+        // A copy that waits must hear of it even if the log never pauses.
+        if self.conform.lacking.borrow().values().any(|(seq, _)| *seq < self.mark.journal_seq) {
+            self.tell_lacking()?;
+        }
         self.prepare_evaluator()?;
         self.ask_for_evaluation()?;
         self.tick()

@@ -64,7 +64,7 @@ pub trait Operator: Send + Sync {
     /// [`ErrorKind::Usage`] for a pair that does not exist, or for a repair that is too large;
     /// otherwise what kept a side from being compared.
     fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>>;
-    /// Begins to copy a mirrored table once more.
+    /// Begins to copy a mirrored table once more, or stops that.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for a table that is not mirrored or not copied yet,
@@ -83,6 +83,9 @@ pub struct ResyncRequest {
     /// Only say whether it could be begun.
     #[serde(default)]
     pub dry_run: bool,
+    /// Stop the one that is under way instead.
+    #[serde(default)]
+    pub stop: bool,
 }
 
 /// The answer to [`ResyncRequest`].

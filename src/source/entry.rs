@@ -41,6 +41,11 @@ pub enum Control {
         /// The table.
         table: TableName,
     },
+    /// The copy of this table, which was copied before, ends here.
+    ResyncStop {
+        /// The table.
+        table: TableName,
+    },
     /// The copy of this table has every row and every cell.
     CopyDone {
         /// The table.

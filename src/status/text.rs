@@ -3,7 +3,8 @@
 //! In what people read, the journal is the *capture log* and the outbox the *queue*: finance
 //! has journals of its own.
 
-use super::{DaemonState, EffectStatus, HeldBatch, OpenTransactionStatus, SourceStatus, Status};
+use super::{DaemonState, EffectStatus, HeldBatch, OpenTransactionStatus, ResyncStatus};
+use super::{SourceStatus, Status};
 use crate::finding::Severity;
 use crate::table::{Align, Table, safe};
 
@@ -166,14 +167,19 @@ fn sources(status: &Status) -> String {
 fn copies(status: &Status) -> String {
     let resyncs = status.sources.iter().flat_map(|source| {
         source.resyncs.iter().map(|one| {
-            let line = format!(
-                "resync of {}.{}: {} rows read, {} mended",
-                source.name, one.table, one.rows_read, one.rows_mended
-            );
+            let line = format!("resync of {}.{}", source.name, resync(one));
             format!("{}\n", safe(&line))
         })
     });
     status.sources.iter().filter_map(copy).chain(resyncs).collect()
+}
+
+/// How far a resync is, in one line.
+#[must_use]
+pub fn resync(one: &ResyncStatus) -> String {
+    let waiting =
+        one.waiting_for.as_ref().map(|who| format!(", waiting for {who}")).unwrap_or_default();
+    format!("{}: {} rows read, {} mended{waiting}", one.table, one.rows_read, one.rows_mended)
 }
 
 fn copy(source: &SourceStatus) -> Option<String> {

@@ -53,6 +53,8 @@ pub struct RowState {
     pub time_micros: i64,
     /// Keys the row had within the batch, oldest first, each with who moved it away.
     pub left: Vec<(Key, TransactionId)>,
+    /// No log said so: only foreign keys, by what the mirror has.
+    pub derived: bool,
 }
 
 /// A change that makes no sense after those before it.
@@ -72,7 +74,7 @@ impl Collapsed {
         self.truncated = Some((transaction, time_micros));
     }
 
-    /// A row was written or removed.
+    /// A row was written or removed. `derived`: by a foreign key, not by the log.
     ///
     /// # Errors
     /// [`KeyMissing`] if the change does not tell its key: a decoder's or a replica identity's
@@ -80,8 +82,8 @@ impl Collapsed {
     pub fn row(
         &mut self,
         change: &RowChange,
-        transaction: TransactionId,
-        time_micros: i64,
+        derived: bool,
+        (transaction, time_micros): (TransactionId, i64),
     ) -> Result<(), KeyMissing> {
         self.table = Arc::clone(&change.table);
         let table = &change.table;
@@ -93,7 +95,10 @@ impl Collapsed {
             Some(cells) => key_of(table, cells),
             None => None,
         };
-        let gone = |left| RowState { cells: None, base: None, transaction, time_micros, left };
+        let by_log = |key: &Key| self.rows.get(key).is_some_and(|row| !row.derived);
+        let derived = derived && !old_key.iter().chain(&new_key).any(by_log);
+        let gone =
+            |left| RowState { cells: None, base: None, transaction, time_micros, left, derived };
         match (old_key, new_key) {
             (old, Some(key)) => {
                 let was = old.unwrap_or_else(|| key.clone());
@@ -105,7 +110,8 @@ impl Collapsed {
                     self.rows.insert(was, gone(Vec::new()));
                 }
                 let cells = Some(cells);
-                self.rows.insert(key, RowState { cells, base, transaction, time_micros, left });
+                let state = RowState { cells, base, transaction, time_micros, left, derived };
+                self.rows.insert(key, state);
             }
             (Some(key), None) => {
                 self.rows.insert(key, gone(Vec::new()));
@@ -123,6 +129,7 @@ impl Collapsed {
             transaction: TransactionId::Xid(0),
             time_micros: 0,
             left: Vec::new(),
+            derived: false,
         })
     }
 }
@@ -202,7 +209,7 @@ mod tests {
                 new: new.map(cells),
                 cascades: false,
             };
-            self.0.row(&change, TransactionId::Xid(self.1), 0).unwrap();
+            self.0.row(&change, false, (TransactionId::Xid(self.1), 0)).unwrap();
             self.1
         }
 
@@ -277,6 +284,6 @@ mod tests {
             cascades: false,
         };
         let mut collapsed = Collapsed::new(table());
-        assert_eq!(collapsed.row(&change, TransactionId::Xid(1), 0), Err(KeyMissing));
+        assert_eq!(collapsed.row(&change, false, (TransactionId::Xid(1), 0)), Err(KeyMissing));
     }
 }

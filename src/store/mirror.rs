@@ -17,7 +17,7 @@ mod sql;
 pub mod survey;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::collapse::{Collapsed, Key, RowState};
@@ -98,15 +98,19 @@ impl Store {
         self.remember_hidden(&hidden)?;
         let mut touched = Vec::new();
         for ((source, name), mut collapsed) in per_table {
-            let mirror = self.mirrors.of(&source, &name)?.clone();
+            let mut mirror = self.mirrors.of(&source, &name)?.clone();
+            let mut shown = Vec::new();
             if mirror.state.is_tracked() {
-                self.follow_copy(&mirror, &mut collapsed)?;
+                shown = self.follow_copy(&mirror, &mut collapsed)?;
+                // It knows of a TRUNCATE now.
+                mirror = self.mirrors.of(&source, &name)?.clone();
             } else if let Some(table) = lacks_a_base(&collapsed) {
                 return Err(registry::lost_row(&source, table));
             }
             touched.push(self.stage_rows(&mirror, &collapsed.rows, collapsed.truncated)?);
             if mirror.state == MirrorState::Resync {
-                resync::shown_by_log(&self.connection, self.mirrors.of(&source, &name)?)?;
+                let mirror = self.mirrors.of(&source, &name)?;
+                resync::shown_by_log(&self.connection, mirror, &shown)?;
             }
         }
         Ok(touched)
@@ -139,8 +143,8 @@ impl Store {
             let base = lacks.then(|| key.clone());
             complete.push(key.clone());
             let transaction = TransactionId::Xid(0);
-            let state =
-                RowState { cells: Some(cells), base, transaction, time_micros, left: Vec::new() };
+            let (cells, left, derived) = (Some(cells), Vec::new(), false);
+            let state = RowState { cells, base, transaction, time_micros, left, derived };
             states.insert(key, state);
         }
         track::forget_missing(&self.connection, &mirror, &complete)?;
@@ -148,10 +152,7 @@ impl Store {
         if mirror.state == MirrorState::Resync {
             // Not as it was: columns may have become text.
             let mirror = self.mirrors.of(source, &table.name)?;
-            if !resync::shown_by_chunk(&self.connection, mirror)? {
-                self.forget_staged(&[touched])?;
-                return Ok(Vec::new());
-            }
+            return Ok(Vec::from_iter(self.shown_by_chunk(mirror, touched)?));
         }
         Ok(vec![touched])
     }
@@ -203,7 +204,7 @@ impl Store {
         &self,
         source: &str,
         transaction: &Transaction,
-        change: &Change,
+        (change, derived): (&Change, bool),
         per_table: &mut PerTable,
     ) -> Result<()> {
         let time = transaction.committed_at_micros;
@@ -223,7 +224,7 @@ impl Store {
                 Change::Truncate(_) => collapsed.truncate(transaction.id, time),
                 Change::Row(row) => {
                     collapsed
-                        .row(row, transaction.id, time)
+                        .row(row, derived, (transaction.id, time))
                         .map_err(|_| registry::no_key(source, table, &transaction.position))?;
                 }
             }
@@ -232,26 +233,35 @@ impl Store {
     }
 
     /// While a table is copied: remembers per key what the log did, and which cells nobody has
-    /// carried yet.
-    fn follow_copy(&mut self, mirror: &MirrorTable, collapsed: &mut Collapsed) -> Result<()> {
+    /// carried yet. Returns the keys that the log has shown to a resync for the first time.
+    fn follow_copy(&mut self, mirror: &MirrorTable, collapsed: &mut Collapsed) -> Result<Vec<Key>> {
         if let Some((transaction, _)) = collapsed.truncated {
             track::forget_all(&self.connection, mirror)?;
             self.mirrors.set_truncated(&self.connection, mirror, transaction)?;
         }
+        let is_resync = mirror.state == MirrorState::Resync;
         let bases: Vec<Key> = collapsed.rows.values().filter_map(|row| row.base.clone()).collect();
-        let tracked = track::of_keys(&self.connection, mirror, bases.iter())?;
+        let own = collapsed.rows.keys().filter(|_| is_resync);
+        let tracked = track::of_keys(&self.connection, mirror, bases.iter().chain(own))?;
         let mut present = track::present(&self.connection, mirror, &bases)?;
-        if mirror.state == MirrorState::Resync {
+        let mut unproven = HashSet::new();
+        if is_resync {
             present = resync::proven(&self.connection, mirror, &tracked, present)?;
+            unproven = resync::unproven(&self.connection, mirror, &tracked, &collapsed.rows)?;
         }
+        let is_shown = |(key, state): &(&Key, &RowState)| {
+            !tracked.contains_key(*key) && (!unproven.contains(*key) || !state.left.is_empty())
+        };
+        let shown = collapsed.rows.iter().filter(is_shown).map(|(key, _)| key.clone()).collect();
         let mut rows: Vec<TrackRow> = Vec::with_capacity(collapsed.rows.len());
-        for (key, state) in &collapsed.rows {
+        for (key, state) in collapsed.rows.iter().filter(|(key, _)| !unproven.contains(*key)) {
             let before = state.left.first().map_or(key, |(first, _)| first);
             let was = tracked.get(state.base.as_ref().unwrap_or(before));
             rows.push((key.clone(), track_row(state, was, &present)));
         }
         rows.sort_by(|a, b| a.0.cmp(&b.0));
-        track::write(&self.connection, mirror, &rows)
+        track::write(&self.connection, mirror, &rows)?;
+        Ok(shown)
     }
 
     fn stage_rows(
@@ -304,11 +314,7 @@ fn touched(mirror: &MirrorTable, goes: Goes) -> Touched {
 /// What to remember of a key: its missing cells are those the batch lacks and the mirror lacks
 /// too (no row under the base key yet, or a row that lacks them itself, or in a resync a row that
 /// nobody has shown).
-fn track_row(
-    state: &RowState,
-    was: Option<&Tracked>,
-    present: &std::collections::HashSet<Key>,
-) -> Tracked {
+fn track_row(state: &RowState, was: Option<&Tracked>, present: &HashSet<Key>) -> Tracked {
     let cells = state.cells.as_deref().unwrap_or_default();
     let lacking = cells.iter().enumerate().filter(|(_, cell)| cell.is_missing()).map(|(at, _)| at);
     let has_base = state.base.as_ref().is_some_and(|base| present.contains(base));

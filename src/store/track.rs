@@ -228,7 +228,11 @@ fn delete_keys<'a>(
     execute(connection, &sql, || what(mirror)).map(drop)
 }
 
-fn stage_keys<'a>(connection: &Connection, keys: impl Iterator<Item = &'a Key>) -> Result<()> {
+/// Fills the temp table `asked_keys`.
+pub(super) fn stage_keys<'a>(
+    connection: &Connection,
+    keys: impl Iterator<Item = &'a Key>,
+) -> Result<()> {
     let failed = || "could not stage keys".to_owned();
     // Made anew: rows that are only deleted from a temp table keep their memory.
     execute(connection, "CREATE OR REPLACE TEMP TABLE asked_keys (row_key VARCHAR)", failed)?;

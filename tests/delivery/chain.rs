@@ -258,13 +258,16 @@ impl Chain {
 
     /// The same in a mode of choice.
     pub(crate) async fn lock_target_in(&self, table: &str, mode: &str) -> tokio_postgres::Client {
-        let server = servers::postgres();
-        let mut config: tokio_postgres::Config = server.url(&self.psa).parse().unwrap();
-        config.password(server.password());
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
+        let client = crate::spine::writers::connect(&self.psa).await;
         let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
         client.batch_execute(&lock).await.unwrap();
+        client
+    }
+
+    /// A transaction of the ERP that has written and stays open.
+    pub(crate) async fn open_in_erp(&self) -> tokio_postgres::Client {
+        let client = crate::spine::writers::connect(&self.erp).await;
+        client.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
         client
     }
 

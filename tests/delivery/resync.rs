@@ -1,11 +1,16 @@
 //! A table that was changed behind the log's back is found, copied again while people work, and
 //! everything that follows from it arrives in the target.
 
+use std::time::Duration;
+
 use rand::Rng;
 
 use super::chain::Chain;
 use crate::support::random::seeded;
 use crate::support::require::require;
+use crate::support::wait::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
@@ -32,6 +37,7 @@ async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
     let status = chain.status_text();
     assert!(status.contains("4 rows of public.kunde differ (source:erp)"), "{status}");
     assert!(status.contains("`trueup resync erp.public.kunde` mends the mirror"), "{status}");
+    a_waiting_resync_is_stopped(&chain).await;
     let before = chain.events();
     // WHEN the table is copied again, while people work
     let work = chain.work(rng.random(), 40.0);
@@ -52,6 +58,9 @@ async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
     chain.all_sides_agree().await;
     let (code, said) = chain.answer(&["reconcile"]);
     assert_eq!(code, Some(0), "{said}");
+    // and one that is stopped leaves everything as it is
+    let refused = chain.refused(&["resync", "erp.kunde", "--stop"]);
+    assert!(refused.contains("public.kunde of erp is not copied again"), "{refused}");
     // and what cannot be done is said
     for (table, why) in [
         ("erp.nothing", "source erp mirrors no table nothing"),
@@ -63,6 +72,24 @@ async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
     }
     // and a stopped daemon says nothing of a resync that is over
     daemon.terminate();
-    assert!(daemon.wait(std::time::Duration::from_secs(60)).success());
+    assert!(daemon.wait(PATIENCE).success());
     assert!(!chain.status_text().contains("resync of"));
+}
+
+/// A resync that waits for a transaction says so, and can be stopped.
+async fn a_waiting_resync_is_stopped(chain: &Chain) {
+    let open = chain.open_in_erp().await;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| chain.answer(&["resync", "erp.public.kunde"]));
+        wait_until("the resync to wait", PATIENCE, || {
+            let status = chain.status_text();
+            let line = "resync of erp.public.kunde: 0 rows read, 0 mended, waiting for ";
+            if status.contains(line) { Ok(()) } else { Err(status) }
+        });
+        let said = chain.command(&["resync", "erp.kunde", "--stop"]);
+        assert_eq!(said, "the resync of erp.public.kunde is stopped\n");
+        let (code, said) = waiting.join().unwrap();
+        assert!(code == Some(1) && said.contains(": 0 rows read, 0 mended, 0 removed"), "{said}");
+    });
+    drop(open);
 }

@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<Option<Vec<Change>>> {
         let mut all: Option<Vec<Change>> = None;
         for (index, change) in transaction.changes.iter().enumerate() {
-            self.collapse(source, transaction, change, per_table)?;
+            self.collapse(source, transaction, (change, false), per_table)?;
             let mut derived = Vec::new();
             if let Change::Row(row) = change
                 && row.cascades
@@ -86,7 +86,7 @@ impl Store {
                 for row in self.referring(child, cascade, &values, derivation.per_table)? {
                     let derived = derived(child, cascade, row, &effect);
                     let change = Change::Row(derived.clone());
-                    self.collapse(source, transaction, &change, derivation.per_table)?;
+                    self.collapse(source, transaction, (&change, true), derivation.per_table)?;
                     derivation.all.push(change);
                     self.derive(source, transaction, &derived, derivation)?;
                 }

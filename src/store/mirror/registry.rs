@@ -137,11 +137,6 @@ impl Mirrors {
         })
     }
 
-    /// All mirrored tables.
-    pub(super) fn all(&self) -> impl Iterator<Item = &MirrorTable> {
-        self.tables.values()
-    }
-
     /// All mirrored tables of a source.
     pub fn of_source<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a MirrorTable> + 'a {
         let is_mirrored = |table: &&MirrorTable| table.state != MirrorState::Left;
@@ -164,22 +159,8 @@ impl Mirrors {
     /// they are from, for people.
     pub(super) fn judge(&self, source: &str, table: &Table, place: &str) -> Result<()> {
         let mirror = self.of(source, &table.name)?;
-        let (new, kept) = (&table.columns, &mirror.table.columns);
-        let same = new.len() == kept.len()
-            && new.iter().zip(kept).all(|(new, kept)| is_same_column(new, kept));
-        if same {
+        let Some(which) = difference(&table.columns, &mirror.table.columns) else {
             return Ok(());
-        }
-        let differs = |column: &&Column, others: &[Column]| {
-            !others.iter().any(|other| is_same_column(column, other))
-        };
-        let mut differ: Vec<&str> = new.iter().filter(|c| differs(c, kept)).map(name_of).collect();
-        differ.extend(kept.iter().filter(|c| differs(c, new)).map(name_of));
-        differ.sort_unstable();
-        differ.dedup();
-        let which = match differ.is_empty() {
-            true => "their order".to_owned(),
-            false => differ.join(", "),
         };
         Err(Error::new(
             ErrorKind::Gap,
@@ -215,6 +196,10 @@ impl Mirrors {
         for place in places {
             let Some(column) = widened.table.columns.get_mut(*place) else { continue };
             execute(connection, &sql::widen(mirror, column), what)?;
+            let rank = mirror.table.key().position(|in_key| in_key == *place);
+            if let Some(rank) = rank.filter(|_| mirror.state == MirrorState::Resync) {
+                execute(connection, &resync::widen(mirror, rank), what)?;
+            }
             tracing::warn!(
                 source = %mirror.source,
                 table = %mirror.name(),
@@ -256,6 +241,26 @@ impl Mirrors {
     }
 }
 
+/// Which columns differ in name, type or key; `None` if none does.
+pub(super) fn difference(new: &[Column], kept: &[Column]) -> Option<String> {
+    let same = new.len() == kept.len()
+        && new.iter().zip(kept).all(|(new, kept)| is_same_column(new, kept));
+    if same {
+        return None;
+    }
+    let differs = |column: &&Column, others: &[Column]| {
+        !others.iter().any(|other| is_same_column(column, other))
+    };
+    let mut differ: Vec<&str> = new.iter().filter(|c| differs(c, kept)).map(name_of).collect();
+    differ.extend(kept.iter().filter(|c| differs(c, new)).map(name_of));
+    differ.sort_unstable();
+    differ.dedup();
+    Some(match differ.is_empty() {
+        true => "their order".to_owned(),
+        false => differ.join(", "),
+    })
+}
+
 fn name_of(column: &Column) -> &str {
     &column.name
 }
@@ -288,8 +293,9 @@ impl Store {
         for statement in statements {
             execute(&self.connection, &statement, what)?;
         }
+        self.give_up_resync(source, &table.name)?;
+        self.forget_copy(&mirror)?;
         track::create(&self.connection, &mirror)?;
-        self.forget_hidden(&mirror)?;
         self.connection
             .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
             .in_store(what)?;
@@ -306,9 +312,7 @@ impl Store {
         if !track::lacking_keys(&self.connection, &mirror)?.is_empty() {
             return Err(Error::new(ErrorKind::Bug, format!("the copy of {name} lacks cells")));
         }
-        track::remove(&self.connection, &mirror)?;
-        resync::forget(&self.connection, &mirror)?;
-        self.forget_hidden(&mirror)?;
+        self.forget_copy(&mirror)?;
         let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, done)?;
         self.note_ready(source)
@@ -324,14 +328,20 @@ impl Store {
         let found = self.mirrors.of_source(source).find(is_it).cloned();
         let Some(mirror) = found else { return Ok(false) };
         let what = || format!("could not take {table} out of the mirror");
-        track::remove(&self.connection, &mirror)?;
-        resync::forget(&self.connection, &mirror)?;
-        self.forget_hidden(&mirror)?;
+        self.give_up_resync(source, &mirror.name().clone())?;
+        self.forget_copy(&mirror)?;
         let drop = format!("DROP TABLE IF EXISTS {}", sql::mirror_name(&mirror));
         execute(&self.connection, &drop, what)?;
         let left = MirrorTable { state: MirrorState::Left, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, left)?;
         self.note_ready(source)
+    }
+
+    /// Forgets what only a copy needs.
+    pub(super) fn forget_copy(&self, mirror: &MirrorTable) -> Result<()> {
+        track::remove(&self.connection, mirror)?;
+        resync::forget(&self.connection, mirror)?;
+        self.forget_hidden(mirror)
     }
 
     fn note_ready(&mut self, source: &str) -> Result<bool> {

@@ -85,6 +85,25 @@ pub(super) fn fill_before_truncate(mirror: &MirrorTable, time_micros: i64) -> St
     )
 }
 
+/// The rows of keys of which the mirror has several, and one of each. A replay must choose the same.
+pub(super) fn fill_doubled(mirror: &MirrorTable, time_micros: i64) -> [String; 2] {
+    let names = |column: &Column| quoted(&column.name);
+    let key = mirror.table.key().filter_map(|place| mirror.table.columns.get(place));
+    let key = key.map(names).collect::<Vec<_>>().join(", ");
+    let all = mirror.table.columns.iter().map(names).collect::<Vec<_>>().join(", ");
+    let (before, after, of) = (before_name(mirror), after_name(mirror), mirror_name(mirror));
+    [
+        format!(
+            "INSERT INTO {before} SELECT *, {time_micros} FROM {of} WHERE ({key}) IN \
+             (SELECT ({key}) FROM {of} GROUP BY {key} HAVING count(*) > 1)"
+        ),
+        format!(
+            "INSERT INTO {after} SELECT * FROM {before} \
+             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {all}) = 1"
+        ),
+    ]
+}
+
 /// The rows as they will be. `lacks`: some cells must be taken from the row before, which lies
 /// under the base key. Without that row they are NULL in a first copy, until a chunk fills them; in a
 /// resync the row stays away, see [`super::resync`].

@@ -273,11 +273,7 @@ fn resync_under_writers(seed: u64) -> (u64, u64) {
     // THEN a resync brings every row back, whatever is written meanwhile
     mirroring.apply(|store| Ok(vec![store.begin_resync("erp", &name, 5).unwrap().unwrap()]));
     read_chunks(&mut source, &mut mirroring);
-    mirroring.apply(|store| {
-        let gone = store.stage_leftover("erp", &name, 9).unwrap().unwrap();
-        store.note_resync(&gone, 9).unwrap();
-        Ok(vec![gone])
-    });
+    mirroring.apply(|store| Ok(vec![store.end_resync("erp", &name, 9).unwrap().unwrap()]));
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     mirroring.log(&source, source.log.len());
     assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
@@ -379,6 +375,37 @@ fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
     let kept = reader.query("SELECT old, new FROM changes.m197001 WHERE new->>'id' = '2'", 10);
     let json = r#"{"id":"2","v":"0044-03-15 BC","big":null}"#.to_owned();
     assert_eq!(kept.unwrap().rows, vec![vec![None, Some(json)]]);
+}
+
+/// A TRUNCATE must be remembered for the chunks, whatever else its batch brings.
+#[test]
+fn a_column_that_widens_with_a_truncate_does_not_bring_back_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dated = Table::clone(&table());
+    dated.columns[1].kind = Kind::Date;
+    let dated = Arc::new(dated);
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    mirroring.store.begin_copy("erp", "t", &dated).unwrap();
+    let row = |id: &str, date: &str| vec![Cell::text(id), Cell::text(date), Cell::Null];
+    let new = Some(row("1", "0044-03-15 BC"));
+    let table = Arc::clone(&dated);
+    let insert = RowChange { table, op: Op::Insert, old: None, new, cascades: false };
+    let transaction = Transaction {
+        id: TransactionId::Xid(50),
+        position: Position::Lsn(50),
+        committed_at_micros: 0,
+        changes: vec![Change::Truncate(vec![Arc::clone(&dated)]), Change::Row(insert)],
+    };
+    let placed = Placed { seq: 1, source: "erp".to_owned(), transaction };
+    mirroring.apply(|store| store.stage_log(&[placed]));
+    let visibility = Visibility::Snapshot { xmin: 50, xmax: 50, running: Vec::new() };
+    let old = [row("1", "2026-11-22"), row("2", "2026-11-22")];
+    let keyed = |cells: Vec<Cell>| (key_of(&dated, &cells).unwrap(), cells);
+    let rows = old.into_iter().map(keyed).collect();
+    mirroring.apply(|store| store.stage_chunk("erp", &dated, &visibility, rows, 0));
+    let reader = mirroring.store.reader().unwrap();
+    let rows = reader.query("SELECT v FROM erp.t", 10).unwrap();
+    assert_eq!(rows.rows, vec![vec![Some("0044-03-15 BC".to_owned())]]);
 }
 
 #[test]

@@ -17,8 +17,8 @@ use crate::change::schema::Cascade;
 use crate::change::{Cell, TableName, TransactionId, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
-use crate::store::collapse::Key;
-use crate::store::mirror::MirrorTable;
+use crate::store::collapse::{Key, key_of};
+use crate::store::mirror::{MirrorState, MirrorTable};
 use crate::store::overlay::Tracked;
 use crate::store::refusal::InStore;
 use crate::store::stage::{key_from_text, key_text};
@@ -39,7 +39,7 @@ pub(in crate::store::mirror) struct Hidden {
 
 impl Hidden {
     /// # Errors
-    /// [`ErrorKind::Gap`] if rows get another key: one that moves from a key still to come to a
+    /// [`ErrorKind::Gap`] if rows get another key in a first copy: one that moves from a key still to come to a
     /// key already passed would be in no chunk.
     pub(super) fn new(
         child: &MirrorTable,
@@ -50,7 +50,9 @@ impl Hidden {
     ) -> Result<Self> {
         let places = places(&child.table, cascade.columns.iter().map(|(column, _)| column));
         let moves = child.table.key().any(|place| places.contains(&place));
-        if moves && matches!(effect, Effect::Set(_)) {
+        // The mirror of a resync has moved the row; what that cannot mend is seen by comparing.
+        let is_first = child.state == MirrorState::Copying;
+        if is_first && moves && matches!(effect, Effect::Set(_)) {
             return Err(again(child, "a foreign key changed keys of its rows while it was copied"));
         }
         let (source, child) = (child.source.clone(), child.name().clone());
@@ -120,8 +122,8 @@ impl Store {
             };
             let cells = if is_the_logs { Some(cells) } else { after(cells, &unseen) };
             match cells {
-                Some(cells) => left.push((key, cells)),
-                None if self.takes_more_along(mirror) => {
+                Some(cells) => left.push((key_of(&mirror.table, &cells).unwrap_or(key), cells)),
+                None if mirror.state == MirrorState::Copying && self.takes_more_along(mirror) => {
                     return Err(again(mirror, "rows went with their parent while it was copied"));
                 }
                 None => {}

@@ -28,7 +28,7 @@ fn refers(column: &str, parent: &str, on_delete: &str, on_update: &str) -> Casca
     }
 }
 
-/// `p` ◄─ `c` (goes with it) ◄─ `g` (goes with it); `p` ◄─ `s` (forgets it).
+/// `p` ◄─ `c` (goes with it) ◄─ `g` (goes with it); `p` ◄─ `s` (forgets it); `p` ◄─ `l` (by its key).
 struct Rig {
     store: Store,
     tables: BTreeMap<&'static str, Arc<Table>>,
@@ -46,6 +46,7 @@ impl Rig {
             ("c", table("c", &["id", "p"], vec![refers("p", "p", "CASCADE", "CASCADE")])),
             ("g", table("g", &["id", "c"], vec![refers("c", "c", "CASCADE", "RESTRICT")])),
             ("s", table("s", &["id", "p", "v"], vec![refers("p", "p", "SET NULL", "SET NULL")])),
+            ("l", table("l", &["p", "v"], vec![refers("p", "p", "CASCADE", "CASCADE")])),
         ]);
         store.begin().unwrap();
         for (name, table) in &tables {
@@ -183,11 +184,11 @@ fn an_update_that_leaves_the_key_alone_or_unchecked_rows_derive_nothing() {
 struct CopyRig(Rig);
 
 impl CopyRig {
-    /// The copy of `c` and `s` begins anew; `p` and `g` are done.
+    /// The copy of `c`, `l` and `s` begins anew; `p` and `g` are done.
     fn new() -> Self {
         let mut rig = Rig::new();
         rig.store.begin().unwrap();
-        for name in ["c", "s"] {
+        for name in ["c", "l", "s"] {
             rig.store.begin_copy("hr", name, &Arc::clone(&rig.tables[name])).unwrap();
         }
         rig.store.run("COMMIT", "commit").unwrap();
@@ -256,13 +257,82 @@ fn a_copy_that_is_done_forgets_what_was_hidden_from_it() {
     rig.0.apply(vec![rig.0.insert("p", &[1, 0])]);
     rig.0.apply(vec![rig.0.delete("p", &[1, 0])]);
     let kept = |rig: &CopyRig| rig.0.text("SELECT table_name AS t FROM ops.hidden_change");
-    assert_eq!(kept(&rig), "c s");
+    assert_eq!(kept(&rig), "c l s");
     rig.0.store.begin().unwrap();
-    for name in ["c", "s"] {
+    for name in ["c", "l", "s"] {
         rig.0.store.finish_copy("hr", &TableName::new("hr", name)).unwrap();
     }
     rig.0.store.run("COMMIT", "commit").unwrap();
     assert_eq!(kept(&rig), "");
+}
+
+/// A child that is copied again, with a mirror that may be wrong.
+struct Resync(CopyRig, &'static str);
+
+impl Resync {
+    fn begin(rows: &[(&str, &[i32])], tampered: &[&str], name: &'static str) -> Self {
+        let mut rig = Rig::new();
+        rig.apply(rows.iter().map(|(name, row)| rig.insert(name, row)).collect());
+        for sql in tampered {
+            rig.store.connection().execute(sql, []).unwrap();
+        }
+        rig.store.begin().unwrap();
+        let doubled = rig.store.begin_resync("hr", &TableName::new("hr", name), 0).unwrap();
+        rig.store.write_staged(&[doubled.unwrap()]).unwrap();
+        rig.store.run("COMMIT", "commit").unwrap();
+        Self(CopyRig(rig), name)
+    }
+
+    /// A chunk that has not seen the second transaction, then the end.
+    fn end(mut self, chunk: &[&[i32]]) -> String {
+        self.0.chunk(self.1, 2, chunk).unwrap();
+        let (store, name) = (&mut self.0.0.store, TableName::new("hr", self.1));
+        store.begin().unwrap();
+        let leftover = store.end_resync("hr", &name, 0).unwrap().unwrap();
+        store.write_staged(&[leftover]).unwrap();
+        store.finish_copy("hr", &name).unwrap();
+        store.run("COMMIT", "commit").unwrap();
+        self.0.0.rows(self.1)
+    }
+}
+
+/// What a foreign key does to rows that only the mirror has is no word of the log: the chunk decides.
+#[test]
+fn a_resync_believes_no_effect_on_rows_that_nobody_has_shown() {
+    let rows: [(&str, &[i32]); 4] =
+        [("p", &[1, 0]), ("p", &[2, 0]), ("s", &[7, 2, 70]), ("s", &[8, 1, 80])];
+    let wrong =
+        ["UPDATE hr.s SET p = 1 WHERE id = 7", "INSERT INTO hr.s VALUES (9, 1, 90), (9, 1, 91)"];
+    let mut rig = Resync::begin(&rows, &wrong, "s");
+    let delete = rig.0.0.delete("p", &[1, 0]);
+    rig.0.0.apply(vec![delete]);
+    assert_eq!(rig.0.0.rows("s"), "7:70 8:80 9:90", "the mirror goes on");
+    assert_eq!(rig.end(&[&[7, 2, 70], &[8, 1, 80]]), "7:2:70 8:80");
+}
+
+#[test]
+fn a_resync_beside_changing_parents_is_no_gap_and_follows_them() {
+    let rows: [(&str, &[i32]); 7] = [
+        ("p", &[1, 0]),
+        ("p", &[2, 0]),
+        ("c", &[11, 2]),
+        ("c", &[12, 1]),
+        ("g", &[121, 12]),
+        ("l", &[1, 10]),
+        ("l", &[2, 20]),
+    ];
+    // GIVEN a child with children of its own, one row wrong, one lost
+    let wrong = ["UPDATE hr.c SET p = 1 WHERE id = 11", "DELETE FROM hr.c WHERE id = 12"];
+    let mut rig = Resync::begin(&rows, &wrong, "c");
+    let delete = rig.0.0.delete("p", &[1, 0]);
+    rig.0.0.apply(vec![delete]);
+    assert_eq!(rig.end(&[&[11, 2], &[12, 1]]), "11:2");
+    // and one whose key the parent changes
+    let mut rig = Resync::begin(&rows, &["UPDATE hr.l SET v = 0 WHERE p = 2"], "l");
+    let update = rig.0.0.row("p", Op::Update, Some(&[2, 0]), Some(&[3, 0]));
+    rig.0.0.apply(vec![update]);
+    assert_eq!(rig.0.0.rows("l"), "1:10 3:0");
+    assert_eq!(rig.end(&[&[1, 10], &[2, 20]]), "1:10 3:20");
 }
 
 /// A reference is the parent's value by the column's collation, not letter by letter.

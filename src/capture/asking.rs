@@ -1,0 +1,103 @@
+//! What people ask of a capture: to copy a table again, or to stop doing so.
+//!
+//! It is done where a session begins, at a place in the log before which nothing is under way. Who asks
+//! waits for the answer; what nobody waits for any more is not done.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+/// What is to be done with a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It is to be copied again.
+    Resync,
+    /// It is to be copied no further.
+    Stop,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The resync has begun, or was under way already.
+    Begun,
+    /// The resync is over before its end.
+    Stopped,
+    /// There is none to stop.
+    NotUnderWay,
+    /// The table is copied for the first time, or must be copied as if it were.
+    FirstCopy,
+    /// The table is not mirrored any more.
+    NotMirrored,
+}
+
+/// A question, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) table: String,
+    pub(super) wish: Wish,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// The questions that wait.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    questions: Mutex<Vec<Asked>>,
+    news: watch::Sender<()>,
+}
+
+impl Asking {
+    pub(super) fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.open().push(Asked { table: table.to_owned(), wish, answer });
+        self.news.send_replace(());
+        answered
+    }
+
+    /// Takes the questions that somebody still waits for.
+    pub(super) fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.open())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open().is_empty()
+    }
+
+    /// Waits for a question.
+    pub(super) async fn wait(&self) {
+        let mut news = self.news.subscribe();
+        while self.is_empty() {
+            if news.changed().await.is_err() {
+                // The sender lives as long as `self`.
+                return;
+            }
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Asked>> {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.retain(|asked| !asked.answer.is_closed());
+        questions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_done() {
+        let asking = Asking::default();
+        drop(asking.ask("a", Wish::Resync));
+        assert!(asking.is_empty());
+        let (first, second) = (asking.ask("b", Wish::Resync), asking.ask("b", Wish::Stop));
+        asking.wait().await;
+        drop(second);
+        for asked in asking.take() {
+            assert_eq!((asked.table.as_str(), asked.wish), ("b", Wish::Resync));
+            asked.answer.send(Answer::Begun).unwrap();
+        }
+        assert_eq!(first.await.unwrap(), Answer::Begun);
+        assert!(asking.is_empty());
+    }
+}
