@@ -204,6 +204,17 @@ COMMENT ON COLUMN ops.comparison.left_out IS
     'Columns that are not compared: their types have no text that is the same everywhere';
 COMMENT ON COLUMN ops.comparison.message IS 'Why the last comparison of the pair failed';
 
+COMMENT ON TABLE ops.resync IS 'Tables that are or were copied again, and what that mended';
+COMMENT ON COLUMN ops.resync.source IS 'Name in the configuration';
+COMMENT ON COLUMN ops.resync.table_name IS 'As the source names it, with its schema';
+COMMENT ON COLUMN ops.resync.state IS 'running, done, or stopped: given up before its end';
+COMMENT ON COLUMN ops.resync.began_at IS 'UTC';
+COMMENT ON COLUMN ops.resync.ended_at IS 'UTC; NULL: running';
+COMMENT ON COLUMN ops.resync.rows_read IS 'Rows of the source that were held against the mirror';
+COMMENT ON COLUMN ops.resync.rows_mended IS
+    'Those that the mirror did not have, or not as they are';
+COMMENT ON COLUMN ops.resync.rows_removed IS 'Rows of the mirror that the source does not have';
+
 CREATE OR REPLACE VIEW ops.kpi AS
 SELECT k.kpi, k.metric, k.help, k.unit, k.every_seconds, k.state, k.computed_at, k.took_seconds,
     k.series, k.message, k.hint

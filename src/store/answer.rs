@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use duckdb::Connection;
 
 use super::reader::Statement;
+use super::refusal::asked;
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// What a column holds, as far as people's tools tell types apart.
@@ -87,11 +88,11 @@ impl Statement {
                 return Ok(());
             }
             let rows = include_str!("../../sql/store/answer.sql");
-            let mut statement = connection.prepare(rows).context(ErrorKind::Usage, failed)?;
+            let mut statement = connection.prepare(rows).map_err(|error| asked(&error))?;
             // Sets the statement going; the stream itself is not used, because it panics where
             // this fails.
-            statement.stream_arrow([sql]).map(drop).context(ErrorKind::Usage, failed)?;
-            while let Some(some) = statement.step().context(ErrorKind::Usage, failed)? {
+            statement.stream_arrow([sql]).map(drop).map_err(|error| asked(&error))?;
+            while let Some(some) = statement.step().map_err(|error| asked(&error))? {
                 if !take(rows_of(&RecordBatch::from(some))?) {
                     break;
                 }
@@ -130,7 +131,7 @@ fn columns(connection: &Connection, sql: &str) -> Result<Vec<Column>> {
         let schema = statement.stream_arrow([sql])?.get_schema();
         Ok(columns_of(&schema))
     };
-    read().context(ErrorKind::Usage, failed)
+    read().map_err(|error| asked(&error))
 }
 
 fn columns_of(schema: &Schema) -> Vec<Column> {

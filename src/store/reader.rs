@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use duckdb::{Connection, InterruptHandle, OptionalExt};
 
 use super::{Lease, Mark};
-use crate::error::{Context, Error, ErrorKind, Result};
-use crate::store::refusal::InStore;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::refusal::{InStore, asked};
 
 /// Where reading connections come from. Shared.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Statement {
             if self.is_stopped.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::Usage, "the statement was stopped"));
             }
-            select(connection, sql, rows_max).context(ErrorKind::Usage, failed)
+            select(connection, sql, rows_max).map_err(|error| asked(&error))
         })
     }
 

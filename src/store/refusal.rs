@@ -30,6 +30,16 @@ pub(super) fn without_values(error: &duckdb::Error) -> String {
     Refusal::of(&error.to_string()).text
 }
 
+/// A failure of a statement that somebody asked, in DuckDB's words: whoever may read the rows may read
+/// those. Not the line that DuckDB points to: that is ours, around the statement.
+pub(super) fn asked(error: &duckdb::Error) -> Error {
+    let message = error.to_string();
+    let words = message.split("\n\nLINE ").next().unwrap_or_default();
+    let text = words.trim_end_matches(": Error code 1: Unknown error code").trim_end().to_owned();
+    let refusal = Refusal { class: String::new(), text };
+    Error::new(ErrorKind::Usage, "the statement failed").caused_by(refusal)
+}
+
 /// True if DuckDB refused the statement for what it says or for a value it met. Everything else
 /// (no memory, no disk, a broken file) is no fault of a mapping and may be over the next time.
 pub(super) fn is_own_fault(error: &Error) -> bool {
@@ -138,6 +148,19 @@ mod tests {
         let text =
             "IO Error: Could not write file \"/var/lib/store.duckdb\": No space left on device";
         assert_eq!(shown(text), text);
+    }
+
+    #[test]
+    fn whoever_asks_reads_the_words_without_our_own_line() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut statement = connection.prepare("SELECT * FROM query($1)").unwrap();
+        let error = statement.query(["SELECT nam FROM (SELECT 1 AS name)"]).err().unwrap();
+        let chain = asked(&error).chain();
+        assert!(
+            chain.starts_with("the statement failed: Binder Error: Referenced column"),
+            "{chain}"
+        );
+        assert!(chain.contains("Candidate bindings") && !chain.contains("query("), "{chain}");
     }
 
     #[test]
