@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::change::{Column, Position, TableName, TransactionId};
+use crate::change::{Position, TableName, TransactionId};
 use crate::store::mirror::Placed;
 use crate::store::{Live, StoreLimits};
 
@@ -343,4 +343,42 @@ fn children_are_found_by_collation() {
     assert!(same("ABC", "abc ", true) && same("ÄB", "äb", true));
     assert!(!same("ABC", "abc", false) && same("abc", "abc  ", false));
     assert!(!same("abc", "abd", true) && !is_same(&Cell::Null, &Cell::text(""), true));
+}
+
+/// As `source::mysql::value` writes it: fractions have all of their digits.
+#[test]
+fn a_key_of_the_mirror_is_spelled_as_the_log_spells_it() {
+    let connection = duckdb::Connection::open_in_memory().unwrap();
+    connection.execute_batch("SET TimeZone = 'UTC'").unwrap();
+    for (source_type, kind, value, expected) in [
+        (
+            "datetime(6)",
+            Kind::Timestamp,
+            "TIMESTAMP '2026-03-29 01:59:59.5'",
+            "2026-03-29 01:59:59.500000",
+        ),
+        (
+            "datetime(3)",
+            Kind::Timestamp,
+            "TIMESTAMP '2026-03-29 01:59:59'",
+            "2026-03-29 01:59:59.000",
+        ),
+        ("datetime", Kind::Timestamp, "TIMESTAMP '2026-03-29 01:59:59'", "2026-03-29 01:59:59"),
+        (
+            "timestamp(3)",
+            Kind::TimestampTz,
+            "TIMESTAMPTZ '2026-10-25 00:30:00.12+00'",
+            "2026-10-25 00:30:00.120+00",
+        ),
+        ("time(2)", Kind::Time, "TIME '12:34:56'", "12:34:56.00"),
+        ("decimal(12,2)", Kind::Decimal { precision: 12, scale: 2 }, "1.5::DECIMAL(12,2)", "1.50"),
+        ("tinyint(1)", Kind::Boolean, "true", "t"),
+        ("varbinary(4)", Kind::Bytes, "'\\x0A\\xFF'::BLOB", "\\x0aff"),
+    ] {
+        let (name, source_type) = ("c".to_owned(), source_type.to_owned());
+        let column = Column { name, source_type, kind, key: Some(0) };
+        let sql = format!("SELECT {} FROM (SELECT {value} AS c)", canonical(&column));
+        let text: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(text, expected, "{}", column.source_type);
+    }
 }
