@@ -147,7 +147,7 @@ fn mend(installation: &Installation, daemon: &mut Running, source: &str) {
     assert!(said.contains(&would), "{said}");
     assert_eq!(plan.status.code(), Some(1), "{said}");
     daemon.kill();
-    *daemon = installation.start(&["run"], &[("TRUEUP_FAILPOINT", "after-chunk-commit:2")]);
+    *daemon = installation.start(&["run"], &[("TRUEUP_FAILPOINT", "after-chunk-commit")]);
     let began = Instant::now();
     opened(installation);
     let refused = installation.output(&["resync", &of("t"), "--json"]);

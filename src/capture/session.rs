@@ -17,6 +17,9 @@ use crate::source::{Captured, Stream};
 
 /// How often the ledger is asked whether conform found a gap.
 const GAP_PAUSE: Duration = Duration::from_secs(1);
+/// How often its size is looked at while the journal fills, besides by the clock: it holds at most one
+/// part more than it may.
+const LOOKS_PER_JOURNAL: u64 = 16;
 /// Whole transactions wait at most this long for others to share their entry.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
@@ -52,6 +55,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         wants,
         is_copying: true,
         pending: None,
+        grown: 0,
         is_full: false,
     };
     show_copies(capture)?;
@@ -96,6 +100,8 @@ struct Session<'a> {
     /// The copy may still want something.
     is_copying: bool,
     pending: Option<Wanted>,
+    /// Bytes that were written since the journal's size was looked at.
+    grown: u64,
     /// The journal has no room: nothing is taken, and nothing more is confirmed.
     is_full: bool,
 }
@@ -130,6 +136,7 @@ impl Session<'_> {
     /// Pauses where the journal has grown to its limit, and goes on where it has room again.
     fn look_at_the_journal(&mut self) -> Result<()> {
         let (capture, limit) = (self.capture, self.capture.limits.journal_bytes_max);
+        self.grown = 0;
         let bytes = capture.journal.bytes();
         match (self.is_full, bytes >= limit) {
             (false, true) => {
@@ -223,7 +230,11 @@ impl Session<'_> {
             }
             None => self.first = first.or(Some(seq)),
         }
-        Ok(())
+        self.grown += piece.bytes.len() as u64;
+        if self.grown < self.capture.limits.journal_bytes_max / LOOKS_PER_JOURNAL {
+            return Ok(());
+        }
+        self.look_at_the_journal()
     }
 
     /// Only what is durable in the journal is confirmed, and only whole transactions.

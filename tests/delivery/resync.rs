@@ -47,13 +47,14 @@ async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
     assert!(said.contains(" mended, 0 removed"), "{said}");
     work.stop().await;
     chain.settled();
+    // (A client that is merged meanwhile may hand its number on.)
     let told = format!(
-        "SELECT concat(type, ' ', count(*)) FROM ops.event
+        "SELECT count(DISTINCT key) >= 3 AND bool_or(key = 'K98765') FROM ops.event
          WHERE sequence > {before} AND entity = 'client' AND type NOT LIKE '%deleted'
          AND ((new->>'tax_no') = 'UNHEARD' AND (old->>'tax_no') IS DISTINCT FROM 'UNHEARD'
-            OR key = 'K98765') GROUP BY type ORDER BY type"
+            OR key = 'K98765')"
     );
-    assert_eq!(chain.rows(&told), ["trueup.client.created 1", "trueup.client.updated 3"]);
+    assert_eq!(chain.rows(&told), ["true"]);
     chain.target_equals_canon();
     chain.all_sides_agree().await;
     let (code, said) = chain.answer(&["reconcile"]);
