@@ -29,8 +29,8 @@ demo: setup ## Run the whole system on private databases; ARGS="--seconds 60" en
 	cargo build --locked $(CARGO_ARGS)
 	cargo run --locked --quiet $(CARGO_ARGS) -- demo $(ARGS)
 
-test: setup ## Run every test
-	cargo test --locked $(CARGO_ARGS)
+test: setup ## Run every test, then say what it answers and what was skipped
+	scripts/test $(CARGO_ARGS)
 
 lint: setup ## Check format and lints as CI does
 	cargo fmt --check

@@ -146,3 +146,47 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// The tests that answer the failures of others are there, under these names.
+#[test]
+fn every_failure_of_others_has_its_tests() {
+    let manual = read("docs/failures.md");
+    let rows: Vec<&str> = manual.lines().filter(|line| number(line).is_some()).collect();
+    let numbers: Vec<u32> = rows.iter().filter_map(|line| number(line)).collect();
+    assert_eq!(numbers, (1..=15).collect::<Vec<_>>());
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for folder in ["tests", "src"] {
+        tests_below(&root().join(folder), &mut names);
+    }
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let tests: Vec<&str> = cells[3].split('`').skip(1).step_by(2).collect();
+        for test in &tests {
+            assert!(names.contains(*test), "there is no test {test}");
+        }
+        assert!(!tests.is_empty() || !cells[4].is_empty(), "nothing answers {}", cells[2]);
+    }
+}
+
+fn number(line: &str) -> Option<u32> {
+    line.strip_prefix("| ")?.split(' ').next()?.parse().ok()
+}
+
+/// Names of functions that come right after a test's attribute.
+fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            for pair in lines.windows(2) {
+                let is_test = pair[0] == "#[test]" || pair[0].starts_with("#[tokio::test");
+                let name = pair[1].strip_prefix("async ").unwrap_or(pair[1]);
+                let name = name.strip_prefix("fn ").and_then(|name| name.split('(').next());
+                names.extend(name.filter(|_| is_test).map(str::to_owned));
+            }
+        }
+    }
+}
