@@ -22,16 +22,13 @@ async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {
     let mut daemon = chain.start(&[]);
     chain.ready();
     chain.settled();
-    let publication = chain.erp_sql("SELECT pubname FROM pg_publication");
-    let publication = publication.trim();
     // GIVEN changes that were made while the publication lacked the table
-    chain.erp_sql(&format!(
-        "ALTER PUBLICATION {publication} DROP TABLE kunde;
-        UPDATE kunde SET ust_id = 'UNHEARD' WHERE kd_nr IN
+    unheard(
+        &chain,
+        "UPDATE kunde SET ust_id = 'UNHEARD' WHERE kd_nr IN
             (SELECT kd_nr FROM kunde WHERE NOT geloescht AND kd_id_neu IS NULL ORDER BY 1 LIMIT 3);
-        INSERT INTO kunde (kd_nr, name1, land, waehr) VALUES ('K98765', 'Never said', 'DE', 'EUR');
-        ALTER PUBLICATION {publication} ADD TABLE kunde"
-    ));
+        INSERT INTO kunde (kd_nr, name1, land, waehr) VALUES ('K98765', 'Never said', 'DE', 'EUR')",
+    );
     let (code, said) = chain.answer(&["reconcile", "--pair", "source:erp"]);
     assert_eq!(code, Some(1), "{said}");
     let status = chain.status_text();
@@ -93,4 +90,80 @@ async fn a_waiting_resync_is_stopped(chain: &Chain) {
         assert!(code == Some(1) && said.contains(": 0 rows read, 0 mended, 0 removed"), "{said}");
     });
     drop(open);
+}
+
+fn opened(chain: &Chain) {
+    wait_until("the store to open", PATIENCE, || match chain.answer(&["sql", "SELECT 1"]) {
+        (Some(0), _) => Ok(()),
+        (_, said) => Err(said),
+    });
+}
+
+/// Changes clients, and no log tells.
+fn unheard(chain: &Chain, sql: &str) {
+    let publication = chain.erp_sql("SELECT pubname FROM pg_publication");
+    let publication = publication.trim();
+    chain.erp_sql(&format!(
+        "ALTER PUBLICATION {publication} DROP TABLE kunde; {sql};
+        ALTER PUBLICATION {publication} ADD TABLE kunde"
+    ));
+}
+
+/// Where the daemon dies in a resync of one chunk: three batches, and two steps of capture.
+const DEATHS: [&str; 6] = [
+    "after-outbox-commit",
+    "after-outbox-commit:2",
+    "after-outbox-commit:3",
+    "before-outbox-commit:2",
+    "after-chunk",
+    "after-chunk-commit:2",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resync_that_dies_at_any_step_mends_everything_once() {
+    if !require("postgres") {
+        return;
+    }
+    let chain = Chain::new("compare_every_secs = 0\nhold_percent = 100");
+    let mut daemon = chain.start(&[]);
+    chain.ready();
+    chain.settled();
+    for (number, death) in DEATHS.iter().enumerate() {
+        // GIVEN rows that were changed, came and went unheard
+        unheard(
+            &chain,
+            &format!(
+                "UPDATE kunde SET ust_id = 'U{number}' WHERE kd_nr IN
+                    (SELECT kd_nr FROM kunde WHERE NOT geloescht ORDER BY 1 LIMIT 3);
+                INSERT INTO kunde (kd_nr, name1, waehr) VALUES ('K9000{number}', 'Came', 'EUR');
+                DELETE FROM kunde WHERE kd_nr = 'K9000{}'",
+                number.wrapping_sub(1)
+            ),
+        );
+        let before = chain.events();
+        daemon.terminate();
+        assert!(daemon.wait(PATIENCE).success());
+        // WHEN the daemon dies in the midst of mending them
+        let mut armed = chain.start(&[("TRUEUP_FAILPOINT", *death)]);
+        opened(&chain);
+        chain.refused(&["resync", "erp.kunde"]);
+        assert!(!armed.wait(PATIENCE).success(), "{death}");
+        daemon = chain.start(&[]);
+        opened(&chain);
+        let (code, said) = chain.answer(&["resync", "erp.kunde"]);
+        assert_eq!(code, Some(0), "{death}: {said}");
+        chain.settled();
+        // THEN each has happened once, and all sides agree
+        let told = format!(
+            "SELECT concat(split_part(type, '.', 3), ' ', count(*)) FROM ops.event
+             WHERE sequence > {before} AND entity = 'client' GROUP BY type ORDER BY type"
+        );
+        let told = chain.rows(&told);
+        let gone: &[&str] = if number == 0 { &[] } else { &["deleted 1"] };
+        assert_eq!(told, [&["created 1"], gone, &["updated 3"]].concat(), "{death}");
+        chain.target_equals_canon();
+    }
+    chain.all_sides_agree().await;
+    let (code, said) = chain.answer(&["reconcile"]);
+    assert_eq!(code, Some(0), "{said}");
 }
