@@ -83,7 +83,7 @@ impl Daemon {
         let classes = Class::ALL.map(Class::word);
         for source in self.config.source.keys() {
             let copies = self.journal.copies(source).unwrap_or_default();
-            for copy in copies.iter().filter(|copy| !copy.is_lacking()) {
+            for copy in copies.iter().filter(|copy| !copy.is_first_copy()) {
                 let pair = format!("source:{source}");
                 self.metrics.declare_comparison(&pair, &copy.table, &classes);
             }

@@ -106,7 +106,7 @@ fn source(name: &str, kind: SourceKind, ledger: &Ledger, journal: &Glance) -> Re
     let facts = ledger.source(name)?;
     let position = journal.position(name)?.map(|position| position.to_string());
     let copies = journal.copies(name)?;
-    let done = copies.iter().filter(|copy| !copy.is_lacking()).count();
+    let done = copies.iter().filter(|copy| !copy.is_first_copy()).count();
     let copy = (done < copies.len()).then(|| CopyStatus {
         tables_done: done as u64,
         tables_total: copies.len() as u64,

@@ -79,7 +79,7 @@ async fn attempt(
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
     let mut copier = capture.source.copier(fence).await?;
-    if progress.iter().any(CopyProgress::is_lacking) {
+    if progress.iter().any(CopyProgress::is_first_copy) {
         estimate(capture, tables).await;
     }
     for table in parents_first(tables) {

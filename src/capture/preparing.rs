@@ -67,7 +67,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
         let table = prepared.tables.iter().find(|table| table.name.to_string() == asked.table);
         let answer = match (table.zip(copied), asked.wish) {
             (None, _) => Answer::NotMirrored,
-            (Some((_, copied)), _) if copied.is_lacking() => Answer::FirstCopy,
+            (Some((_, copied)), _) if copied.is_first_copy() => Answer::FirstCopy,
             (Some((table, copied)), Wish::Resync) => {
                 if copied.state == CopyState::Done {
                     let begun = CopyProgress {

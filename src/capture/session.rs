@@ -322,7 +322,7 @@ fn full(source: &str, bytes: u64, limit: u64) -> Error {
 
 fn show_copies(capture: &Capture) -> Result<()> {
     let copies = on_disk(|| capture.journal.copies(&capture.name))?;
-    let done = copies.iter().filter(|copy| !copy.is_lacking()).count();
+    let done = copies.iter().filter(|copy| !copy.is_first_copy()).count();
     capture.state.update(|seen| {
         seen.tables = copies.len();
         seen.tables_done = done;

@@ -50,7 +50,7 @@ pub(super) struct ResyncArgs {
 struct Answer {
     source: String,
     table: String,
-    /// Rows of the source that were held against the mirror; absent with `--dry-run`.
+    /// Rows of the source that were held against the mirror; absent with `--dry-run` and `--stop`.
     rows_read: Option<u64>,
     rows_mended: Option<u64>,
     rows_removed: Option<u64>,
@@ -73,6 +73,10 @@ pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
         };
         let ResyncResult { table } = daemon.post("/api/resync", &request).await?;
         let mut answer = Answer { source: source.to_owned(), table, ..Answer::default() };
+        if args.stop && args.json {
+            print::json(&answer)?;
+            return Ok(0);
+        }
         if args.stop {
             print::text(&format!("the resync of {}.{} is stopped\n", answer.source, answer.table))?;
             return Ok(0);

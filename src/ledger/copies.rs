@@ -16,9 +16,9 @@ pub struct CopyProgress {
 }
 
 impl CopyProgress {
-    /// A first copy that is not done: the table is not there yet.
+    /// A first copy, and not done: the table is not there yet.
     #[must_use]
-    pub fn is_lacking(&self) -> bool {
+    pub fn is_first_copy(&self) -> bool {
         self.state != CopyState::Done && !self.resync
     }
 

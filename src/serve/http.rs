@@ -295,47 +295,39 @@ async fn sql(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<SqlRequest>,
 ) -> Response {
-    match operator.sql(request).await {
-        Ok(result) => Json(result).into_response(),
-        Err(error) => refused(status_code(error.kind()), &error),
-    }
+    answer(operator.sql(request).await)
 }
 
 async fn diff(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<DiffRequest>,
 ) -> Response {
-    match operator.diff(request).await {
-        Ok(result) => Json(result).into_response(),
-        Err(error) => refused(status_code(error.kind()), &error),
-    }
+    answer(operator.diff(request).await)
 }
 
 async fn resume(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<ResumeRequest>,
 ) -> Response {
-    match operator.resume(request).await {
-        Ok(()) => Json(json!({})).into_response(),
-        Err(error) => refused(status_code(error.kind()), &error),
-    }
+    answer(operator.resume(request).await.map(|()| json!({})))
 }
 
 async fn reconcile(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<ReconcileRequest>,
 ) -> Response {
-    match operator.reconcile(request).await {
-        Ok(result) => Json(result).into_response(),
-        Err(error) => refused(status_code(error.kind()), &error),
-    }
+    answer(operator.reconcile(request).await)
 }
 
 async fn resync(
     State(operator): State<Arc<dyn Operator>>,
     Json(request): Json<ResyncRequest>,
 ) -> Response {
-    match operator.resync(request).await {
+    answer(operator.resync(request).await)
+}
+
+fn answer(result: Result<impl Serialize>) -> Response {
+    match result {
         Ok(result) => Json(result).into_response(),
         Err(error) => refused(status_code(error.kind()), &error),
     }

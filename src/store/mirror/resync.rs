@@ -139,10 +139,7 @@ impl Store {
         self.forget_hidden(&mirror)?;
         let begun = MirrorTable { state: MirrorState::Resync, truncated: None, ..mirror.clone() };
         self.mirrors.put(&self.connection, begun)?;
-        let doubled = sql::fill_doubled(&mirror, at_micros);
-        for statement in sql::prepare_temporary(&mirror).into_iter().chain(doubled) {
-            execute(&self.connection, &statement, what)?;
-        }
+        let doubled = self.stage(&mirror, sql::fill_doubled(&mirror, at_micros))?;
         let (before, after) = (sql::before_name(&mirror), sql::after_name(&mirror));
         let removed = self.count(&before)? - self.count(&after)?;
         self.connection
@@ -152,7 +149,7 @@ impl Store {
                 params![source, name.to_string(), at_micros, removed],
             )
             .in_store(what)?;
-        Ok(Some(touched(&mirror, Goes::Before)))
+        Ok(Some(doubled))
     }
 
     /// What a chunk has shown: takes out the staged rows that the mirror has as they are. `None` if that
@@ -187,14 +184,10 @@ impl Store {
         if mirror.state != MirrorState::Resync {
             return Ok(None);
         }
-        let what = || what(&mirror);
-        for statement in sql::prepare_temporary(&mirror) {
-            execute(&self.connection, &statement, what)?;
-        }
-        execute(&self.connection, &shown::fill_leftover(&mirror, at_micros), what)?;
+        let leftover = self.stage(&mirror, [shown::fill_leftover(&mirror, at_micros)])?;
         let removed = self.count(&sql::before_name(&mirror))?;
         self.move_on(&mirror, &name.to_string(), "done", Some(at_micros), [0, 0, removed])?;
-        Ok(Some(touched(&mirror, Goes::Before)))
+        Ok(Some(leftover))
     }
 
     /// The resync is given up: what it has mended stays.
@@ -263,6 +256,18 @@ impl Store {
             );
         }
         Ok(())
+    }
+
+    /// Stages the rows that `fill` puts into the temp tables.
+    fn stage(
+        &self,
+        mirror: &MirrorTable,
+        fill: impl IntoIterator<Item = String>,
+    ) -> Result<Touched> {
+        for statement in sql::prepare_temporary(mirror).into_iter().chain(fill) {
+            execute(&self.connection, &statement, || what(mirror))?;
+        }
+        Ok(touched(mirror, Goes::Before))
     }
 
     fn count(&self, table: &str) -> Result<i64> {
