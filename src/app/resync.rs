@@ -33,7 +33,9 @@ impl Daemon {
         })?;
         let mirror = tokio::task::block_in_place(|| resync::find(&reader, &source, &table))?;
         drop(reader);
-        self.refuse_changed(&source, &mirror).await?;
+        if !stop {
+            self.refuse_changed(&source, &mirror).await?;
+        }
         let table = mirror.name().to_string();
         if dry_run {
             return Ok(ResyncResult { table });
@@ -41,20 +43,15 @@ impl Daemon {
         let wish = if stop { Wish::Stop } else { Wish::Resync };
         let answered = capture.ask(&table, wish);
         let waited = tokio::time::timeout(Duration::from_secs(BEGIN_SECS_MAX), answered).await;
-        let refused = match waited {
-            Ok(Ok(Answer::Begun | Answer::Stopped)) => return Ok(ResyncResult { table }),
-            Ok(Ok(Answer::NotUnderWay)) => format!("{table} of {source} is not copied again"),
-            Ok(Ok(Answer::FirstCopy)) => format!(
-                "{table} of {source} is copied as if for the first time: its changes were not in \
-                 the log of late"
-            ),
-            Ok(Ok(Answer::NotMirrored)) => {
-                format!("{table} of {source} is not there, or not mirrored, any more")
-            }
-            Ok(Err(_)) | Err(_) => format!("the log of source {source} could not be followed anew"),
+        let Ok(Ok(answer)) = waited else {
+            let what = format!("the log of source {source} could not be followed anew");
+            return Err(Error::new(ErrorKind::Unreachable, what)
+                .hint("see `trueup status` for the source; nothing was begun"));
         };
-        Err(Error::new(ErrorKind::Unreachable, refused)
-            .hint("see `trueup status` for the source; nothing was begun"))
+        match answer {
+            Answer::Begun | Answer::Stopped => Ok(ResyncResult { table }),
+            refused => Err(refusal(&source, &table, refused)),
+        }
     }
 
     /// Other columns than the mirror's would stop the source as soon as a row of them came.
@@ -97,4 +94,19 @@ impl Daemon {
         }
         all
     }
+}
+
+fn refusal(source: &str, table: &str, answer: Answer) -> Error {
+    let (why, hint) = match answer {
+        Answer::FirstCopy => (
+            "is copied as if for the first time: its changes were not in the log of late",
+            "`trueup status` shows how far it is; it needs no resync then",
+        ),
+        Answer::NotMirrored => (
+            "is not there, or not mirrored, any more",
+            "see the source's tables, and `tables` in the configuration",
+        ),
+        _ => ("is not copied again", "`trueup status` names the tables that are"),
+    };
+    Error::new(ErrorKind::Usage, format!("{table} of {source} {why}")).hint(hint)
 }

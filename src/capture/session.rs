@@ -15,8 +15,8 @@ use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::source::entry::{Control, encode_chunk};
 use crate::source::{Captured, Stream};
 
-/// How often the ledger is asked whether conform found a gap.
-const GAP_PAUSE: Duration = Duration::from_secs(1);
+/// How often the ledger is asked whether conform found a gap, and people for what they want.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
 /// How often its size is looked at while the journal fills, besides by the clock: it holds at most one
 /// part more than it may.
 const LOOKS_PER_JOURNAL: u64 = 16;
@@ -61,18 +61,16 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     show_copies(capture)?;
     let copy = copying::run(capture, fence, &prepared.tables, wanted);
     let mut copy = std::pin::pin!(copy.fuse());
-    let mut copied = false;
-    let mut asked = tokio::time::interval(GAP_PAUSE);
+    let (mut copied, mut is_asked) = (false, false);
+    let mut asked = tokio::time::interval(ASK_PAUSE);
     loop {
         tokio::select! {
             biased;
             () = cancel.cancelled() => return session.drain().map(|()| Ended::Cancelled),
-            () = capture.state.asking.wait(), if session.assembler.is_between_transactions() => {
-                return session.drain().map(|()| Ended::Asked);
-            }
             _ = asked.tick() => {
                 preparing::refuse_gap(capture)?;
                 session.look_at_the_journal()?;
+                is_asked = !capture.state.asking.is_empty();
             }
             done = &mut copy, if !copied => {
                 done?;
@@ -80,6 +78,9 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
                 capture.state.entered(Phase::Streaming);
             }
             step = session.step(), if !session.is_full => step?,
+        }
+        if is_asked && session.assembler.is_between_transactions() {
+            return session.drain().map(|()| Ended::Asked);
         }
     }
 }

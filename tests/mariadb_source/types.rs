@@ -3,6 +3,7 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 use trueup::change::TableName;
+use trueup::demo::servers::{MariadbServer, Options};
 
 use super::harness::{Log, Mirror, copy, rows, show_all, source};
 use crate::support::random::seeded;
@@ -396,4 +397,30 @@ async fn every_type_reads_the_same_in_copy_log_and_server() {
     assert_eq!(copied.len(), logged.len());
     assert_eq!(copied.len(), printed.len());
     assert_eq!(log.schemas, [chunks[0].table.as_ref().clone()]);
+}
+
+/// Texts are those of UTC, whatever the server's zone and that of whoever writes.
+#[tokio::test]
+async fn a_server_in_another_zone_tells_the_same_times_in_copy_and_log() {
+    if !require("mariadb") {
+        return;
+    }
+    // GIVEN a server, and a writer, three quarters of an hour beside every full hour
+    let server = MariadbServer::start(&Options::default()).unwrap();
+    server.create_database("zoned").unwrap();
+    server.sql("", "SET GLOBAL time_zone = '+05:45'").unwrap();
+    let table = "CREATE TABLE t (id int PRIMARY KEY, stamped timestamp(3) NULL, local datetime)";
+    server.sql("zoned", table).unwrap();
+    let source = source(&server, "zoned", &["t"]);
+    let mut log = Log::start(&source).await;
+    let row = "INSERT INTO t VALUES (1, '2026-03-29 02:30:00.125', '2026-03-29 02:30:00')";
+    server.sql("zoned", row).unwrap();
+    // WHEN the row is read from the log and by a copy THEN both say what it was in UTC
+    let mut mirror = Mirror::default();
+    mirror.apply(&log.read_all(&server).await);
+    let name = TableName::new("zoned", "t");
+    let chunks = copy(&source, &name, 17).await;
+    let copied: Vec<Vec<String>> = chunks.iter().flat_map(rows).map(|row| show_all(&row)).collect();
+    assert_eq!(copied, [["1", "2026-03-28 20:45:00.125+00", "2026-03-29 02:30:00"]]);
+    assert_eq!(mirror.table(&name.to_string()), copied);
 }
