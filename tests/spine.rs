@@ -35,6 +35,11 @@ pub(crate) fn installation(database: &str, limits: &str) -> Installation {
     installation
 }
 
+/// Waits until a daemon that starts answers from its store.
+pub(crate) fn store_opens(installation: &Installation) {
+    wait_until("the store to open", PATIENCE, || store_rows(installation, "SELECT 1").map(drop));
+}
+
 /// Rows of a statement on the store of a running daemon.
 pub(crate) fn store_rows(
     installation: &Installation,

@@ -92,13 +92,6 @@ async fn a_waiting_resync_is_stopped(chain: &Chain) {
     drop(open);
 }
 
-fn opened(chain: &Chain) {
-    wait_until("the store to open", PATIENCE, || match chain.answer(&["sql", "SELECT 1"]) {
-        (Some(0), _) => Ok(()),
-        (_, said) => Err(said),
-    });
-}
-
 /// Changes clients, and no log tells.
 fn unheard(chain: &Chain, sql: &str) {
     let publication = chain.erp_sql("SELECT pubname FROM pg_publication");
@@ -145,11 +138,11 @@ async fn a_resync_that_dies_at_any_step_mends_everything_once() {
         assert!(daemon.wait(PATIENCE).success());
         // WHEN the daemon dies in the midst of mending them
         let mut armed = chain.start(&[("TRUEUP_FAILPOINT", *death)]);
-        opened(&chain);
+        chain.opens();
         chain.refused(&["resync", "erp.kunde"]);
         assert!(!armed.wait(PATIENCE).success(), "{death}");
         daemon = chain.start(&[]);
-        opened(&chain);
+        chain.opens();
         let (code, said) = chain.answer(&["resync", "erp.kunde"]);
         assert_eq!(code, Some(0), "{death}: {said}");
         chain.settled();
