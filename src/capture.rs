@@ -28,7 +28,7 @@ use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
 use crate::ledger::standing::SourceFacts;
 use crate::source::Source;
-use crate::source::entry::Lacking;
+use crate::source::entry::{Lacking, Unproven};
 pub use asking::{Answer, Wish};
 use session::Ended;
 pub use state::{CaptureState, Phase};
@@ -57,6 +57,8 @@ pub struct Capture {
     pub retained_bytes_max: u64,
     /// Keys whose rows lack cells, told by conform.
     pub lacking: watch::Receiver<Lacking>,
+    /// Tables that must be copied again, told by conform.
+    pub unproven: watch::Receiver<Unproven>,
     /// What people see.
     pub state: Arc<CaptureState>,
 }

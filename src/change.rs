@@ -36,6 +36,8 @@ pub enum Change {
     Row(RowChange),
     /// All rows of these tables were removed at once.
     Truncate(Vec<Arc<Table>>),
+    /// Values of this table's rows changed in a way that the log does not tell.
+    Doubted(Arc<Table>),
 }
 
 /// A row written or removed. Cells stand in the order of `table.columns`.

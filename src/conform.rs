@@ -28,7 +28,7 @@ mod upkeep;
 pub mod verify;
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::copies::CopyState;
 use crate::ledger::journal::{Border, Journal, Reader, Run};
-use crate::source::entry::Lacking;
+use crate::source::entry::{Lacking, Unproven};
 use crate::store::evaluate::Evaluator;
 use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
 pub use hold::Held;
@@ -77,6 +77,8 @@ pub struct Conform {
     pub journal: Arc<Journal>,
     /// Told to the copies: keys whose rows lack cells.
     pub lacking: watch::Sender<Lacking>,
+    /// Told to the captures: tables that must be copied again.
+    pub unproven: watch::Sender<Unproven>,
     /// Told to delivery: the last event that the store has.
     pub events: watch::Sender<u64>,
     /// What people see.
@@ -126,6 +128,10 @@ struct Session<'a> {
     mappings: MappingSet,
     /// The hash of the set in force at the mark.
     in_force: String,
+    /// What is unproven may have changed in the batch at hand.
+    proof_changed: bool,
+    /// Sources with tables that are unproven at the mark.
+    doubtful: BTreeSet<String>,
     /// The mirror's tables changed: the evaluator must look at them again.
     is_stale: bool,
     mark: Mark,
@@ -176,6 +182,8 @@ impl<'a> Session<'a> {
             evaluator,
             in_force: mappings.hash().to_owned(),
             mappings,
+            proof_changed: false,
+            doubtful: BTreeSet::new(),
             is_stale: true,
             mark,
             open,
@@ -193,6 +201,7 @@ impl<'a> Session<'a> {
         conform.state.opened(reader, canon, session.mark, session.open.clone());
         conform.events.send_replace(session.mark.event_sequence);
         session.tell_lacking()?;
+        session.tell_unproven()?;
         session.ask_for_evaluation()?;
         session.ask_for_what_failed()?;
         Ok(session)
@@ -314,6 +323,9 @@ impl<'a> Session<'a> {
         if decided.looks {
             self.tell_lacking()?;
         }
+        if std::mem::take(&mut self.proof_changed) {
+            self.tell_unproven()?;
+        }
         if was_open && self.open.is_none() && self.evaluator.has_failed() {
             // In the middle of a transaction rows may look as they never were.
             self.ask()?;
@@ -349,6 +361,14 @@ impl<'a> Session<'a> {
             }
         }
         self.conform.lacking.send_replace(lacking);
+        Ok(())
+    }
+
+    /// Tells the captures what must be copied again, as of the mark.
+    fn tell_unproven(&mut self) -> Result<()> {
+        let (sources, waiting) = self.store.unproven()?;
+        self.doubtful = sources;
+        self.conform.unproven.send_replace(waiting);
         Ok(())
     }
 

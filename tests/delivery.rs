@@ -4,6 +4,7 @@
 
 mod archived;
 mod chain;
+mod columns;
 mod equal;
 mod holding;
 mod mending;

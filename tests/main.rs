@@ -2,6 +2,7 @@
 
 mod agreement;
 mod cli;
+mod columns;
 mod delivery;
 mod demo;
 mod demo_generator;

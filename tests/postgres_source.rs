@@ -179,7 +179,7 @@ impl Reader {
     fn rows(&self) -> Vec<trueup::change::RowChange> {
         let row = |change: &Change| match change {
             Change::Row(row) => Some(row.clone()),
-            Change::Truncate(_) => None,
+            Change::Truncate(_) | Change::Doubted(_) => None,
         };
         self.changes().filter_map(row).collect()
     }
@@ -259,6 +259,7 @@ fn lay(chunks: &[Chunk], transactions: &[Transaction]) -> BTreeMap<String, Strin
         }
         for change in &transaction.changes {
             match change {
+                Change::Doubted(table) => panic!("{} is doubted", table.name),
                 Change::Truncate(_) => rows.clear(),
                 Change::Row(row) => {
                     if let Some(old) = &row.old {

@@ -49,6 +49,23 @@ CREATE TABLE IF NOT EXISTS ops.resync (
     rows_removed BIGINT    NOT NULL     -- rows of the mirror that the source does not have
 );
 
+-- Tables whose columns changed in a way that no log tells: cells of their mirrors are guesses until they
+-- were copied again. Mappings that wait for their columns wait until then.
+CREATE TABLE IF NOT EXISTS ops.unproven (
+    source       VARCHAR NOT NULL,
+    table_name   VARCHAR NOT NULL,      -- as the source names it, with its schema
+    columns      VARCHAR NOT NULL,      -- which changed
+    copying      BOOLEAN NOT NULL       -- a resync that began after the change is under way
+);
+
+-- While a table is copied again: the transaction that was the first to show its columns as they are. A
+-- chunk that does not see it was read before, and does not change the mirror's columns.
+CREATE TABLE IF NOT EXISTS ops.reshaped (
+    source      VARCHAR NOT NULL,
+    table_name  VARCHAR NOT NULL,
+    transaction VARCHAR NOT NULL
+);
+
 -- What foreign keys did to rows of tables that are being copied, until their copy is done: rows of
 -- a chunk that could not see it are changed likewise.
 CREATE TABLE IF NOT EXISTS ops.hidden_change (

@@ -25,7 +25,7 @@ use crate::ledger::journal::Journal;
 use crate::metrics::Metrics;
 use crate::reconcile::{Question, Reconcile, SourceSide, TargetSide};
 use crate::serve::pgwire::Sql;
-use crate::source::entry::Lacking;
+use crate::source::entry::{Lacking, Unproven};
 use crate::state::StateDir;
 use crate::store::Live;
 use crate::target::Target;
@@ -59,7 +59,8 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     let journal =
         Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
     let (lacking, told) = watch::channel(Lacking::new());
-    let captures = captures(&config, &ledger, &journal, &told)?;
+    let (unproven, doubted) = watch::channel(Unproven::new());
+    let captures = captures(&config, &ledger, &journal, (&told, &doubted))?;
     let (events, _) = watch::channel(0);
     let conform = Conform {
         state_dir: state.path().to_owned(),
@@ -70,6 +71,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         ledger: Arc::clone(&ledger),
         journal: Arc::clone(&journal),
         lacking,
+        unproven,
         events,
         state: Arc::new(ConformState::default()),
         live: Live::default(),
@@ -128,7 +130,7 @@ fn captures(
     config: &Config,
     ledger: &Arc<Ledger>,
     journal: &Arc<Journal>,
-    lacking: &watch::Receiver<Lacking>,
+    (lacking, unproven): (&watch::Receiver<Lacking>, &watch::Receiver<Unproven>),
 ) -> Result<Vec<Capture>> {
     let install = ledger.install().simple().to_string();
     let one = |(name, source): (&String, &crate::config::SourceConfig)| {
@@ -141,6 +143,7 @@ fn captures(
             limits: config.limits.clone(),
             retained_bytes_max: source.max_retained_bytes,
             lacking: lacking.clone(),
+            unproven: unproven.clone(),
             state: Arc::new(CaptureState::default()),
         };
         capture::show_gap(&capture)?;

@@ -61,6 +61,15 @@ pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
 /// Does what people asked for, behind the fence that was just noted: the chunks see everything that is
 /// in the journal by now.
 fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
+    for table in due(capture)? {
+        let copied = capture.journal.copies(&capture.name)?.into_iter();
+        let copied = copied.into_iter().find(|copy| copy.table == table);
+        let named = prepared.tables.iter().find(|one| one.name.to_string() == table);
+        if let (Some(named), Some(copied)) = (named, copied) {
+            tracing::info!(source = %capture.name, table, "columns changed, it is copied again");
+            begin_resync(capture, named, copied)?;
+        }
+    }
     for asked in capture.state.asking.take() {
         let copies = capture.journal.copies(&capture.name)?;
         let copied = copies.iter().find(|copy| copy.table == asked.table);
@@ -70,13 +79,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
             (Some((_, copied)), _) if copied.is_first_copy() => Answer::FirstCopy,
             (Some((table, copied)), Wish::Resync) => {
                 if copied.state == CopyState::Done {
-                    let begun = CopyProgress {
-                        state: CopyState::Copying,
-                        next_after: None,
-                        resync: true,
-                        ..copied.clone()
-                    };
-                    say(capture, &Control::Resync { table: table.name.clone() }, begun)?;
+                    begin_resync(capture, table, copied.clone())?;
                 }
                 Answer::Begun
             }
@@ -94,6 +97,24 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
         asked.answer.send(answer).ok();
     }
     Ok(())
+}
+
+/// Tables that must be copied again, and are not yet.
+pub(super) fn due(capture: &Capture) -> Result<Vec<String>> {
+    let unproven = capture.unproven.borrow().get(&capture.name).cloned().unwrap_or_default();
+    if unproven.is_empty() {
+        return Ok(Vec::new());
+    }
+    let copies = capture.journal.copies(&capture.name)?.into_iter();
+    let is_due =
+        |copy: &CopyProgress| copy.state == CopyState::Done && unproven.contains(&copy.table);
+    Ok(copies.filter(is_due).map(|copy| copy.table).collect())
+}
+
+fn begin_resync(capture: &Capture, table: &Table, copied: CopyProgress) -> Result<()> {
+    let begun =
+        CopyProgress { state: CopyState::Copying, next_after: None, resync: true, ..copied };
+    say(capture, &Control::Resync { table: table.name.clone() }, begun)
 }
 
 fn say(capture: &Capture, word: &Control, progress: CopyProgress) -> Result<()> {

@@ -70,7 +70,8 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
             _ = asked.tick() => {
                 preparing::refuse_gap(capture)?;
                 session.look_at_the_journal()?;
-                is_asked = !capture.state.asking.is_empty();
+                is_asked = !capture.state.asking.is_empty()
+                    || !on_disk(|| preparing::due(capture))?.is_empty();
             }
             done = &mut copy, if !copied => {
                 done?;

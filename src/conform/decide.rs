@@ -16,6 +16,7 @@ use crate::source::decode::Decoder;
 use crate::source::entry::{Control, decode_chunk};
 use crate::store::collapse::key_of;
 use crate::store::evaluate::{Delta, Evaluated, Moment};
+use crate::store::mirror::reshape::Followed;
 use crate::store::mirror::{Placed, Touched};
 
 impl Session<'_> {
@@ -60,7 +61,9 @@ impl Session<'_> {
         match first.map(|entry| (entry.kind, entry)) {
             None => {}
             Some((EntryKind::Log, _)) => {
-                let placed = self.decode(run)?;
+                let mut placed = self.decode(run)?;
+                let followed = self.store.follow_columns(&mut placed)?;
+                self.after_following(&followed)?;
                 let touched = self.store.stage_log(&placed)?;
                 found = self.write(&touched, moment)?;
             }
@@ -136,6 +139,8 @@ impl Session<'_> {
             })?;
             keyed.push((key, cells));
         }
+        let followed = self.store.follow_chunk(&entry.source, &table, &header.visibility)?;
+        self.after_following(&followed)?;
         let touched = self.store.stage_chunk(
             &entry.source,
             &table,
@@ -144,6 +149,17 @@ impl Session<'_> {
             entry.at_micros,
         )?;
         Ok((touched, header.last))
+    }
+
+    /// Mappings that miss a column are left out, others are let back; all of them wait where they would
+    /// evaluate guesses.
+    fn after_following(&mut self, followed: &Followed) -> Result<()> {
+        if !followed.has_changed {
+            return Ok(());
+        }
+        self.proof_changed = true;
+        self.evaluator.create_tables(self.store.connection())?;
+        self.evaluator.wait(self.store.connection(), &followed.guessed)
     }
 
     /// Writes the staged rows and evaluates what they touch. Sources whose first copy is not
@@ -182,15 +198,18 @@ impl Session<'_> {
                 Ok(Evaluated::default())
             }
             Control::Resync { table } => {
+                self.proof_changed = true;
                 let doubled = self.store.begin_resync(&entry.source, &table, entry.at_micros)?;
                 doubled.map_or(Ok(Evaluated::default()), |one| self.write(&[one], moment))
             }
             Control::ResyncStop { table } => {
+                self.proof_changed = true;
                 self.store.stop_resync(&entry.source, &table, entry.at_micros)?;
                 Ok(Evaluated::default())
             }
             Control::CopyDone { table } => self.copy_done(entry, &table, moment),
             Control::Leave { table } => {
+                self.proof_changed = true;
                 let is_ready = self.store.leave(&entry.source, &table)?;
                 self.is_stale = true;
                 match is_ready {
@@ -212,6 +231,7 @@ impl Session<'_> {
     /// A table has every row: of a first copy, the source may be ready with it; of a resync, rows that
     /// the source does not have go.
     fn copy_done(&mut self, entry: &Entry, table: &TableName, moment: Moment) -> Result<Evaluated> {
+        self.proof_changed = true;
         let source = &entry.source;
         let leftover = self.store.end_resync(source, table, entry.at_micros)?;
         let found = match leftover {
@@ -258,7 +278,12 @@ impl Session<'_> {
         let found = if is_new {
             self.evaluator.evaluate_all(connection, &sources, moment)?
         } else {
-            self.evaluator.evaluate_waiting(connection, &sources, moment)?
+            // What waits for columns waits until they were shown.
+            // (As the store has it: a replay may be several batches long.)
+            let (doubtful, _) = self.store.unproven()?;
+            let proven = sources.iter().filter(|source| !doubtful.contains(*source));
+            let proven: Vec<String> = proven.cloned().collect();
+            self.evaluator.evaluate_waiting(connection, &proven, moment)?
         };
         self.note_ready_entities()?;
         Ok(found)

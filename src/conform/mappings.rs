@@ -87,7 +87,9 @@ impl Session<'_> {
     pub(super) fn ask_for_evaluation(&self) -> Result<()> {
         let hash = self.conform.mappings.hash();
         let is_new = self.mappings.hash() != hash;
-        let can_run = |(source, _): &(&str, &str)| self.store.mirrors().is_ready(source);
+        let can_run = |(source, _): &(&str, &str)| {
+            self.store.mirrors().is_ready(source) && !self.doubtful.contains(*source)
+        };
         if is_new || self.evaluator.waiting().iter().any(can_run) {
             return self.ask();
         }
@@ -108,6 +110,10 @@ impl Session<'_> {
             return Ok(());
         }
         let hash = self.conform.mappings.hash();
+        // A new set may read what is only guessed: it comes into force once that was shown.
+        if self.mappings.hash() != hash && !self.doubtful.is_empty() {
+            return Ok(());
+        }
         tracing::info!(hash, "mappings are new or were left out: they are evaluated in full");
         let seq = put(self.conform, &Control::Mappings { hash: hash.to_owned() })?;
         self.asked.set(Some(seq));

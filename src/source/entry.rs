@@ -2,7 +2,7 @@
 //!
 //! Written by capture, read by conform; nothing here does I/O.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use crate::error::{Context, Error, ErrorKind, Result};
 /// Told by conform: per source and table, the journal entry up to which it looked, and the keys
 /// whose rows lacked cells then.
 pub type Lacking = HashMap<(String, TableName), (u64, Vec<Vec<Cell>>)>;
+
+/// Told by conform: per source, tables whose mirrors have cells that nobody has shown.
+pub type Unproven = BTreeMap<String, BTreeSet<String>>;
 
 /// The head of a copy entry; the rows follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,6 +76,7 @@ fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
                 old: row.old.as_deref().map(|cells| json_row(&row.table, cells)),
                 new: row.new.as_deref().map(|cells| json_row(&row.table, cells)),
             }),
+            Change::Doubted(_) => {}
             Change::Truncate(tables) => lines.extend(tables.iter().map(|table| Line {
                 placed,
                 ordinal,

@@ -12,6 +12,7 @@
 
 mod cascade;
 mod registry;
+pub mod reshape;
 pub mod resync;
 mod sql;
 pub mod survey;
@@ -128,8 +129,18 @@ impl Store {
         rows: Vec<(Key, Vec<Cell>)>,
         time_micros: i64,
     ) -> Result<Vec<Touched>> {
-        self.mirrors.judge(source, table, "a chunk of its copy was read")?;
         let mirror = self.mirrors.of(source, &table.name)?.clone();
+        let (rows, lacks) =
+            if mirror.state == MirrorState::Resync && reshape::has_same_key(table, &mirror) {
+                reshape::fit_chunk(rows, table, &mirror)
+            } else {
+                self.mirrors.judge(source, table, "a chunk of its copy was read")?;
+                (rows, false)
+            };
+        if lacks {
+            let what = "read before they changed";
+            self.note_unproven(source, &table.name.to_string(), what)?;
+        }
         let tracked = track::of_keys(&self.connection, &mirror, rows.iter().map(|(key, _)| key))?;
         let rows = self.hidden_from_chunk(&mirror, visibility, &tracked, rows)?;
         let mut placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
@@ -211,6 +222,7 @@ impl Store {
         let tables: &[Arc<Table>] = match change {
             Change::Row(row) => std::slice::from_ref(&row.table),
             Change::Truncate(tables) => tables,
+            Change::Doubted(table) => return self.refuse_doubted(source, table),
         };
         for table in tables {
             if self.mirrors.has_left(source, &table.name) {
@@ -222,6 +234,7 @@ impl Store {
                 .or_insert_with(|| Collapsed::new(Arc::clone(table)));
             match change {
                 Change::Truncate(_) => collapsed.truncate(transaction.id, time),
+                Change::Doubted(_) => {}
                 Change::Row(row) => {
                     collapsed
                         .row(row, derived, (transaction.id, time))

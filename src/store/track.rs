@@ -139,6 +139,29 @@ pub(super) fn forget_missing(
     Ok(())
 }
 
+/// Columns stand elsewhere by now: `places` says where each one is. What a row lacked of one that is gone,
+/// it lacks no more.
+pub(super) fn move_places(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    places: &[Option<usize>],
+) -> Result<()> {
+    let sql = format!(
+        "UPDATE {} SET missing = nullif({}, '') WHERE missing IS NOT NULL",
+        name(mirror),
+        moved("missing", places),
+    );
+    execute(connection, &sql, || what(mirror)).map(drop)
+}
+
+/// Places in a text as [`places_text`] writes them, after columns moved.
+pub(super) fn moved(text: &str, places: &[Option<usize>]) -> String {
+    let to = |place: &Option<usize>| place.map_or("NULL".to_owned(), |place| format!("'{place}'"));
+    let to: Vec<String> = places.iter().map(to).collect();
+    let to = format!("[{}][CAST(p AS INTEGER) + 1]", to.join(", "));
+    format!("array_to_string([{to} FOR p IN string_split({text}, ',') IF {to} IS NOT NULL], ',')")
+}
+
 /// Keys whose rows lack cells, decoded.
 pub(super) fn lacking_keys(
     connection: &Connection,

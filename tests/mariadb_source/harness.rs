@@ -140,7 +140,7 @@ pub(super) fn row_changes(transactions: &[Transaction]) -> Vec<Told> {
     changes
         .filter_map(|change| match change {
             Change::Row(row) => Some((row.op, row.old.clone(), row.new.clone())),
-            Change::Truncate(_) => None,
+            Change::Truncate(_) | Change::Doubted(_) => None,
         })
         .collect()
 }
@@ -203,6 +203,8 @@ impl Mirror {
     pub(super) fn apply(&mut self, transactions: &[Transaction]) {
         for change in transactions.iter().flat_map(|transaction| &transaction.changes) {
             match change {
+                // What a new column has in rows that are there, this model does not know.
+                Change::Doubted(_) => {}
                 Change::Truncate(tables) => {
                     for table in tables {
                         self.0.insert(table.name.to_string(), BTreeMap::new());

@@ -1,6 +1,6 @@
 //! Rows in the log: groups, images, keys that change, XA, compression.
 
-use trueup::change::{Cell, Op, Position, TableName};
+use trueup::change::{Cell, Change, Op, Position, TableName, Transaction};
 use trueup::demo::servers::{MariadbServer, Options};
 use trueup::error::ErrorKind;
 use trueup::source::Captured;
@@ -221,6 +221,8 @@ async fn compressed_rows_and_statements_are_read() {
         )
         .unwrap();
     let whole = log.read_all(&server).await;
+    let doubted = |one: &Transaction| matches!(one.changes[..], [Change::Doubted(_)]);
+    assert_eq!(whole.iter().filter(|one| doubted(one)).count(), 1, "the new column is not told");
     let mut mirror = Mirror::default();
     mirror.apply(&whole);
     let sql = "SELECT count(*) FROM t WHERE id > 1 AND id <= 600";

@@ -9,7 +9,7 @@ use crate::change::{Cell, Column, Kind, Table, Visibility, tuple};
 use crate::config::EntityConfig;
 use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::source::Chunk;
-use crate::source::entry::{Control, encode_chunk};
+use crate::source::entry::{Control, Unproven, encode_chunk};
 use crate::source::frame;
 
 const OID: u32 = 16_390;
@@ -224,6 +224,7 @@ pub(super) fn conform(folder: &std::path::Path) -> Conform {
         ledger: Arc::new(ledger),
         journal: Arc::new(Journal::open(&folder.join("journal"), 1 << 20, 0).unwrap()),
         lacking: watch::channel(Lacking::new()).0,
+        unproven: watch::channel(Unproven::new()).0,
         events: watch::channel(0).0,
         state: Arc::new(ConformState::default()),
         live: Live::default(),

@@ -5,7 +5,8 @@
 use super::token::Token;
 
 /// True if `action`, one of the comma-separated parts of an ALTER TABLE, changes no stored value
-/// and no key. A new column must be NULL in all rows that were there before.
+/// and no key. A new column may do so even if it is NULL everywhere: it may have the name of one that was
+/// dropped before it.
 pub(super) fn keeps_rows(action: &[Token]) -> bool {
     let words: Vec<String> = action.iter().map(Token::keyword).collect();
     let word = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
@@ -53,6 +54,22 @@ pub(super) fn keeps_rows(action: &[Token]) -> bool {
     }
 }
 
+/// True if `action` changes values at most: no row comes, goes or gets another key by it.
+pub(super) fn keeps_keys(action: &[Token]) -> bool {
+    let words: Vec<String> = action.iter().map(Token::keyword).collect();
+    let word = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let is_of_column = match word(0) {
+        // A new key of the server's own would number the rows.
+        "ADD" => !has("AUTO_INCREMENT") && !has("SERIAL"),
+        "MODIFY" | "CHANGE" => true,
+        _ => false,
+    };
+    let names_other =
+        matches!(word(1), "PRIMARY" | "CONSTRAINT" | "FOREIGN" | "PARTITION" | "SYSTEM" | "PERIOD");
+    keeps_rows(action) || (is_of_column && !names_other && !has("PRIMARY") && !has("REFERENCES"))
+}
+
 /// True if a foreign key changes rows by itself.
 fn acts(words: &[String]) -> bool {
     let has = |word: &str| words.iter().any(|other| other == word);
@@ -66,11 +83,6 @@ fn adds_nothing_to_rows(words: &[String]) -> bool {
         "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "CHECK" => true,
         "FOREIGN" => !acts(words),
         "CONSTRAINT" => !has("PRIMARY") && !acts(words),
-        "PRIMARY" | "PARTITION" | "SYSTEM" | "PERIOD" => false,
-        _ => {
-            let fills =
-                ["DEFAULT", "NOT", "AS", "GENERATED", "AUTO_INCREMENT", "PRIMARY", "SERIAL"];
-            !fills.iter().any(|word| has(word))
-        }
+        _ => false,
     }
 }

@@ -199,6 +199,10 @@ impl BinlogDecoder {
                     names.iter().filter_map(|name| self.tables.get(name)).cloned().collect();
                 group.changes.push(Change::Truncate(tables));
             }
+            Effect::Doubted(names) => {
+                let tables = names.iter().filter_map(|name| self.tables.get(name)).cloned();
+                group.changes.extend(tables.map(Change::Doubted));
+            }
             Effect::Unknowable { what, why } => return Err(unknowable(&what, why, &group.id())),
         }
         Ok(query.text)

@@ -23,6 +23,9 @@ pub(super) enum Effect {
     Emptied(Vec<TableName>),
     /// A table may look different from here on, its rows are as they were.
     Reshaped,
+    /// Values of these tables' rows changed in a way that the log does not tell; which rows there are,
+    /// it does.
+    Doubted(Vec<TableName>),
     /// Rows of this table changed in a way that the log does not tell.
     Unknowable {
         /// The table, or the database if no table of ours is named.
@@ -240,14 +243,17 @@ impl Statement<'_> {
         match what.as_str() {
             "TABLE" => {
                 let (name, actions) = self.name(skip(rest.get(1..)?, &["IF", "EXISTS"]))?;
-                let mut actions = actions.split(top_level_commas());
+                let actions: Vec<&[Token]> = actions.split(top_level_commas()).collect();
                 if self.mirrored.names(&name) {
-                    return Some(match actions.all(super::alter::keeps_rows) {
-                        true => Effect::Reshaped,
-                        false => unknowable(&name, "an ALTER TABLE that may change rows"),
+                    let is_told = actions.iter().all(|action| super::alter::keeps_rows(action));
+                    let keeps_keys = actions.iter().all(|action| super::alter::keeps_keys(action));
+                    return Some(match (is_told, keeps_keys) {
+                        (true, _) => Effect::Reshaped,
+                        (false, true) => Effect::Doubted(self.mirrored.same(&name)),
+                        (false, false) => unknowable(&name, "an ALTER TABLE that may change rows"),
                     });
                 }
-                let taken = actions.find_map(|action| self.taken_over(action));
+                let taken = actions.into_iter().find_map(|action| self.taken_over(action));
                 Some(taken.map_or(Effect::None, |name| {
                     unknowable(&name, "an ALTER TABLE of another table that takes its place")
                 }))
@@ -421,10 +427,10 @@ mod tests {
             "RENAME TABLE person TO person_old, person_new TO person",
             "ALTER TABLE person_new RENAME TO person",
             "ALTER TABLE spare EXCHANGE PARTITION p0 WITH TABLE person",
-            "ALTER TABLE person ADD COLUMN a int NOT NULL DEFAULT 5",
-            "ALTER TABLE person MODIFY a bigint",
             "ALTER TABLE person DROP PARTITION p0",
-            "ALTER TABLE person ADD b int, CHANGE c d int",
+            "ALTER TABLE person MODIFY a bigint, DROP PARTITION p0",
+            "ALTER TABLE person ADD COLUMN n int AUTO_INCREMENT UNIQUE",
+            "ALTER TABLE person MODIFY a bigint PRIMARY KEY",
             "ALTER TABLE person DROP PRIMARY KEY, ADD PRIMARY KEY (id, a)",
             "ALTER TABLE person DROP FOREIGN KEY fk",
             "ALTER TABLE person DROP CONSTRAINT fk",
@@ -437,10 +443,25 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_no_row_passes() {
+    fn values_that_change_untold_are_doubted() {
         for text in [
+            "ALTER TABLE person ADD COLUMN a int NOT NULL DEFAULT 5",
+            "ALTER TABLE person MODIFY a bigint",
+            "ALTER TABLE person ADD COLUMN a int",
             "ALTER TABLE person ADD COLUMN (a int, b varchar(10)), ADD INDEX (a)",
             "ALTER TABLE person ADD COLUMN a enum('x,y','DEFAULT') AFTER id, DROP COLUMN b",
+            "ALTER TABLE person DROP COLUMN a, ADD COLUMN IF NOT EXISTS A int",
+            "ALTER TABLE hr.person ADD b int, CHANGE c d int, ADD INDEX (b)",
+            "ALTER TABLE person CHANGE COLUMN c c varchar(20) NOT NULL DEFAULT ''",
+        ] {
+            let person = vec![TableName::new("hr", "person")];
+            assert_eq!(said(text), Effect::Doubted(person), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_changes_no_row_passes() {
+        for text in [
             "ALTER TABLE person ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES job (id)",
             "ALTER TABLE person ENGINE = InnoDB",
             "CREATE INDEX i ON person (a)",

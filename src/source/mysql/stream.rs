@@ -320,7 +320,7 @@ impl MysqlStream {
                 let query = event::query(event).ok_or_else(|| self.unreadable("a statement"))?;
                 let effect = self.effect(&query)?;
                 // The decoder names the tables of a statement by their schemas.
-                if let Effect::Emptied(names) = &effect {
+                if let Effect::Emptied(names) | Effect::Doubted(names) = &effect {
                     let unmet = names.iter().filter(|name| !self.met.contains(*name));
                     let unmet: Vec<TableName> = unmet.cloned().collect();
                     if !unmet.is_empty() {
@@ -328,7 +328,7 @@ impl MysqlStream {
                         return Ok(());
                     }
                 }
-                if matches!(effect, Effect::Emptied(_) | Effect::Reshaped) {
+                if matches!(effect, Effect::Emptied(_) | Effect::Doubted(_) | Effect::Reshaped) {
                     self.met.clear();
                 }
                 text = Some(query.text);

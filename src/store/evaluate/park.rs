@@ -11,7 +11,7 @@
 //! A mapping that is left out stops nothing else. What it contributed before counts on while it is
 //! whole ([`Standing::contributes`]); its entity keeps the values of the others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use duckdb::Connection;
 
@@ -127,6 +127,26 @@ impl Evaluator {
             let earlier =
                 matches!(standing.fitness, Fitness::Failed(_, failed_in) if failed_in < batch);
             if earlier && sources.contains(&mapping.source) {
+                standing.fitness = Fitness::Waiting;
+            }
+        }
+        self.remember(connection)
+    }
+
+    /// Mappings that read one of these mirror tables of a source wait for a full evaluation: values in them
+    /// are guesses. What they contributed before counts on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub fn wait(
+        &mut self,
+        connection: &Connection,
+        guessed: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Result<()> {
+        for (mapping, standing) in self.mappings.iter().zip(&mut self.standings) {
+            let tables = guessed.get(&mapping.source);
+            let reads = tables.is_some_and(|tables| !tables.is_disjoint(&mapping.tables));
+            if reads && standing.fitness == Fitness::Current {
                 standing.fitness = Fitness::Waiting;
             }
         }

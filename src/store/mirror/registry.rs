@@ -267,7 +267,7 @@ fn name_of(column: &Column) -> &str {
 
 /// A text may get another declared length, and an enumeration more labels, without a row being
 /// rewritten; any other change of a type rewrites rows without a word in the log.
-fn is_same_column(new: &Column, kept: &Column) -> bool {
+pub(super) fn is_same_column(new: &Column, kept: &Column) -> bool {
     let is_text = new.kind == Kind::Text && kept.kind == Kind::Text;
     new.name == kept.name && new.key == kept.key && (new.source_type == kept.source_type || is_text)
 }
@@ -294,6 +294,7 @@ impl Store {
             execute(&self.connection, &statement, what)?;
         }
         self.give_up_resync(source, &table.name)?;
+        self.prove(source, &table.name.to_string(), false)?;
         self.forget_copy(&mirror)?;
         track::create(&self.connection, &mirror)?;
         self.connection
@@ -328,7 +329,8 @@ impl Store {
         let found = self.mirrors.of_source(source).find(is_it).cloned();
         let Some(mirror) = found else { return Ok(false) };
         let what = || format!("could not take {table} out of the mirror");
-        self.give_up_resync(source, &mirror.name().clone())?;
+        self.give_up_resync(source, mirror.name())?;
+        self.prove(source, table, false)?;
         self.forget_copy(&mirror)?;
         let drop = format!("DROP TABLE IF EXISTS {}", sql::mirror_name(&mirror));
         execute(&self.connection, &drop, what)?;

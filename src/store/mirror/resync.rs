@@ -18,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use duckdb::{Connection, params};
 
 use super::registry::difference;
+use super::reshape::has_same_key;
 use super::sql;
 use super::{Goes, MirrorState, MirrorTable, Mirrors, Touched, touched};
 use crate::change::{Cell, Table, TableName};
@@ -101,19 +102,22 @@ pub fn find(reader: &Reader, source: &str, table: &str) -> Result<MirrorTable> {
     }
 }
 
-/// Refuses a table whose columns are not the mirror's any more: its first chunk would be a gap.
+/// Refuses a table whose key is not the mirror's any more: its first chunk would be a gap.
 ///
 /// # Errors
-/// [`ErrorKind::Setup`], with the columns.
+/// [`ErrorKind::Setup`], with the columns that differ.
 pub fn refuse_changed(mirror: &MirrorTable, now: &Table) -> Result<()> {
-    let Some(columns) = difference(&now.columns, &mirror.table.columns) else { return Ok(()) };
+    if has_same_key(now, mirror) {
+        return Ok(());
+    }
+    let columns = difference(&now.columns, &mirror.table.columns).unwrap_or_default();
     let what = format!(
-        "{} of {} has other columns than its mirror: {columns} (name, type or key)",
+        "{} of {} has another key than its mirror: {columns} (name, type or key)",
         mirror.name(),
         mirror.source
     );
     Err(Error::new(ErrorKind::Setup, what)
-        .hint("column changes are not followed yet; a resync would stop the source as a gap"))
+        .hint("a changed key is not followed yet; a resync would stop the source as a gap"))
 }
 
 impl Store {
@@ -134,6 +138,8 @@ impl Store {
             return Ok(None);
         }
         let what = || what(&mirror);
+        self.begin_proof(source, &name.to_string())?;
+        self.forget_shape(source, name)?;
         shown::create(&self.connection, &mirror)?;
         track::create(&self.connection, &mirror)?;
         self.forget_hidden(&mirror)?;
@@ -187,6 +193,7 @@ impl Store {
         let leftover = self.stage(&mirror, [shown::fill_leftover(&mirror, at_micros)])?;
         let removed = self.count(&sql::before_name(&mirror))?;
         self.move_on(&mirror, &name.to_string(), "done", Some(at_micros), [0, 0, removed])?;
+        self.prove(source, &name.to_string(), true)?;
         Ok(Some(leftover))
     }
 
@@ -200,6 +207,7 @@ impl Store {
             return Ok(());
         }
         self.move_on(&mirror, &name.to_string(), "stopped", Some(at_micros), [0, 0, 0])?;
+        self.give_up_proof(source, &name.to_string())?;
         self.forget_copy(&mirror)?;
         let done = MirrorTable { state: MirrorState::Done, truncated: None, ..mirror };
         self.mirrors.put(&self.connection, done)
@@ -329,8 +337,22 @@ pub(super) fn without_parts(
     let parts = placements.iter().filter(|one| is_part(one));
     let keys: Vec<Key> = parts.map(|(key, _)| key.clone()).collect();
     let present = track::present(connection, mirror, &keys)?;
-    let stays = |one: &Placement| !is_part(one) || present.contains(&one.0);
-    Ok(placements.into_iter().filter(stays).collect())
+    // A chunk's own row has its key; what lacks in it are columns that the chunk did not have.
+    let is_own = |cells: &[Cell]| {
+        mirror.table.key().all(|place| cells.get(place).is_some_and(|cell| !cell.is_missing()))
+    };
+    let whole = |(key, cells): Placement| {
+        let is_part = cells.iter().any(Cell::is_missing) && !present.contains(&key);
+        match (is_part, is_own(&cells)) {
+            (false, _) => Some((key, cells)),
+            (true, false) => None,
+            (true, true) => {
+                let known = |cell| if matches!(cell, Cell::Missing) { Cell::Null } else { cell };
+                Some((key, cells.into_iter().map(known).collect()))
+            }
+        }
+    };
+    Ok(placements.into_iter().filter_map(whole).collect())
 }
 
 fn what(mirror: &MirrorTable) -> String {

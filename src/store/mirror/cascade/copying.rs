@@ -16,12 +16,12 @@ use super::{Effect, is_same, places};
 use crate::change::schema::Cascade;
 use crate::change::{Cell, TableName, TransactionId, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
 use crate::store::collapse::{Key, key_of};
 use crate::store::mirror::{MirrorState, MirrorTable};
 use crate::store::overlay::Tracked;
 use crate::store::refusal::InStore;
 use crate::store::stage::{key_from_text, key_text};
+use crate::store::{Store, track};
 
 /// What a change of a parent did to all rows of a child that referred to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +130,27 @@ impl Store {
             }
         }
         Ok(left)
+    }
+
+    /// Columns stand elsewhere by now; a change of one that is gone concerns nothing any more.
+    pub(in crate::store::mirror) fn move_hidden(
+        &self,
+        mirror: &MirrorTable,
+        places: &[Option<usize>],
+    ) -> Result<()> {
+        let name = mirror.name();
+        let of = params![mirror.source, name.schema, name.name];
+        let of_table = "source = ? AND table_schema = ? AND table_name = ?";
+        let moved = track::moved("places", places);
+        let count = |text: &str| format!("len(string_split({text}, ','))");
+        let is_whole = format!("{} = {} AND {moved} != ''", count(&moved), count("places"));
+        for sql in [
+            format!("DELETE FROM ops.hidden_change WHERE {of_table} AND NOT ({is_whole})"),
+            format!("UPDATE ops.hidden_change SET places = {moved} WHERE {of_table}"),
+        ] {
+            self.connection.execute(&sql, of).in_store(|| what(name))?;
+        }
+        Ok(())
     }
 
     /// The copy is over, or begins anew.

@@ -83,8 +83,10 @@ impl Rig {
             changes: rows.into_iter().map(Change::Row).collect(),
         };
         let placed = Placed { seq: self.transactions, source: "hr".to_owned(), transaction };
+        let mut batch = [placed];
         self.store.begin().unwrap();
-        let touched = self.store.stage_log(&[placed]).unwrap();
+        self.store.follow_columns(&mut batch).unwrap();
+        let touched = self.store.stage_log(&batch).unwrap();
         self.store.write_staged(&touched).unwrap();
         self.store.run("COMMIT", "commit").unwrap();
     }
@@ -333,6 +335,23 @@ fn a_resync_beside_changing_parents_is_no_gap_and_follows_them() {
     rig.0.0.apply(vec![update]);
     assert_eq!(rig.0.0.rows("l"), "1:10 3:0");
     assert_eq!(rig.end(&[&[1, 10], &[2, 20]]), "1:10 3:20");
+}
+
+/// What was hidden from a chunk concerns columns, wherever they stand by now.
+#[test]
+fn what_is_hidden_from_a_resync_moves_with_its_column() {
+    let rows: [(&str, &[i32]); 3] = [("p", &[1, 0]), ("s", &[7, 1, 70]), ("s", &[8, 1, 80])];
+    let mut rig = Resync::begin(&rows, &[], "s");
+    let delete = rig.0.0.delete("p", &[1, 0]);
+    rig.0.0.apply(vec![delete]);
+    let before = rig.0.0.tables["s"].clone();
+    let refers = vec![refers("p", "p", "SET NULL", "SET NULL")];
+    rig.0.0.tables.insert("s", table("s", &["id", "w", "p", "v"], refers));
+    let insert = rig.0.0.insert("s", &[9, 5, 2, 90]);
+    rig.0.0.apply(vec![insert]);
+    assert_eq!(rig.0.0.rows("s"), "7:70 8:80 9:5:2:90");
+    rig.0.0.tables.insert("s", before);
+    assert_eq!(rig.end(&[&[7, 1, 70], &[8, 1, 80]]), "7:70 8:80 9:5:2:90");
 }
 
 /// A reference is the parent's value by the column's collation, not letter by letter.
