@@ -8,6 +8,7 @@
 //! It looks into nothing it carries, so nothing in it can fail on a value. It does not decide
 //! what a chunk's rows mean: that is conform's, by the order of the journal.
 
+mod anew;
 mod asking;
 pub mod assembler;
 mod copying;
@@ -26,7 +27,6 @@ use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Journal;
-use crate::ledger::standing::SourceFacts;
 use crate::source::Source;
 use crate::source::entry::{Lacking, Unproven};
 pub use asking::{Answer, Wish};
@@ -77,14 +77,15 @@ pub fn show_gap(capture: &Capture) -> Result<()> {
 /// Captures until cancelled. Failures are retried with backoff and shown; a gap stops here and
 /// waits for a person.
 pub async fn run(capture: Capture, cancel: CancellationToken) {
-    tokio::select! {
-        () = sessions(&capture, &cancel) => {}
-        error = retention::overdue(&capture) => {
-            stop(&capture, &error);
-            tokio::select! {
-                () = retention::give_up(&capture) => cancel.cancelled().await,
-                () = cancel.cancelled() => {}
-            }
+    while !cancel.is_cancelled() {
+        let error = tokio::select! {
+            () = sessions(&capture, &cancel) => continue,
+            error = retention::overdue(&capture) => error,
+        };
+        stop(&capture, &error);
+        tokio::select! {
+            () = retention::give_up(&capture) => {}
+            () = cancel.cancelled() => return,
         }
     }
 }
@@ -101,8 +102,10 @@ async fn sessions(capture: &Capture, cancel: &CancellationToken) {
         };
         if error.kind() == ErrorKind::Gap {
             stop(capture, &error);
-            cancel.cancelled().await;
-            break;
+            tokio::select! {
+                () = anew::asked(capture) => continue,
+                () = cancel.cancelled() => break,
+            }
         }
         if capture.state.journaled_transactions() > before {
             pause = RETRY_PAUSE;
@@ -131,16 +134,9 @@ fn stop(capture: &Capture, error: &Error) {
 }
 
 fn remember_gap(capture: &Capture, why: &str) {
-    let remembered = capture.ledger.source(&capture.name).and_then(|facts| {
-        // The first reason is the one that a person needs.
-        if facts.gap.is_some() {
-            return Ok(());
-        }
-        let named = format!("source {}: ", capture.name);
-        let why = why.strip_prefix(&named).unwrap_or(why);
-        let facts = SourceFacts { gap: Some(why.to_owned()), ..facts };
-        capture.ledger.set_source(&capture.name, &facts)
-    });
+    let named = format!("source {}: ", capture.name);
+    let why = why.strip_prefix(&named).unwrap_or(why);
+    let remembered = capture.ledger.note_gap(&capture.name, why);
     if let Err(error) = remembered {
         // The gap is found again on the next start: the source's standing has not changed.
         tracing::error!(source = %capture.name, error = %error.chain(), "could not note a gap");

@@ -44,6 +44,7 @@ use crate::ledger::Ledger;
 use crate::ledger::batch::{Batch, digest};
 use crate::ledger::copies::CopyState;
 use crate::ledger::journal::{Border, Journal, Reader, Run};
+use crate::ledger::standing::Standstill;
 use crate::source::entry::{Lacking, Unproven};
 use crate::store::evaluate::Evaluator;
 use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
@@ -144,7 +145,7 @@ struct Session<'a> {
     looked_at_clock: Instant,
     kept_house: Instant,
     /// Sources that stand still, and the first journal entry of each that is not conformed.
-    standing: HashMap<String, u64>,
+    standing: HashMap<String, Vec<Standstill>>,
     /// Up to this entry transactions are taken one by one: one of them cannot be conformed.
     singly_upto: u64,
 }
@@ -323,7 +324,7 @@ impl<'a> Session<'a> {
         if decided.looks {
             self.tell_lacking()?;
         }
-        if std::mem::take(&mut self.proof_changed) {
+        if self.store.take_doubt() | std::mem::take(&mut self.proof_changed) {
             self.tell_unproven()?;
         }
         if was_open && self.open.is_none() && self.evaluator.has_failed() {

@@ -33,6 +33,9 @@ pub enum Family {
     TimestampTz,
     /// As it is.
     Text,
+    /// A moment that no type of the store holds, as text: without the offset of UTC, which not every
+    /// server prints.
+    Stamp,
     /// Without trailing blanks.
     Padded,
     /// Hexadecimal digits.
@@ -41,7 +44,7 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::Number,
         Family::Boolean,
         Family::Date,
@@ -49,6 +52,7 @@ impl Family {
         Family::Timestamp,
         Family::TimestampTz,
         Family::Text,
+        Family::Stamp,
         Family::Padded,
         Family::Bytes,
     ];

@@ -294,13 +294,12 @@ impl Source {
     }
 }
 
-/// What mends a gap. The slot goes first: with a new state folder nobody would read it any more,
-/// and its server would keep its log for it.
+/// What mends a gap.
 #[must_use]
 pub fn all_anew(source: &str) -> String {
     format!(
-        "stop the daemon, run `trueup uninstall --source {source}`, move the state folder aside \
-         and start again: everything is copied anew"
+        "mend what led to it, then run `trueup resync {source} --gap`: its log is followed anew, every \
+         table is copied again under its mirror, and what was missed is made up for"
     )
 }
 

@@ -78,6 +78,10 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     mirrors: mirror::Mirrors,
+    /// A table became unproven, and nobody has asked yet.
+    is_doubt_new: bool,
+    /// Staged values are tried before they are cast: one of them was refused.
+    is_careful: bool,
     /// After the connection: fields are dropped in this order.
     lease: Arc<Lease>,
 }
@@ -109,7 +113,7 @@ impl Store {
         connection.execute_batch(CATALOGS).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
-        Ok(Self { connection, path, mirrors, lease })
+        Ok(Self { connection, path, mirrors, is_doubt_new: false, is_careful: false, lease })
     }
 
     /// The connection, for what evaluates on it within the batch's transaction.

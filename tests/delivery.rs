@@ -6,6 +6,7 @@ mod archived;
 mod chain;
 mod columns;
 mod equal;
+mod gap;
 mod holding;
 mod mending;
 mod metrics;

@@ -1,5 +1,7 @@
 //! Gaps as an operator meets them: said, remembered, and of one source only; and what is no gap.
 
+mod mending;
+
 use std::time::Duration;
 
 use tokio_postgres::Client;
@@ -135,7 +137,7 @@ async fn a_source_that_cannot_be_followed_stands_still_and_the_others_go_on() {
     let said = stage.wait_for_gap("erp");
     let message = said["message"].as_str().unwrap_or_default();
     assert!(message.contains("public.t of erp changed its columns"), "{said}");
-    assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("state folder")), "{said}");
+    assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("resync erp --gap")), "{said}");
     stage.wait_for("hr", "1a 2b 3c");
     stage.wait_for("erp", "1good 2b");
 

@@ -25,3 +25,4 @@ mod support;
 mod support_works;
 mod tidy;
 mod tryton;
+mod types;

@@ -9,5 +9,5 @@ mod setup;
 mod snapshots;
 mod statements;
 mod transport;
-mod types;
+pub(crate) mod types;
 mod witness;

@@ -7,6 +7,7 @@ mod logging;
 mod standing;
 mod texts;
 mod transport;
+mod types;
 mod witness;
 
 use std::collections::{BTreeMap, HashMap};

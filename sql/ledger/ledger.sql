@@ -11,8 +11,16 @@ CREATE TABLE IF NOT EXISTS source (
     name     TEXT PRIMARY KEY,
     identity TEXT,
     fence    TEXT,                  -- from when on a copy's chunks count; see source::Fence
-    gap      TEXT,                  -- why changes may be lost; NULL: none
-    stands_from INTEGER             -- the journal entry from which on it is not conformed
+    gap      TEXT                   -- why changes may be lost; NULL: none
+);
+
+-- Journal entries of a source that are left out, now and in every replay: what the first of them holds
+-- cannot be conformed.
+CREATE TABLE IF NOT EXISTS standstill (
+    source TEXT    NOT NULL,
+    first  INTEGER NOT NULL,        -- the entry with which the first transaction that is left out begins
+    after  INTEGER NOT NULL,        -- its entries up to here were conformed, in slices; 0: none
+    upto   INTEGER                  -- the entry with which the source's log begins anew; NULL: not yet
 );
 
 -- A batch is decided here before the store commits it; a store that is behind replays it with

@@ -1,10 +1,10 @@
-//! Copies a mirrored table once more, because an operator asks for it.
+//! Copies a mirrored table once more, or all of a source with a gap, because an operator asks for it.
 
 use std::time::Duration;
 
 use super::operator::Daemon;
 use super::planning;
-use crate::capture::{Answer, Phase, Wish};
+use crate::capture::{Answer, CaptureState, Phase, Wish};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::CopyState;
 use crate::serve::http::{ResyncRequest, ResyncResult};
@@ -14,6 +14,8 @@ use crate::store::mirror::resync;
 
 /// Longest wait for the session with the source to begin anew.
 const BEGIN_SECS_MAX: u64 = 60;
+/// Longest wait for a log to begin anew: a slot waits for transactions that are open.
+const ANEW_SECS_MAX: u64 = 300;
 
 impl Daemon {
     /// Begins a resync, or stops it, and answers when that is done.
@@ -24,6 +26,7 @@ impl Daemon {
             return Err(Error::new(ErrorKind::Usage, format!("there is no source {source}"))
                 .hint(format!("there are {}", names.join(", "))));
         };
+        let Some(table) = table else { return self.mend(&source, capture, dry_run).await };
         if capture.seen().phase == Phase::Gap {
             let what = format!("source {source} has a gap: its log is not followed any more");
             return Err(Error::new(ErrorKind::Setup, what).hint(crate::source::all_anew(&source)));
@@ -37,21 +40,37 @@ impl Daemon {
             self.refuse_changed(&source, &mirror).await?;
         }
         let table = mirror.name().to_string();
-        if dry_run {
-            return Ok(ResyncResult { table });
+        if !dry_run {
+            let wish = if stop { Wish::Stop } else { Wish::Resync };
+            let answer = ask(&source, capture, &table, wish).await?;
+            if !matches!(answer, Answer::Begun | Answer::Stopped) {
+                return Err(refusal(&source, &table, answer));
+            }
         }
-        let wish = if stop { Wish::Stop } else { Wish::Resync };
-        let answered = capture.ask(&table, wish);
-        let waited = tokio::time::timeout(Duration::from_secs(BEGIN_SECS_MAX), answered).await;
-        let Ok(Ok(answer)) = waited else {
-            let what = format!("the log of source {source} could not be followed anew");
-            return Err(Error::new(ErrorKind::Unreachable, what)
-                .hint("see `trueup status` for the source; nothing was begun"));
+        Ok(ResyncResult { tables: vec![table], gap: None })
+    }
+
+    /// Follows the log of a source with a gap anew.
+    async fn mend(
+        &self,
+        source: &str,
+        capture: &CaptureState,
+        dry_run: bool,
+    ) -> Result<ResyncResult> {
+        let seen = capture.seen();
+        let no_gap = || {
+            Error::new(ErrorKind::Usage, format!("source {source} has no gap"))
+                .hint("`trueup resync SOURCE.TABLE` copies one table again")
         };
-        match answer {
-            Answer::Begun | Answer::Stopped => Ok(ResyncResult { table }),
-            refused => Err(refusal(&source, &table, refused)),
+        if seen.phase != Phase::Gap {
+            return Err(no_gap());
         }
+        let copies = self.journal.copies(source)?;
+        let tables = copies.into_iter().map(|copy| copy.table).collect();
+        if !dry_run && ask(source, capture, "", Wish::Anew).await? != Answer::Begun {
+            return Err(no_gap());
+        }
+        Ok(ResyncResult { tables, gap: seen.message })
     }
 
     /// Other columns than the mirror's would stop the source as soon as a row of them came.
@@ -94,6 +113,20 @@ impl Daemon {
         }
         all
     }
+}
+
+async fn ask(source: &str, capture: &CaptureState, table: &str, wish: Wish) -> Result<Answer> {
+    let answered = capture.ask(table, wish);
+    let (secs, hint) = match wish {
+        Wish::Anew => (ANEW_SECS_MAX, "`trueup status` shows whether it has begun since"),
+        _ => (BEGIN_SECS_MAX, "see `trueup status` for the source; nothing was begun"),
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(secs), answered).await;
+    let Ok(Ok(answer)) = waited else {
+        let what = format!("the log of source {source} could not be followed anew");
+        return Err(Error::new(ErrorKind::Unreachable, what).hint(hint));
+    };
+    answer
 }
 
 fn refusal(source: &str, table: &str, answer: Answer) -> Error {

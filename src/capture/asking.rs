@@ -1,15 +1,19 @@
-//! What people ask of a capture: to copy a table again, or to stop doing so.
+//! What people ask of a capture: to copy a table again, or to stop doing so; to follow a source anew.
 //!
-//! It is done where a session begins, at a place in the log before which nothing is under way. Who asks
-//! waits for the answer; what nobody waits for any more is not done.
+//! It is done where a session begins, at a place in the log before which nothing is under way; the last,
+//! where none can begin. Who asks waits for the answer; what nobody waits for any more is not done.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// What is to be done with a table.
+use crate::error::Result;
+
+/// What is to be done with a table, or with the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
+    /// The source has a gap: its log is to be followed anew, and everything copied again.
+    Anew,
     /// It is to be copied again.
     Resync,
     /// It is to be copied no further.
@@ -19,8 +23,10 @@ pub enum Wish {
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The resync has begun, or was under way already.
+    /// The resync has begun, or was under way already; or the log begins anew.
     Begun,
+    /// There is no gap to mend.
+    NoGap,
     /// The resync is over before its end.
     Stopped,
     /// There is none to stop.
@@ -36,7 +42,7 @@ pub enum Answer {
 pub(super) struct Asked {
     pub(super) table: String,
     pub(super) wish: Wish,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<Result<Answer>>,
 }
 
 /// The questions that wait.
@@ -44,7 +50,7 @@ pub(super) struct Asked {
 pub(super) struct Asking(Mutex<Vec<Asked>>);
 
 impl Asking {
-    pub(super) fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Answer> {
+    pub(super) fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Result<Answer>> {
         let (answer, answered) = oneshot::channel();
         self.open().push(Asked { table: table.to_owned(), wish, answer });
         answered
@@ -80,9 +86,9 @@ mod tests {
         drop(second);
         for asked in asking.take() {
             assert_eq!((asked.table.as_str(), asked.wish), ("b", Wish::Resync));
-            asked.answer.send(Answer::Begun).unwrap();
+            asked.answer.send(Ok(Answer::Begun)).unwrap();
         }
-        assert_eq!(first.await.unwrap(), Answer::Begun);
+        assert_eq!(first.await.unwrap().unwrap(), Answer::Begun);
         assert!(asking.is_empty());
     }
 }

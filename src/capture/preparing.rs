@@ -75,6 +75,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
         let copied = copies.iter().find(|copy| copy.table == asked.table);
         let table = prepared.tables.iter().find(|table| table.name.to_string() == asked.table);
         let answer = match (table.zip(copied), asked.wish) {
+            (_, Wish::Anew) => Answer::NoGap,
             (None, _) => Answer::NotMirrored,
             (Some((_, copied)), _) if copied.is_first_copy() => Answer::FirstCopy,
             (Some((table, copied)), Wish::Resync) => {
@@ -94,7 +95,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
         };
         tracing::info!(source = %capture.name, table = asked.table, ?answer, "a resync is asked for");
         // Nobody may wait any more: what was done shows in the status.
-        asked.answer.send(answer).ok();
+        asked.answer.send(Ok(answer)).ok();
     }
     Ok(())
 }
@@ -140,20 +141,12 @@ fn begin_copies(
 ) -> Result<Fence> {
     let known = facts.fence.as_deref().map_or(Fence::Open, parse_fence);
     let fence = later(known, prepared.fence.clone());
-    let facts = SourceFacts {
-        identity: Some(prepared.identity.clone()),
-        fence: fence_text(&fence),
-        gap: None,
-        stands_from: None,
-    };
-    capture.ledger.set_source(&capture.name, &facts)?;
+    let text = fence_text(&fence);
+    capture.ledger.set_origin(&capture.name, &prepared.identity, text.as_deref())?;
     if tables.is_empty() {
         return Ok(fence);
     }
-    let named = tables
-        .iter()
-        .map(|table| (table.name.mirror_name(&capture.default_schema), table.as_ref().clone()));
-    let bytes = Control::CopyBegin { tables: named.collect() }.encode();
+    let bytes = Control::CopyBegin { tables: named(capture, tables) }.encode();
     let copies: Vec<CopyProgress> = tables
         .iter()
         .map(|table| CopyProgress {
@@ -170,6 +163,14 @@ fn begin_copies(
     Ok(fence)
 }
 
+/// Tables with the names of their mirrors.
+pub(super) fn named(capture: &Capture, tables: &[Arc<Table>]) -> Vec<(String, Table)> {
+    let named = |table: &Arc<Table>| {
+        (table.name.mirror_name(&capture.default_schema), table.as_ref().clone())
+    };
+    tables.iter().map(named).collect()
+}
+
 /// Changes are lost or may be, for this reason.
 pub(super) fn gap(capture: &Capture, why: &str) -> Error {
     Error::new(ErrorKind::Gap, format!("source {}: {why}", capture.name))
@@ -183,7 +184,7 @@ fn later(a: Fence, b: Fence) -> Fence {
     }
 }
 
-fn fence_text(fence: &Fence) -> Option<String> {
+pub(super) fn fence_text(fence: &Fence) -> Option<String> {
     match fence {
         Fence::Open => None,
         Fence::Xmin(xmin) => Some(xmin.to_string()),

@@ -16,7 +16,7 @@ use crate::source::entry::{Control, encode_chunk};
 use crate::source::{Captured, Stream};
 
 /// How often the ledger is asked whether conform found a gap, and people for what they want.
-const ASK_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const ASK_PAUSE: Duration = Duration::from_secs(1);
 /// How often its size is looked at while the journal fills, besides by the clock: it holds at most one
 /// part more than it may.
 const LOOKS_PER_JOURNAL: u64 = 16;
@@ -217,6 +217,7 @@ impl Session<'_> {
             first,
             ends: piece.end.is_some(),
             reached: piece.end.as_ref(),
+            is_anew: false,
             schemas: &piece.schemas,
             copies: &[],
             bytes: &piece.bytes,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::asking::{Answer, Asking, Wish};
 use crate::change::Position;
-use crate::error::{Error, FirstUse};
+use crate::error::{Error, FirstUse, Result};
 
 /// What a capture is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,9 +98,9 @@ impl CaptureState {
         (load(&self.entries), load(&self.bytes), load(&self.transactions))
     }
 
-    /// Asks for something; done as soon as the session with the source has begun anew for it. Dropping
-    /// the receiver takes the question back.
-    pub fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Answer> {
+    /// Asks for something (a table's name is left empty where the whole source is meant); done as soon as
+    /// the session with the source has begun anew for it. Dropping the receiver takes the question back.
+    pub fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Result<Answer>> {
         self.asking.ask(table, wish)
     }
 

@@ -1,4 +1,7 @@
-//! `trueup resync`: copies a mirrored table once more, and mends what is wrong in it.
+//! `trueup resync`: copies a mirrored table once more, and mends what is wrong in it; or all tables of a
+//! source with a gap.
+
+mod gap;
 
 use std::time::Duration;
 
@@ -21,24 +24,32 @@ const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// Looks after which it is said how far it is.
 const LOOKS_UNTOLD: u32 = 20;
 
-/// Copy a mirrored table again, while everything runs, and mend what is wrong
+/// Copy a mirrored table again and mend what is wrong, or mend a gap
 ///
-/// Reads the table in chunks, each in a short transaction of its own, and holds every row against
+/// While everything runs, reads the table in chunks, each in a short transaction, and holds every row against
 /// the mirror as of the same moment: a row that is not as in the source is mended, one that the
 /// source does not have is removed, and canonical rows and targets follow. Then the table is
 /// compared. Ending this command does not end the resync: the daemon goes on, over restarts, too.
 /// What was mended is in the store: `SELECT * FROM ops.resync`. Exit 0 if both sides agree in the
 /// end, 1 if not.
+///
+/// With `--gap`, SOURCE alone is named: its log, which could not be followed any more, is followed anew
+/// from where it is now (PostgreSQL: with a slot made anew), and all of its tables are copied again in
+/// the same way, so that everything that was missed is made up for.
 #[derive(Debug, Args)]
 pub(super) struct ResyncArgs {
-    /// The source and its table, as `erp.company_employee` or `erp.public.company_employee`
+    /// The source and its table, as `erp.company_employee` or `erp.public.company_employee`; with
+    /// `--gap` the source
     #[arg(value_name = "SOURCE.TABLE")]
     table: String,
-    /// Only compare, and say what would be mended
+    /// Mend the gap of a source: follow its log anew, and copy all of its tables again
+    #[arg(long)]
+    gap: bool,
+    /// Only compare, and say what would be mended; with `--gap`, only say what would be done
     #[arg(long)]
     dry_run: bool,
     /// Stop the resync that is under way; what it has mended stays
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "gap"])]
     stop: bool,
     /// Print JSON
     #[arg(long)]
@@ -59,6 +70,9 @@ struct Answer {
 }
 
 pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
+    if args.gap {
+        return gap::mend(args, config);
+    }
     let Some((source, table)) = args.table.split_once('.') else {
         let what = format!("`{}` does not name a table of a source", args.table);
         return Err(Error::new(ErrorKind::Usage, what).hint("write it as SOURCE.TABLE"));
@@ -67,11 +81,12 @@ pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
     super::runtime()?.block_on(async {
         let request = ResyncRequest {
             source: source.to_owned(),
-            table: table.to_owned(),
+            table: Some(table.to_owned()),
             dry_run: args.dry_run,
             stop: args.stop,
         };
-        let ResyncResult { table } = daemon.post("/api/resync", &request).await?;
+        let ResyncResult { tables, .. } = daemon.post("/api/resync", &request).await?;
+        let table = tables.into_iter().next().unwrap_or_default();
         let mut answer = Answer { source: source.to_owned(), table, ..Answer::default() };
         if args.stop && args.json {
             print::json(&answer)?;
@@ -118,21 +133,32 @@ async fn follow(daemon: &Daemon, answer: &mut Answer) -> Result<()> {
         }
         tokio::time::sleep(LOOK_PAUSE).await;
     }
+    [answer.rows_read, answer.rows_mended, answer.rows_removed] =
+        ended(daemon, &answer.source, &answer.table, 0).await?;
+    Ok(())
+}
+
+/// Rows that the last resync of a table, of those that began at or after `since_micros`, has read, mended
+/// and removed.
+async fn ended(
+    daemon: &Daemon,
+    source: &str,
+    table: &str,
+    since_micros: i64,
+) -> Result<[Option<u64>; 3]> {
     let literal = |text: &str| text.replace('\'', "''");
     let query = format!(
         "SELECT rows_read, rows_mended, rows_removed FROM ops.resync \
          WHERE source = '{}' AND table_name = '{}' AND ended_at IS NOT NULL \
+         AND began_at >= make_timestamp({since_micros}) \
          ORDER BY ended_at DESC LIMIT 1",
-        literal(&answer.source),
-        literal(&answer.table),
+        literal(source),
+        literal(table),
     );
     let request = SqlRequest { query, rows_max: None };
     let found: SqlResult = daemon.post("/api/sql", &request).await?;
     let mut cells = found.rows.into_iter().flatten().map(|cell| cell.as_str()?.parse().ok());
-    answer.rows_read = cells.next().flatten();
-    answer.rows_mended = cells.next().flatten();
-    answer.rows_removed = cells.next().flatten();
-    Ok(())
+    Ok([(); 3].map(|()| cells.next().flatten()))
 }
 
 /// How far it is, and what is in the way.
@@ -148,13 +174,17 @@ fn how_far(status: &Status, source: &SourceStatus, now: Option<&ResyncStatus>) -
 }
 
 fn done(answer: &Answer) -> String {
-    let (source, table) = (&answer.source, &answer.table);
+    let rows = [answer.rows_read, answer.rows_mended, answer.rows_removed];
+    counts(&answer.source, &answer.table, rows)
+}
+
+fn counts(source: &str, table: &str, [read, mended, removed]: [Option<u64>; 3]) -> String {
     let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |n| n.to_string());
     format!(
         "{source}.{table}: {} rows read, {} mended, {} removed\n",
-        count(answer.rows_read),
-        count(answer.rows_mended),
-        count(answer.rows_removed),
+        count(read),
+        count(mended),
+        count(removed),
     )
 }
 

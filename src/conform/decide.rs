@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
-use crate::change::TableName;
+use crate::change::{Table, TableName};
 use crate::error::Result;
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
@@ -27,7 +27,10 @@ impl Session<'_> {
         loop {
             self.store.begin()?;
             let failed = match self.attempt(batch, run) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.store.trust();
+                    return Ok(done);
+                }
                 Err(error) => error,
             };
             if let Err(error) = self.store.rollback() {
@@ -38,7 +41,12 @@ impl Session<'_> {
             self.decoders.clear();
             let parked = self.evaluator.take_failure();
             self.evaluator.recall(self.store.connection())?;
-            let Some(parked) = parked else { return Err(failed) };
+            let Some(parked) = parked else {
+                if self.store.take_care(&failed) {
+                    continue;
+                }
+                return Err(failed);
+            };
             tracing::error!(
                 source = %parked.source,
                 entity = %parked.entity,
@@ -197,6 +205,7 @@ impl Session<'_> {
                 self.is_stale = true;
                 Ok(Evaluated::default())
             }
+            Control::Anew { tables } => self.begin_anew(entry, &tables, moment),
             Control::Resync { table } => {
                 self.proof_changed = true;
                 let doubled = self.store.begin_resync(&entry.source, &table, entry.at_micros)?;
@@ -225,6 +234,38 @@ impl Session<'_> {
                 Ok(Evaluated::default())
             }
             Control::Mappings { hash } => self.let_in(&hash, moment),
+        }
+    }
+
+    /// The log of a source begins anew. What was prepared or in flight in the old one has no end in the new
+    /// one, and no schema of it counts.
+    fn begin_anew(
+        &mut self,
+        entry: &Entry,
+        tables: &[(String, Table)],
+        moment: Moment,
+    ) -> Result<Evaluated> {
+        self.end_standstill(entry)?;
+        self.decoders.remove(&entry.source);
+        self.store.set_prepared(&entry.source, &[])?;
+        (self.proof_changed, self.is_stale) = (true, true);
+        // A word that a table leaves may be among what is left out.
+        let is_listed = |name: &TableName| tables.iter().any(|(_, table)| table.name == *name);
+        let known = self.store.mirrors().of_source(&entry.source).map(|mirror| mirror.name());
+        let gone: Vec<String> =
+            known.filter(|name| !is_listed(name)).map(ToString::to_string).collect();
+        let mut is_ready = false;
+        for table in gone {
+            is_ready |= self.store.leave(&entry.source, &table)?;
+        }
+        let mut doubled = Vec::new();
+        for (mirror, table) in tables {
+            doubled.extend(self.store.begin_anew(&entry.source, mirror, table, entry.at_micros)?);
+        }
+        let found = self.write(&doubled, moment)?;
+        match is_ready && self.store.mirrors().is_ready(&entry.source) {
+            true => self.evaluate_ready(&entry.source, moment),
+            false => Ok(found),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Which source it is, is found by taking transactions one by one. Where it stands is in the
 //! ledger before anything after it is conformed, so that a replay leaves out the same entries.
-//! Capture asks the ledger, and stops reading from a source that stands.
+//! Capture asks the ledger, and stops reading from a source that stands, until a person has its log
+//! begin anew: the word that says so ends the standstill.
 
 use std::collections::HashMap;
 
@@ -10,18 +11,24 @@ use super::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::{Portion, Run};
-use crate::ledger::segment::Entry;
-use crate::ledger::standing::SourceFacts;
+use crate::ledger::segment::{Entry, EntryKind};
+use crate::ledger::standing::Standstill;
+use crate::source::entry::Control;
 
 impl Session<'_> {
     /// Reads from where sources stand.
     pub(super) fn read_standing(&mut self) -> Result<()> {
         for source in self.conform.kinds.keys() {
-            if let Some(seq) = self.conform.ledger.source(source)?.stands_from {
-                self.standing.insert(source.clone(), seq);
-            }
+            let stands = self.conform.ledger.standstills(source)?;
+            self.standing.insert(source.clone(), stands);
         }
         Ok(())
+    }
+
+    /// The log of a source begins anew with this entry.
+    pub(super) fn end_standstill(&mut self, entry: &Entry) -> Result<()> {
+        self.conform.ledger.move_on(&entry.source, entry.seq)?;
+        self.read_standing()
     }
 
     /// The next run, after the store's mark, without what is not to be conformed any more. It
@@ -31,18 +38,19 @@ impl Session<'_> {
         let transaction = self.conform.limits.batch_bytes;
         let run = if after.seq < self.singly_upto { 1 } else { transaction };
         let mut portion = Portion { run, transaction };
-        let run = self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry))?;
+        let run =
+            self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry, 0))?;
         if after.part > 0 || self.is_divisible(&run, portion)? {
             return Ok(run);
         }
         portion.transaction = usize::MAX;
-        self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry))
+        self.reader.read(after, upto, portion, |entry| stands(&self.standing, entry, 0))
     }
 
     /// What a batch took, likewise.
     pub(super) fn read_again(&mut self, batch: &Batch) -> Result<Run> {
         let (after, upto) = (self.border(), batch.border());
-        self.reader.between(after, upto, |entry| stands(&self.standing, entry))
+        self.reader.between(after, upto, |entry| stands(&self.standing, entry, upto.part))
     }
 
     /// A run failed. If that is the fault of what a source sent, finds the source and lets it
@@ -62,10 +70,11 @@ impl Session<'_> {
             return Err(failure);
         };
         let why = failure.chain();
-        let facts = self.conform.ledger.source(&entry.source)?;
-        let facts = SourceFacts { gap: Some(why.clone()), stands_from: Some(entry.first), ..facts };
-        self.conform.ledger.set_source(&entry.source, &facts)?;
-        self.standing.insert(entry.source.clone(), entry.first);
+        let after = self.open.as_ref().filter(|open| open.first == entry.first);
+        let after = after.map_or(0, |open| open.part);
+        let still = Standstill { first: entry.first, after, upto: None };
+        self.conform.ledger.stand_still(&entry.source, still, &why)?;
+        self.read_standing()?;
         tracing::error!(
             source = %entry.source,
             entry = entry.first,
@@ -77,6 +86,21 @@ impl Session<'_> {
     }
 }
 
-fn stands(standing: &HashMap<String, u64>, entry: &Entry) -> bool {
-    standing.get(&entry.source).is_some_and(|from| entry.first >= *from)
+/// Whether the transaction that the entry ends is left out; `part`: of its slice up to there, which a
+/// replay takes again.
+fn stands(standing: &HashMap<String, Vec<Standstill>>, entry: &Entry, part: u64) -> bool {
+    let is_left_out = |one: &Standstill| {
+        let was_conformed = entry.first == one.first && part > 0 && part <= one.after;
+        let is_within = match one.upto {
+            Some(upto) => entry.first < upto,
+            None => !begins_anew(entry),
+        };
+        entry.first >= one.first && !was_conformed && is_within
+    };
+    standing.get(&entry.source).is_some_and(|stands| stands.iter().any(is_left_out))
+}
+
+fn begins_anew(entry: &Entry) -> bool {
+    let word = (entry.kind == EntryKind::Control).then(|| Control::decode(&entry.bytes));
+    matches!(word, Some(Ok(Control::Anew { .. })))
 }

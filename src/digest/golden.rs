@@ -20,7 +20,7 @@ const fn vector(family: Family, value: &'static str, canonical: &'static str) ->
 }
 
 /// The vectors, in order of families.
-pub const VECTORS: [Vector; 38] = [
+pub const VECTORS: [Vector; 40] = [
     vector(Family::Number, "0", "0"),
     vector(Family::Number, "-0.00", "0"),
     vector(Family::Number, "1.50", "1.5"),
@@ -54,6 +54,8 @@ pub const VECTORS: [Vector; 38] = [
     vector(Family::Text, "e\u{301}", "e\u{301}"),
     vector(Family::Text, "\u{1f600}\u{2603}", "\u{1f600}\u{2603}"),
     vector(Family::Text, "it's \\ a | b", "it's \\ a | b"),
+    vector(Family::Stamp, "0000-00-00 00:00:00", "0000-00-00 00:00:00"),
+    vector(Family::Stamp, "2026-11-27 01:02:03.50", "2026-11-27 01:02:03.50"),
     vector(Family::Padded, "EUR", "EUR"),
     vector(Family::Padded, "EU  ", "EU"),
     vector(Family::Padded, "", ""),

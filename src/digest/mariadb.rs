@@ -16,7 +16,7 @@ pub fn cast(family: Family, literal: &str) -> String {
             "CONVERT_TZ(CAST(LEFT({literal}, CHAR_LENGTH({literal}) - 3) AS DATETIME(6)), \
              CONCAT(RIGHT({literal}, 3), ':00'), '+00:00')"
         ),
-        Family::Text | Family::Padded => literal.to_owned(),
+        Family::Text | Family::Stamp | Family::Padded => literal.to_owned(),
         Family::Bytes => format!("UNHEX(SUBSTR({literal}, 3))"),
     }
 }
@@ -36,7 +36,7 @@ pub fn text(family: Family, value: &str) -> String {
         Family::Timestamp | Family::TimestampTz => {
             trimmed(format!("DATE_FORMAT({value}, '%Y-%m-%d %H:%i:%s.%f')"))
         }
-        Family::Text => format!("CONVERT({value} USING utf8mb4)"),
+        Family::Text | Family::Stamp => format!("CONVERT({value} USING utf8mb4)"),
         Family::Padded => format!("TRIM(TRAILING ' ' FROM CONVERT({value} USING utf8mb4))"),
         Family::Bytes => format!("LOWER(HEX({value}))"),
     }

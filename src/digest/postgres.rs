@@ -30,7 +30,7 @@ pub fn type_of(family: Family) -> &'static str {
         Family::Time => "time",
         Family::Timestamp => "timestamp",
         Family::TimestampTz => "timestamptz",
-        Family::Text => "text",
+        Family::Text | Family::Stamp => "text",
         Family::Padded => "character(8)",
         Family::Bytes => "bytea",
     }
@@ -45,6 +45,7 @@ pub fn text(family: Family, value: &str) -> String {
         Family::TimestampTz => format!("({value} AT TIME ZONE 'UTC')::text"),
         Family::Padded => format!("rtrim({value}::text, ' ')"),
         Family::Bytes => format!("encode({value}, 'hex')"),
+        Family::Stamp => format!("regexp_replace({value}::text, '[+]00$', '')"),
         Family::Date | Family::Time | Family::Timestamp | Family::Text => format!("{value}::text"),
     }
 }
@@ -70,7 +71,8 @@ pub fn sums(hash: &str) -> String {
 #[must_use]
 pub fn output(family: Family, value: &str) -> String {
     match family {
-        Family::Text => format!("CASE WHEN {value} IS NOT NULL THEN format('%s', {value}) END"),
+        // A composite value of which a part is NULL is neither NULL nor NOT NULL.
+        Family::Text => format!("CASE num_nulls({value}) WHEN 0 THEN format('%s', {value}) END"),
         other => text(other, value),
     }
 }

@@ -12,7 +12,7 @@ pub fn type_of(family: Family) -> &'static str {
         Family::Time => "TIME",
         Family::Timestamp => "TIMESTAMP",
         Family::TimestampTz => "TIMESTAMPTZ",
-        Family::Text | Family::Padded => "VARCHAR",
+        Family::Text | Family::Stamp | Family::Padded => "VARCHAR",
         Family::Bytes => "BLOB",
     }
 }
@@ -23,15 +23,18 @@ pub fn text(family: Family, value: &str) -> String {
     match family {
         Family::Number => {
             let text = format!("CAST({value} AS VARCHAR)");
+            // A DECIMAL(2,2) has no digit before its point.
+            let trimmed = format!("rtrim(rtrim({text}, '0'), '.')");
             format!(
-                "CASE WHEN contains({text}, '.') THEN CASE rtrim(rtrim({text}, '0'), '.') \
-                 WHEN '-0' THEN '0' ELSE rtrim(rtrim({text}, '0'), '.') END ELSE {text} END"
+                "CASE WHEN contains({text}, '.') THEN CASE WHEN {trimmed} IN ('', '-0') THEN '0' \
+                 ELSE regexp_replace({trimmed}, '^(-?)[.]', '\\10.') END ELSE {text} END"
             )
         }
         Family::Boolean => format!("CASE {value} WHEN true THEN '1' WHEN false THEN '0' END"),
         Family::TimestampTz => format!("CAST({value} AT TIME ZONE 'UTC' AS VARCHAR)"),
         Family::Padded => format!("rtrim(CAST({value} AS VARCHAR), ' ')"),
         Family::Bytes => format!("lower(hex({value}))"),
+        Family::Stamp => format!("regexp_replace(CAST({value} AS VARCHAR), '[+]00$', '')"),
         Family::Date | Family::Time | Family::Timestamp | Family::Text => {
             format!("CAST({value} AS VARCHAR)")
         }

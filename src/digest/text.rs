@@ -12,6 +12,7 @@ pub(super) fn canonical(family: Family, value: &str) -> Option<String> {
         Family::Timestamp => timestamp(value),
         Family::TimestampTz => zoned(value),
         Family::Text => Some(value.to_owned()),
+        Family::Stamp => Some(value.strip_suffix("+00").unwrap_or(value).to_owned()),
         Family::Padded => Some(value.trim_end_matches(' ').to_owned()),
         Family::Bytes => value.strip_prefix("\\x").map(str::to_ascii_lowercase),
     }

@@ -85,6 +85,8 @@ pub struct NewEntry<'a> {
     pub ends: bool,
     /// Where the source's log continues after it, if it ends a transaction of the log.
     pub reached: Option<&'a Reached>,
+    /// The source's log begins anew there: nothing that was known of it counts.
+    pub is_anew: bool,
     /// Tables as they are from this entry on.
     pub schemas: &'a [Arc<Table>],
     /// Copies this entry begins, moves on or ends.
@@ -103,6 +105,7 @@ impl<'a> NewEntry<'a> {
             first: None,
             ends: true,
             reached: None,
+            is_anew: false,
             schemas: &[],
             copies: &[],
             bytes,
@@ -194,6 +197,10 @@ impl Segment {
                     copy.code(),
                     copy.row_count
                 ])?;
+            }
+            if entry.is_anew {
+                c.prepare_cached("DELETE FROM source_position WHERE source = ?1")?
+                    .execute([entry.source])?;
             }
             if let Some(reached) = entry.reached.filter(|_| entry.ends) {
                 set_position(c, entry.source, reached)?;

@@ -14,9 +14,21 @@ pub struct SourceFacts {
     pub fence: Option<String>,
     /// Why changes may be lost; set by capture and conform, cleared by a re-copy.
     pub gap: Option<String>,
-    /// The journal entry from which on nothing of it is conformed: what it holds cannot be.
-    pub stands_from: Option<u64>,
 }
+
+/// Journal entries of a source that are left out: what the first of them holds cannot be conformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standstill {
+    /// The entry with which the first transaction that is left out begins.
+    pub first: u64,
+    /// Entries of that transaction up to this one were conformed, in slices; 0: none.
+    pub after: u64,
+    /// The entry with which the source's log begins anew; `None`: it has not yet.
+    pub upto: Option<u64>,
+}
+
+const NOTE_GAP: &str = "INSERT INTO source (name, gap) VALUES (?1, ?2)
+     ON CONFLICT (name) DO UPDATE SET gap = coalesce(gap, excluded.gap)";
 
 /// What is known about a target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,36 +55,102 @@ impl Ledger {
     /// [`ErrorKind::Ledger`].
     pub fn source(&self, source: &str) -> Result<SourceFacts> {
         self.lock()?
-            .query_row(
-                "SELECT identity, fence, gap, stands_from FROM source WHERE name = ?1",
-                [source],
-                |row| {
-                    Ok(SourceFacts {
-                        identity: row.get(0)?,
-                        fence: row.get(1)?,
-                        gap: row.get(2)?,
-                        stands_from: row.get(3)?,
-                    })
-                },
-            )
+            .query_row("SELECT identity, fence, gap FROM source WHERE name = ?1", [source], |row| {
+                Ok(SourceFacts { identity: row.get(0)?, fence: row.get(1)?, gap: row.get(2)? })
+            })
             .optional()
             .map(Option::unwrap_or_default)
             .context(ErrorKind::Ledger, || format!("could not read what is known of {source}"))
     }
 
-    /// Writes what is known about `source`.
+    /// Notes who the server of `source` is, and from when on chunks count. A gap that anybody has found
+    /// stays.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`].
-    pub fn set_source(&self, source: &str, facts: &SourceFacts) -> Result<()> {
+    pub fn set_origin(&self, source: &str, identity: &str, fence: Option<&str>) -> Result<()> {
         self.lock()?
             .execute(
-                "INSERT OR REPLACE INTO source (name, identity, fence, gap, stands_from)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![source, facts.identity, facts.fence, facts.gap, facts.stands_from],
+                "INSERT INTO source (name, identity, fence) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (name) DO UPDATE SET
+                    identity = excluded.identity, fence = excluded.fence",
+                params![source, identity, fence],
             )
             .map(drop)
             .context(ErrorKind::Ledger, || format!("could not write what is known of {source}"))
+    }
+
+    /// Notes why changes of `source` may be lost. The first reason is the one that a person needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn note_gap(&self, source: &str, why: &str) -> Result<()> {
+        self.lock()?
+            .execute(NOTE_GAP, params![source, why])
+            .map(drop)
+            .context(ErrorKind::Ledger, || format!("could not note the gap of {source}"))
+    }
+
+    /// The gap of `source` is mended, unless it has got another one since.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn clear_gap(&self, source: &str, gap: &str) -> Result<()> {
+        self.lock()?
+            .execute(
+                "UPDATE source SET gap = NULL WHERE name = ?1 AND gap = ?2",
+                params![source, gap],
+            )
+            .map(drop)
+            .context(ErrorKind::Ledger, || format!("could not end the gap of {source}"))
+    }
+
+    /// Where `source` stood or stands still, in order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn standstills(&self, source: &str) -> Result<Vec<Standstill>> {
+        let what = || format!("could not read where {source} stands");
+        let ledger = self.lock()?;
+        let sql = "SELECT first, after, upto FROM standstill WHERE source = ?1 ORDER BY first";
+        let mut statement = ledger.prepare_cached(sql).context(ErrorKind::Ledger, what)?;
+        statement
+            .query_map([source], |row| {
+                Ok(Standstill { first: row.get(0)?, after: row.get(1)?, upto: row.get(2)? })
+            })
+            .and_then(Iterator::collect)
+            .context(ErrorKind::Ledger, what)
+    }
+
+    /// Nothing of `source` is conformed from a journal entry on, for this reason.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`]; nothing was noted then.
+    pub fn stand_still(&self, source: &str, still: Standstill, why: &str) -> Result<()> {
+        let what = || format!("could not note where {source} stands");
+        let mut ledger = self.lock()?;
+        let both = ledger.transaction().context(ErrorKind::Ledger, what)?;
+        both.execute(NOTE_GAP, params![source, why]).context(ErrorKind::Ledger, what)?;
+        both.execute(
+            "INSERT INTO standstill (source, first, after) VALUES (?1, ?2, ?3)",
+            params![source, still.first, still.after],
+        )
+        .context(ErrorKind::Ledger, what)?;
+        both.commit().context(ErrorKind::Ledger, what)
+    }
+
+    /// The log of `source` begins anew with the journal entry `upto`: it stands still no longer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn move_on(&self, source: &str, upto: u64) -> Result<()> {
+        self.lock()?
+            .execute(
+                "UPDATE standstill SET upto = ?2 WHERE source = ?1 AND upto IS NULL AND first < ?2",
+                params![source, upto],
+            )
+            .map(drop)
+            .context(ErrorKind::Ledger, || format!("could not note that {source} goes on"))
     }
 
     /// What is known about `target`.

@@ -24,9 +24,10 @@ use crate::conform::fence::Fence;
 use crate::digest::{Family, row_text};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ledger::drift::{Comparison, Drift};
-use crate::ledger::journal::{Border, Journal, Portion};
-use crate::ledger::segment::EntryKind;
+use crate::ledger::journal::{Border, Journal, Portion, Reader as JournalReader};
+use crate::ledger::segment::{Entry, EntryKind};
 use crate::source::decode::{Decoder, Tables};
+use crate::source::entry::Control;
 use crate::source::{Source, Survey};
 use crate::store::mirror::survey::{Compared, MirrorSurvey, is_ready, survey};
 use crate::store::{MirrorTable, Reader};
@@ -163,6 +164,12 @@ fn last_seen(
     let upto = *journal.news().borrow();
     let mut reader = journal.reader();
     let mut border = Border { seq: conformed.saturating_sub(ENTRIES_BACK), part: 0 };
+    if let Some(seq) = last_beginning(journal.reader(), side, border, upto)? {
+        if seq > conformed {
+            return Err(unlike("its log begins anew"));
+        }
+        border.seq = seq;
+    }
     let mut decoder: Option<Decoder> = None;
     let (mut seen, mut unseen) = (0, None);
     let portion = Portion { run: PORTION, transaction: usize::MAX };
@@ -200,6 +207,32 @@ fn last_seen(
         Some(seq) if seq <= conformed => Err(unlike("what is conformed was not seen yet")),
         Some(seq) => Ok(Seen { last: seen, upto: seq - 1 }),
     }
+}
+
+/// The last entry after `border` with which the source's log begins anew: what lies before it is another
+/// log, and may be what cannot be read.
+fn last_beginning(
+    mut reader: JournalReader,
+    side: &SourceSide,
+    mut border: Border,
+    upto: u64,
+) -> Result<Option<u64>> {
+    let portion = Portion { run: PORTION, transaction: usize::MAX };
+    let is_other = |entry: &Entry| entry.source != side.name || entry.kind != EntryKind::Control;
+    let mut last = None;
+    while border.seq < upto {
+        let run = reader.read(border, upto, portion, is_other)?;
+        if run.border == border {
+            break;
+        }
+        border = run.border;
+        for entry in run.transactions.iter().flatten() {
+            if matches!(Control::decode(&entry.bytes)?, Control::Anew { .. }) {
+                last = Some(entry.seq);
+            }
+        }
+    }
+    Ok(last)
 }
 
 fn unlike(why: &str) -> Error {

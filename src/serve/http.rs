@@ -64,11 +64,11 @@ pub trait Operator: Send + Sync {
     /// [`ErrorKind::Usage`] for a pair that does not exist, or for a repair that is too large;
     /// otherwise what kept a side from being compared.
     fn reconcile(&self, request: ReconcileRequest) -> BoxFuture<'_, Result<ReconcileResult>>;
-    /// Begins to copy a mirrored table once more, or stops that.
+    /// Begins to copy a mirrored table once more, or stops that; or follows a source with a gap anew.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a table that is not mirrored or not copied yet,
-    /// [`ErrorKind::Unreachable`] if it could not be begun.
+    /// [`ErrorKind::Usage`] for a table that is not mirrored or not copied yet, or where there is no gap,
+    /// [`ErrorKind::Unreachable`] if it could not be begun; what keeps a source from being followed.
     fn resync(&self, request: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>>;
 }
 
@@ -78,8 +78,9 @@ pub trait Operator: Send + Sync {
 pub struct ResyncRequest {
     /// The source.
     pub source: String,
-    /// Its table, with or without its schema.
-    pub table: String,
+    /// Its table, with or without its schema. `None`: all of them, because the source has a gap: its log
+    /// is followed anew.
+    pub table: Option<String>,
     /// Only say whether it could be begun.
     #[serde(default)]
     pub dry_run: bool,
@@ -91,8 +92,10 @@ pub struct ResyncRequest {
 /// The answer to [`ResyncRequest`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResyncResult {
-    /// The table, as the source names it: the status shows how far it is.
-    pub table: String,
+    /// The tables, as the source names them: the status shows how far they are.
+    pub tables: Vec<String>,
+    /// The gap that is mended.
+    pub gap: Option<String>,
 }
 
 /// The body of `POST /api/reconcile`.

@@ -39,6 +39,12 @@ pub enum Control {
         /// The tables, with the names of their mirrors.
         tables: Vec<(String, Table)>,
     },
+    /// The log of the source begins anew here, at another place: what was between may be lost, and every
+    /// table is copied again, with its mirror as it is.
+    Anew {
+        /// The tables that were being mirrored, as they are now, with the names of their mirrors.
+        tables: Vec<(String, Table)>,
+    },
     /// This table, which was copied before, is copied again.
     Resync {
         /// The table.

@@ -14,6 +14,7 @@ mod cascade;
 mod registry;
 pub mod reshape;
 pub mod resync;
+mod spelling;
 mod sql;
 pub mod survey;
 
@@ -28,7 +29,7 @@ use super::track::{self, TrackRow};
 use super::types::fits;
 use super::{Store, execute};
 use crate::change::{Cell, Change, Kind, Table, TableName, Transaction, TransactionId, Visibility};
-use crate::error::Result;
+use crate::error::{Error, Result};
 pub use registry::{MirrorState, MirrorTable, Mirrors};
 
 /// A mirror table a batch touches, with the temp tables that hold its rows before and after.
@@ -284,17 +285,18 @@ impl Store {
         truncated: Option<(TransactionId, i64)>,
     ) -> Result<Touched> {
         let widened = unfitting(mirror, rows);
-        let mirror = if widened.is_empty() {
-            mirror.clone()
+        let mirror =
+            if widened.is_empty() { mirror.clone() } else { self.widen(mirror, &widened)? };
+        self.stage_cells(&mirror, rows)?;
+        let refused = if self.is_careful { self.refused(&mirror)? } else { Vec::new() };
+        let mirror = if refused.is_empty() {
+            mirror
         } else {
-            self.mirrors.widen(&self.connection, mirror, &widened)?
+            let mirror = self.widen(&mirror, &refused)?;
+            self.stage_cells(&mirror, rows)?;
+            mirror
         };
         let what = || format!("could not stage rows of {}", mirror.name());
-        for statement in sql::prepare_temporary(&mirror) {
-            execute(&self.connection, &statement, what)?;
-        }
-        let kinds: Vec<Kind> = mirror.table.columns.iter().map(|column| column.kind).collect();
-        stage::append(&self.connection, &sql::stage_name(&mirror), &mirror.table, &kinds, rows)?;
         let before = match truncated {
             Some((_, time)) => sql::fill_before_truncate(&mirror, time),
             None => sql::fill_before(&mirror),
@@ -310,6 +312,55 @@ impl Store {
             }
         }
         Ok(touched(&mirror, if truncated.is_some() { Goes::All } else { Goes::Staged }))
+    }
+}
+
+impl Store {
+    /// A value of the last attempt was refused by DuckDB: the next one tries each value first, and widens
+    /// the columns of those that are refused. False if that is no remedy.
+    pub fn take_care(&mut self, failed: &Error) -> bool {
+        let is_new = !self.is_careful && super::refusal::is_about_a_value(failed);
+        self.is_careful |= is_new;
+        is_new
+    }
+
+    /// The batch is through.
+    pub fn trust(&mut self) {
+        self.is_careful = false;
+    }
+
+    /// Turns columns into text, those values that are there, too.
+    fn widen(&mut self, mirror: &MirrorTable, places: &[usize]) -> Result<MirrorTable> {
+        let kind = |place: &usize| mirror.table.columns.get(*place).map(|column| column.kind);
+        if places.iter().any(|place| kind(place) == Some(Kind::Interval)) {
+            // DuckDB spells them otherwise than the server: a copy brings the server's texts.
+            self.note_unproven(&mirror.source, &mirror.name().to_string(), "became text")?;
+        }
+        self.mirrors.widen(&self.connection, mirror, places)
+    }
+
+    /// The text of each cell, in the temp table.
+    fn stage_cells(&self, mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Result<()> {
+        let what = || format!("could not stage rows of {}", mirror.name());
+        for statement in sql::prepare_temporary(mirror) {
+            execute(&self.connection, &statement, what)?;
+        }
+        let kinds: Vec<Kind> = mirror.table.columns.iter().map(|column| column.kind).collect();
+        stage::append(&self.connection, &sql::stage_name(mirror), &mirror.table, &kinds, rows)
+    }
+
+    /// Columns with a staged value that DuckDB takes for none of their type.
+    fn refused(&self, mirror: &MirrorTable) -> Result<Vec<usize>> {
+        let what = || format!("could not try the values of {}", mirror.name());
+        let mut refused = Vec::new();
+        for place in 0..mirror.table.columns.len() {
+            let count =
+                super::optional::<i64>(&self.connection, &sql::count_refused(mirror, place), what)?;
+            if count.unwrap_or(0) > 0 {
+                refused.push(place);
+            }
+        }
+        Ok(refused)
     }
 }
 

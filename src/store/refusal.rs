@@ -52,6 +52,12 @@ pub(super) fn is_own_fault(error: &Error) -> bool {
     error.kind() == ErrorKind::Config || refusal.is_some_and(is_fault)
 }
 
+/// True if DuckDB refused a value that it met.
+pub(super) fn is_about_a_value(error: &Error) -> bool {
+    let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
+    refusal.is_some_and(|refusal| ABOUT_VALUES.contains(&refusal.class.as_str()))
+}
+
 /// Classes of DuckDB's errors that tell what is wrong with a statement, before it sees a row.
 const ABOUT_NAMES: [&str; 5] = ["Binder", "Catalog", "Parser", "Syntax", "Parameter Not Resolved"];
 /// Classes that tell what was wrong with a value, or with what was done to it.

@@ -14,7 +14,7 @@ use super::execute;
 use super::mirror::MirrorTable;
 use super::overlay::Tracked;
 use super::stage::{batch_of, key_from_text, key_text, staged_text};
-use super::types::{literal, quoted, typed};
+use super::types::{literal, quoted, tried};
 use crate::change::{Cell, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
@@ -233,7 +233,8 @@ fn numbered(mirror: &MirrorTable, (number, key): (usize, &Key)) -> Result<String
     for (place, cell) in mirror.table.key().zip(&cells) {
         let Some(column) = mirror.table.columns.get(place) else { continue };
         let text = staged_text(column.kind, cell.bytes().unwrap_or_default());
-        values.push(typed(column.kind, &literal(&text)));
+        // A value that the mirror cannot have is not there.
+        values.push(tried(column.kind, &literal(&text)));
     }
     Ok(format!("({})", values.join(", ")))
 }

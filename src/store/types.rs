@@ -48,7 +48,17 @@ pub fn typed(kind: Kind, column: &str) -> String {
     }
 }
 
-/// True if `text` can be kept exactly in a column of `kind`.
+/// The same, but NULL where the text is no value of `kind`.
+#[must_use]
+pub fn tried(kind: Kind, column: &str) -> String {
+    match kind {
+        Kind::Text | Kind::Bytes => typed(kind, column),
+        _ => format!("TRY_CAST({column} AS {})", sql_type(kind)),
+    }
+}
+
+/// True if `text` can be kept exactly in a column of `kind`, as far as rules tell: these are values that
+/// DuckDB would bend. What it refuses is found by asking it.
 #[must_use]
 pub fn fits(kind: Kind, text: &[u8]) -> bool {
     match kind {

@@ -12,7 +12,7 @@ use crate::support::servers::{mariadb, mariadb_database};
 
 /// How the server is asked for a value's text.
 #[derive(Clone, Copy)]
-enum Witness {
+pub(crate) enum Witness {
     /// As it prints it.
     Plain,
     /// As bytes in hex.
@@ -28,7 +28,7 @@ enum Witness {
 }
 
 /// Name, type, how the server is asked, and SQL for a value.
-type Case = (&'static str, &'static str, Witness, fn(&mut StdRng) -> String);
+pub(crate) type Case = (&'static str, &'static str, Witness, fn(&mut StdRng) -> String);
 
 fn pick(random: &mut StdRng, values: &[&str]) -> String {
     values[random.random_range(0..values.len())].to_owned()
@@ -155,7 +155,7 @@ const PLANE_ZERO: &str = "aZ09 _'\\%é漢ж\u{200b}";
 const POLISH: &str = "aZ ąćęłńóśźż";
 const RUSSIAN: &str = "aZ Мирёъ№";
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("ti", "tinyint", Witness::Plain, |r| between(r, -128, 127)),
     ("tiu", "tinyint unsigned", Witness::Plain, |r| between(r, 0, 255)),
     ("ti1", "tinyint(1)", Witness::Plain, |r| between(r, -128, 127)),
@@ -258,7 +258,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Columns that the server fills.
-const GENERATED: &[(&str, &str, Witness)] = &[
+pub(crate) const GENERATED: &[(&str, &str, Witness)] = &[
     ("gv", "bigint as (id * 2) virtual", Witness::Plain),
     ("gs", "varchar(20) charset latin1 as (concat('é', id)) stored", Witness::Plain),
 ];
@@ -314,8 +314,11 @@ fn agrees(witness: Witness, ours: &str, theirs: &str) -> bool {
     }
 }
 
+/// Rows that [`writes`] leaves.
+pub(crate) const ROWS: u32 = 114;
+
 /// Inserts, updates and deletes; one value in ten is NULL.
-fn workload(random: &mut StdRng) -> String {
+pub(crate) fn writes(random: &mut StdRng, table: &str) -> String {
     let names: Vec<&str> = CASES.iter().map(|(name, ..)| *name).collect();
     let value = |random: &mut StdRng, case: &Case| match random.random_bool(0.1) {
         true => "NULL".to_owned(),
@@ -325,7 +328,7 @@ fn workload(random: &mut StdRng) -> String {
     for id in 0..120 {
         let values: Vec<String> = CASES.iter().map(|case| value(random, case)).collect();
         statements.push_str(&format!(
-            "INSERT INTO every (id, `{}`) VALUES ({id}, {});",
+            "INSERT INTO {table} (id, `{}`) VALUES ({id}, {});",
             names.join("`, `"),
             values.join(", ")
         ));
@@ -334,10 +337,20 @@ fn workload(random: &mut StdRng) -> String {
         let case = &CASES[random.random_range(0..CASES.len())];
         let value = value(random, case);
         let id = random.random_range(0..120);
-        statements.push_str(&format!("UPDATE every SET `{}` = {value} WHERE id = {id};", case.0));
+        statements.push_str(&format!("UPDATE {table} SET `{}` = {value} WHERE id = {id};", case.0));
     }
-    statements.push_str("DELETE FROM every WHERE id % 20 = 7;");
+    statements.push_str(&format!("DELETE FROM {table} WHERE id % 20 = 7;"));
     statements
+}
+
+/// A table with a column of every type.
+pub(crate) fn table(name: &str) -> String {
+    let columns: Vec<String> = CASES
+        .iter()
+        .map(|(name, source_type, ..)| format!("`{name}` {source_type} NULL"))
+        .chain(GENERATED.iter().map(|(name, source_type, _)| format!("`{name}` {source_type}")))
+        .collect();
+    format!("{SESSION}CREATE TABLE {name} (id int PRIMARY KEY, {});", columns.join(", "))
 }
 
 #[tokio::test]
@@ -347,22 +360,12 @@ async fn every_type_reads_the_same_in_copy_log_and_server() {
     }
     let mut random = seeded();
     let (server, database) = (mariadb(), mariadb_database("types"));
-    let columns: Vec<String> = CASES
-        .iter()
-        .map(|(name, source_type, ..)| format!("`{name}` {source_type} NULL"))
-        .chain(GENERATED.iter().map(|(name, source_type, _)| format!("`{name}` {source_type}")))
-        .collect();
-    server
-        .sql(
-            &database,
-            &format!("{SESSION}CREATE TABLE every (id int PRIMARY KEY, {})", columns.join(", ")),
-        )
-        .unwrap();
+    server.sql(&database, &table("every")).unwrap();
     let source = source(server, &database, &["every"]);
     let mut log = Log::start(&source).await;
 
     // GIVEN rows written, changed and removed, one in ten values NULL
-    server.sql(&database, &workload(&mut random)).unwrap();
+    server.sql(&database, &writes(&mut random, "every")).unwrap();
 
     // WHEN the log is replayed and the table copied
     let mut mirror = Mirror::default();
@@ -375,7 +378,7 @@ async fn every_type_reads_the_same_in_copy_log_and_server() {
     let mut logged = mirror.table(&name.to_string());
     logged.sort_by_key(|row| row[0].parse::<i64>().unwrap());
     let printed = server_rows(&database);
-    assert_eq!(copied.len(), 114);
+    assert_eq!(copied.len(), ROWS as usize);
     let columns = &chunks[0].table.columns;
     let witness = |name: &str| {
         let cases = CASES.iter().map(|(name, _, witness, _)| (*name, *witness));

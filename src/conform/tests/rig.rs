@@ -72,6 +72,14 @@ impl Rig {
         self.asked.set(None);
     }
 
+    /// Nothing is left of the store. The session must be gone.
+    pub(super) fn lose_the_store(&self) {
+        self.conform.state.close();
+        let path = crate::store::file(self.folder.path());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(path.with_extension("duckdb.wal")).ok();
+    }
+
     /// As after a restart with another mapping.
     pub(super) fn change_mapping(&mut self, from: &str, to: &str) {
         let path = self.folder.path().join("sql/mappings/own/worker.sql");
@@ -95,6 +103,7 @@ impl Rig {
             first: None,
             ends: true,
             reached: None,
+            is_anew: false,
             schemas,
             copies: &[],
             bytes,

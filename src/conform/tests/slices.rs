@@ -228,9 +228,19 @@ fn a_source_that_cannot_be_followed_in_the_middle_of_a_transaction_stands_still(
     assert_eq!(names, ["Anna", "Bob"]);
     drop(session);
     let facts = rig.conform.ledger.source("erp").unwrap();
-    assert!(facts.gap.is_some() && facts.stands_from.is_some_and(|from| from < last));
+    let stands = rig.conform.ledger.standstills("erp").unwrap();
+    assert!(facts.gap.is_some() && stands.len() == 1);
+    assert!(stands[0].first < last && stands[0].upto.is_none());
     rig.restart();
     assert_eq!(rig.session().unwrap().mark.journal_seq, newest);
+    // A store that is made anew takes the same slices, and leaves out the same.
+    rig.lose_the_store();
+    rig.restart();
+    let session = rig.session().unwrap();
+    assert_eq!(session.mark.journal_seq, newest);
+    let again =
+        session.rows("SELECT full_name FROM canon.worker WHERE worker_no IN ('A', 'B') ORDER BY 1");
+    assert_eq!(again, names);
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Operator for Answers {
     }
 
     fn resync(&self, request: ResyncRequest) -> BoxFuture<'_, Result<ResyncResult>> {
-        Box::pin(async { Ok(ResyncResult { table: request.table }) })
+        Box::pin(async { Ok(ResyncResult { tables: Vec::from_iter(request.table), gap: None }) })
     }
 
     fn resume(&self, request: ResumeRequest) -> BoxFuture<'_, Result<()>> {

@@ -12,9 +12,10 @@ pub(super) mod copying;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::copying::Hidden;
+use super::spelling::canonical;
 use super::{MirrorTable, PerTable, sql};
 use crate::change::schema::Cascade;
-use crate::change::{Cell, Change, Column, Kind, Op, RowChange, Table, Transaction};
+use crate::change::{Cell, Change, Kind, Op, RowChange, Table, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::{Key, key_of};
@@ -280,34 +281,6 @@ fn derived(child: &MirrorTable, cascade: &Cascade, row: Vec<Cell>, effect: &Effe
 /// Where these columns are, in this order; columns that are not there are left out.
 fn places<'a>(table: &Table, names: impl Iterator<Item = &'a String>) -> Vec<usize> {
     names.filter_map(|name| table.columns.iter().position(|c| c.name == *name)).collect()
-}
-
-/// SQL of a column's text as a log writes it (see [`Cell`]): two spellings of a key would be two keys.
-fn canonical(column: &Column) -> String {
-    let name = quoted(&column.name);
-    let text = format!("CAST({name} AS VARCHAR)");
-    match (column.kind, digits(&column.source_type)) {
-        (Kind::Boolean, _) => format!("CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END"),
-        (Kind::Bytes, _) => format!("'\\x' || lower(hex({name}))"),
-        (Kind::Time | Kind::Timestamp, Some(digits)) => with_fraction(&text, digits),
-        (Kind::TimestampTz, Some(digits)) => {
-            let without_zone = format!("left({text}, -3)");
-            format!("{} || right({text}, 3)", with_fraction(&without_zone, digits))
-        }
-        _ => text,
-    }
-}
-
-/// Digits of a second of a MariaDB type such as `datetime(3)`; `None` if it has none.
-fn digits(source_type: &str) -> Option<u8> {
-    let (name, rest) = source_type.split_once('(')?;
-    let is_time = matches!(name.to_ascii_lowercase().as_str(), "datetime" | "timestamp" | "time");
-    rest.split(')').next()?.parse().ok().filter(|digits| is_time && *digits > 0)
-}
-
-/// DuckDB leaves zeros at the end of a fraction away, and the log does not.
-fn with_fraction(text: &str, digits: u8) -> String {
-    format!("split_part({text}, '.', 1) || '.' || rpad(split_part({text}, '.', 2), {digits}, '0')")
 }
 
 #[cfg(test)]

@@ -34,8 +34,10 @@ struct Shape {
     table: Arc<Table>,
     /// The transaction that shows them first, in this batch.
     by: TransactionId,
-    /// It had others in the same batch before.
-    is_another: bool,
+    /// How often the columns change within the batch.
+    changes: usize,
+    /// The first row with other columns than the mirror's comes after one with the mirror's.
+    begins_as_mirror: bool,
 }
 
 /// What [`Store::follow_columns`] did.
@@ -68,25 +70,26 @@ impl Store {
                     }
                 };
                 for table in tables {
-                    let key = (placed.source.clone(), table.name.clone());
-                    let before = last.get(&key);
-                    if before.is_some_and(|shape| is_as(&shape.table.columns, &table.columns)) {
-                        continue;
-                    }
-                    let is_another = before.is_some();
-                    let (table, by) = (Arc::clone(table), placed.transaction.id);
-                    last.insert(key, Shape { table, by, is_another });
+                    self.see_shape(&mut last, &placed.source, table, placed.transaction.id);
                 }
             }
         }
+        // A first copy cannot tell which of its chunks were read before: its rows are judged as they are.
+        let is_whole = |source: &str, name: &TableName| {
+            self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
+        };
+        doubted.retain(|(source, name): &(String, TableName)| is_whole(source, name));
         let mut followed = Followed::default();
         for ((source, name), shape) in &last {
             let is_followed = self.follow(source, name, &shape.table, &mut followed)?;
-            if is_followed || shape.is_another {
+            if is_followed || shape.changes > 0 {
                 self.note_shape(source, name, shape.by)?;
             }
+            if shape.changes + usize::from(!shape.begins_as_mirror) > 1 {
+                self.doubt_all(source, name, &mut followed)?;
+            }
         }
-        doubted.retain(|(source, name)| {
+        last.retain(|(source, name), _| {
             self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
         });
         for (source, name) in &doubted {
@@ -112,6 +115,39 @@ impl Store {
             }
         }
         Ok(followed)
+    }
+
+    /// Notes the columns of a row.
+    fn see_shape(
+        &self,
+        last: &mut BTreeMap<(String, TableName), Shape>,
+        source: &str,
+        table: &Arc<Table>,
+        by: TransactionId,
+    ) {
+        let key = (source.to_owned(), table.name.clone());
+        let mirror = self.mirrors.find(source, &table.name);
+        let is_mirrors = mirror.is_some_and(|mirror| is_as(&table.columns, &mirror.table.columns));
+        let (changes, begins_as_mirror) = match last.get(&key) {
+            Some(before) if is_as(&before.table.columns, &table.columns) => return,
+            Some(before) => (before.changes + 1, before.begins_as_mirror),
+            None => (0, is_mirrors),
+        };
+        last.insert(key, Shape { table: Arc::clone(table), by, changes, begins_as_mirror });
+    }
+
+    /// Columns changed more than once within a batch: what rows in between had, and what a column has that
+    /// came back, is not told by its end.
+    fn doubt_all(&mut self, source: &str, name: &TableName, followed: &mut Followed) -> Result<()> {
+        let Some(mirror) = self.mirrors.find(source, name).cloned() else { return Ok(()) };
+        if !mirror.state.is_whole() {
+            return Ok(());
+        }
+        self.note_unproven(source, &name.to_string(), "more than once")?;
+        followed.has_changed = true;
+        let guessed = followed.guessed.entry(source.to_owned()).or_default();
+        guessed.insert(mirror.mirror.clone());
+        Ok(())
     }
 
     /// A first copy cannot tell which of its chunks were read before.
@@ -242,7 +278,8 @@ impl Store {
         text.map(|text| text.parse()).transpose()
     }
 
-    pub(super) fn note_unproven(&self, source: &str, table: &str, columns: &str) -> Result<()> {
+    pub(super) fn note_unproven(&mut self, source: &str, table: &str, columns: &str) -> Result<()> {
+        self.is_doubt_new = true;
         self.prove(source, table, false)?;
         self.connection
             .execute(
@@ -283,6 +320,11 @@ impl Store {
             .execute(&sql, params![source, table])
             .map(drop)
             .in_store(|| format!("could not note that {table} of {source} is proven"))
+    }
+
+    /// Whether a table became unproven since this was last asked.
+    pub fn take_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.is_doubt_new)
     }
 
     /// Tables whose mirrors have cells that nobody has shown, by source; and those of them that are not

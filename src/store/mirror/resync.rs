@@ -158,6 +158,34 @@ impl Store {
         Ok(Some(doubled))
     }
 
+    /// The log of the source begins anew: a table that was copied is copied again, one that was not, or
+    /// that has another key by now, for the first time. Returns what [`Store::begin_resync`] does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn begin_anew(
+        &mut self,
+        source: &str,
+        mirror_name: &str,
+        table: &Table,
+        at_micros: i64,
+    ) -> Result<Option<Touched>> {
+        let is_kept =
+            |mirror: &&MirrorTable| mirror.state.is_whole() && has_same_key(table, mirror);
+        let kept = self.mirrors.find(source, &table.name).filter(is_kept).cloned();
+        let Some(mut mirror) = kept else {
+            self.begin_copy(source, mirror_name, table)?;
+            return Ok(None);
+        };
+        self.give_up_resync(source, &table.name)?;
+        // Foreign keys may be what changed.
+        mirror.table.cascades.clone_from(&table.cascades);
+        self.mirrors.put(&self.connection, mirror)?;
+        // A resync that somebody stops is begun once more: nothing else knows what was missed.
+        self.note_unproven(source, &table.name.to_string(), "a gap")?;
+        self.begin_resync(source, &table.name, at_micros)
+    }
+
     /// What a chunk has shown: takes out the staged rows that the mirror has as they are. `None` if that
     /// was all of them.
     pub(super) fn shown_by_chunk(
@@ -203,6 +231,10 @@ impl Store {
     /// [`ErrorKind::Store`].
     pub fn stop_resync(&mut self, source: &str, name: &TableName, at_micros: i64) -> Result<()> {
         let mirror = self.mirrors.of(source, name)?.clone();
+        if mirror.state == MirrorState::Copying {
+            // After a gap, with another key: it is not whole without its chunks.
+            return self.note_unproven(source, &name.to_string(), "a gap");
+        }
         if mirror.state != MirrorState::Resync {
             return Ok(());
         }

@@ -1,9 +1,10 @@
 //! The SQL of one mirror table, generated from its columns. Pure text.
 
+use super::spelling::canonical;
 use super::{MirrorState, MirrorTable};
-use crate::change::Column;
+use crate::change::{Column, Kind};
 use crate::store::stage::FIXED_COLUMNS;
-use crate::store::types::{quoted, sql_type, typed};
+use crate::store::types::{quoted, sql_type, tried, typed};
 
 /// `"erp"."company_employee"`
 pub(crate) fn mirror_name(mirror: &MirrorTable) -> String {
@@ -141,6 +142,17 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
     )
 }
 
+/// How many staged cells of a column are no values of its type for DuckDB.
+pub(super) fn count_refused(mirror: &MirrorTable, place: usize) -> String {
+    let kind = mirror.table.columns.get(place).map_or(Kind::Text, |column| column.kind);
+    let cell = format!("s.c{place}");
+    format!(
+        "SELECT count(*) FROM {} AS s WHERE {cell} IS NOT NULL AND {} IS NULL",
+        temporary(&stage_name(mirror)),
+        tried(kind, &cell),
+    )
+}
+
 /// How many staged rows take cells from a row before that is not there.
 pub(super) fn count_lost_bases(mirror: &MirrorTable) -> String {
     format!(
@@ -199,9 +211,10 @@ pub(super) fn insert_after(mirror: &MirrorTable) -> String {
 
 pub(super) fn widen(mirror: &MirrorTable, column: &Column) -> String {
     format!(
-        "ALTER TABLE {} ALTER COLUMN {} TYPE VARCHAR",
+        "ALTER TABLE {} ALTER COLUMN {} TYPE VARCHAR USING {}",
         mirror_name(mirror),
-        quoted(&column.name)
+        quoted(&column.name),
+        canonical(column),
     )
 }
 

@@ -7,7 +7,7 @@ use duckdb::Connection;
 use super::MirrorTable;
 use super::registry::Mirrors;
 use super::sql::mirror_name;
-use crate::change::Kind;
+use crate::change::{Column, Kind};
 use crate::digest::{Digest, Family, golden, store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::reader::{self, Reader};
@@ -47,11 +47,15 @@ impl Compared {
     /// # Errors
     /// [`ErrorKind::Setup`] if a column of the key cannot be.
     pub fn of(table: &MirrorTable, misspelled: &BTreeSet<Family>) -> Result<Self> {
-        let of = |kind: Kind| family(kind).filter(|family| !misspelled.contains(family));
+        let of = |column: &Column| {
+            let is_stamp = column.kind == Kind::Text && column.source_type.starts_with("timestamp");
+            let family = if is_stamp { Some(Family::Stamp) } else { family(column.kind) };
+            family.filter(|family| !misspelled.contains(family))
+        };
         let all = &table.table.columns;
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for column in table.table.key().filter_map(|place| all.get(place)) {
-            let Some(family) = of(column.kind) else {
+            let Some(family) = of(column) else {
                 let what =
                     format!("{}: key column {} cannot be compared", table.name(), column.name);
                 return Err(Error::new(ErrorKind::Setup, what)
@@ -61,7 +65,7 @@ impl Compared {
         }
         let key_count = columns.len();
         for column in all.iter().filter(|column| column.key.is_none()) {
-            match of(column.kind) {
+            match of(column) {
                 Some(family) => columns.push((column.name.clone(), family)),
                 None => left_out.push(column.name.clone()),
             }

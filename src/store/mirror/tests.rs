@@ -377,6 +377,31 @@ fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
     assert_eq!(kept.unwrap().rows, vec![vec![None, Some(json)]]);
 }
 
+/// Values that are there when a column becomes text are then as the log would spell them.
+#[test]
+fn a_column_that_becomes_text_has_its_values_as_the_server_prints_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dated = Table::clone(&table());
+    dated.columns[1] = Column {
+        source_type: "datetime(3)".to_owned(),
+        kind: Kind::Timestamp,
+        ..dated.columns[1].clone()
+    };
+    let dated = Arc::new(dated);
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    mirroring.store.begin_copy("erp", "t", &dated).unwrap();
+    for (id, at) in [("1", "2026-11-22 01:02:03.500"), ("2", "0000-00-00 00:00:00.000")] {
+        let visibility = Visibility::Snapshot { xmin: 50, xmax: 50, running: Vec::new() };
+        let cells = vec![Cell::text(id), Cell::text(at), Cell::Null];
+        let rows = vec![(key_of(&dated, &cells).unwrap(), cells)];
+        mirroring.apply(|store| store.stage_chunk("erp", &dated, &visibility, rows, 0));
+    }
+    let rows =
+        mirroring.store.reader().unwrap().query("SELECT v FROM erp.t ORDER BY id", 9).unwrap();
+    let text = |text: &str| vec![Some(text.to_owned())];
+    assert_eq!(rows.rows, [text("2026-11-22 01:02:03.500"), text("0000-00-00 00:00:00.000")]);
+}
+
 /// A TRUNCATE must be remembered for the chunks, whatever else its batch brings.
 #[test]
 fn a_column_that_widens_with_a_truncate_does_not_bring_back_what_was_there() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::change::{Position, TableName, TransactionId};
+use crate::change::{Column, Position, TableName, TransactionId};
 use crate::store::mirror::Placed;
 use crate::store::{Live, StoreLimits};
 
@@ -391,6 +391,7 @@ fn a_key_of_the_mirror_is_spelled_as_the_log_spells_it() {
         ),
         ("time(2)", Kind::Time, "TIME '12:34:56'", "12:34:56.00"),
         ("decimal(12,2)", Kind::Decimal { precision: 12, scale: 2 }, "1.5::DECIMAL(12,2)", "1.50"),
+        ("decimal(2,2)", Kind::Decimal { precision: 2, scale: 2 }, "-0.3::DECIMAL(2,2)", "-0.30"),
         ("tinyint(1)", Kind::Boolean, "true", "t"),
         ("varbinary(4)", Kind::Bytes, "'\\x0A\\xFF'::BLOB", "\\x0aff"),
     ] {

@@ -214,6 +214,9 @@ impl Source {
 
     pub(super) fn write(&mut self) {
         let mut changes = Vec::new();
+        if self.rng.random_ratio(1, 15) && self.now.columns.len() > 2 && self.is_shown {
+            self.there_and_back();
+        }
         if self.rng.random_ratio(1, 50) {
             self.now.rows.clear();
             changes.push(Change::Truncate(vec![self.now.table()]));
@@ -226,6 +229,32 @@ impl Source {
             }
             self.statement(&mut changes);
         }
+        self.commit(changes);
+    }
+
+    /// Columns change, rows are written, and the columns are as before: their end does not tell.
+    fn there_and_back(&mut self) {
+        let before = self.now.columns.clone();
+        let number = self.numbers + 1;
+        let last = self.now.columns.len() - 1;
+        let is_retyped = self.rng.random();
+        match is_retyped {
+            true => self.retype(last),
+            false => drop(self.now.columns.remove(last)),
+        }
+        for _ in 0..3 {
+            let mut changes = Vec::new();
+            self.statement(&mut changes);
+            self.commit(changes);
+        }
+        for values in self.now.rows.values_mut() {
+            values.insert(before[last].number, Some(number.to_string()));
+        }
+        self.now.columns = before;
+        self.alters += 2;
+        let mut changes = Vec::new();
+        self.statement(&mut changes);
+        self.is_shown = !changes.is_empty();
         self.commit(changes);
     }
 
