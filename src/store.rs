@@ -80,6 +80,8 @@ pub struct Store {
     mirrors: mirror::Mirrors,
     /// A table became unproven, and nobody has asked yet.
     is_doubt_new: bool,
+    /// A column became text, and nobody has asked yet.
+    is_widened: bool,
     /// Staged values are tried before they are cast: one of them was refused.
     is_careful: bool,
     /// After the connection: fields are dropped in this order.
@@ -113,7 +115,15 @@ impl Store {
         connection.execute_batch(CATALOGS).in_store(what)?;
         connection.execute_batch(include_str!("../sql/store/seal.sql")).in_store(what)?;
         let mirrors = mirror::Mirrors::load(&connection)?;
-        Ok(Self { connection, path, mirrors, is_doubt_new: false, is_careful: false, lease })
+        Ok(Self {
+            connection,
+            path,
+            mirrors,
+            is_doubt_new: false,
+            is_widened: false,
+            is_careful: false,
+            lease,
+        })
     }
 
     /// The connection, for what evaluates on it within the batch's transaction.

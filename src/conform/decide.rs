@@ -173,6 +173,10 @@ impl Session<'_> {
     /// Writes the staged rows and evaluates what they touch. Sources whose first copy is not
     /// done are mirrored only.
     fn write(&mut self, touched: &[Touched], moment: Moment) -> Result<Evaluated> {
+        if self.store.take_widened() {
+            // In this very batch: a replay finds the types so from here on.
+            self.evaluator.create_tables(self.store.connection())?;
+        }
         let deltas: Vec<Delta> = touched
             .iter()
             .filter(|one| self.store.mirrors().is_ready(&one.source))

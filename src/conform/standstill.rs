@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::batch::Batch;
-use crate::ledger::journal::{Portion, Run};
+use crate::ledger::journal::{Border, Portion, Run};
 use crate::ledger::segment::{Entry, EntryKind};
 use crate::ledger::standing::Standstill;
 use crate::source::entry::Control;
@@ -72,8 +72,11 @@ impl Session<'_> {
         let why = failure.chain();
         let after = self.open.as_ref().filter(|open| open.first == entry.first);
         let after = after.map_or(0, |open| open.part);
-        let still = Standstill { first: entry.first, after, upto: None };
-        self.conform.ledger.stand_still(&entry.source, still, &why)?;
+        let upto = self.next_beginning(entry)?;
+        let still = Standstill { first: entry.first, after, upto };
+        // A log that begins anew later is mended there already.
+        let gap = upto.is_none().then_some(why.as_str());
+        self.conform.ledger.stand_still(&entry.source, still, gap)?;
         self.read_standing()?;
         tracing::error!(
             source = %entry.source,
@@ -83,6 +86,26 @@ impl Session<'_> {
             "a source's log cannot be followed, it stands still; the others go on"
         );
         Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// The next entry after `entry` with which its source's log begins anew.
+    fn next_beginning(&self, entry: &Entry) -> Result<Option<u64>> {
+        let upto = self.conform.journal.last_whole()?;
+        let mut reader = self.conform.journal.reader();
+        let mut border = Border { seq: entry.seq, part: 0 };
+        let is_other = |other: &Entry| other.source != entry.source || !begins_anew(other);
+        loop {
+            let run = reader.read(border, upto, Portion::WHOLE, is_other)?;
+            if let Some(found) = run.transactions.first().and_then(|parts| parts.first()) {
+                return Ok(Some(found.seq));
+            }
+            if run.border == border {
+                return Ok(None);
+            }
+            border = run.border;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Conform over a real ledger, journal and store, without a server.
 
+mod anew;
 mod rig;
 mod slices;
 mod verify;

@@ -122,18 +122,20 @@ impl Ledger {
             .context(ErrorKind::Ledger, what)
     }
 
-    /// Nothing of `source` is conformed from a journal entry on, for this reason.
+    /// Nothing of `source` is conformed from a journal entry on: for this reason, if that is a gap.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`]; nothing was noted then.
-    pub fn stand_still(&self, source: &str, still: Standstill, why: &str) -> Result<()> {
+    pub fn stand_still(&self, source: &str, still: Standstill, gap: Option<&str>) -> Result<()> {
         let what = || format!("could not note where {source} stands");
         let mut ledger = self.lock()?;
         let both = ledger.transaction().context(ErrorKind::Ledger, what)?;
-        both.execute(NOTE_GAP, params![source, why]).context(ErrorKind::Ledger, what)?;
+        if let Some(gap) = gap {
+            both.execute(NOTE_GAP, params![source, gap]).context(ErrorKind::Ledger, what)?;
+        }
         both.execute(
-            "INSERT INTO standstill (source, first, after) VALUES (?1, ?2, ?3)",
-            params![source, still.first, still.after],
+            "INSERT INTO standstill (source, first, after, upto) VALUES (?1, ?2, ?3, ?4)",
+            params![source, still.first, still.after, still.upto],
         )
         .context(ErrorKind::Ledger, what)?;
         both.commit().context(ErrorKind::Ledger, what)

@@ -26,9 +26,11 @@ use super::collapse::{Collapsed, Key, RowState};
 use super::overlay::{self, Tracked};
 use super::stage;
 use super::track::{self, TrackRow};
-use super::types::fits;
+use super::types::{fits, may_not_fit};
 use super::{Store, execute};
-use crate::change::{Cell, Change, Kind, Table, TableName, Transaction, TransactionId, Visibility};
+use crate::change::{
+    Cell, Change, Kind, Table, TableName, Transaction, TransactionId, Visibility, tuple,
+};
 use crate::error::{Error, Result};
 pub use registry::{MirrorState, MirrorTable, Mirrors};
 
@@ -324,6 +326,11 @@ impl Store {
         is_new
     }
 
+    /// Whether a column became text since this was last asked: what is evaluated has other types.
+    pub fn take_widened(&mut self) -> bool {
+        std::mem::take(&mut self.is_widened)
+    }
+
     /// The batch is through.
     pub fn trust(&mut self) {
         self.is_careful = false;
@@ -331,6 +338,7 @@ impl Store {
 
     /// Turns columns into text, those values that are there, too.
     fn widen(&mut self, mirror: &MirrorTable, places: &[usize]) -> Result<MirrorTable> {
+        self.is_widened = true;
         let kind = |place: &usize| mirror.table.columns.get(*place).map(|column| column.kind);
         if places.iter().any(|place| kind(place) == Some(Kind::Interval)) {
             // DuckDB spells them otherwise than the server: a copy brings the server's texts.
@@ -390,11 +398,28 @@ fn track_row(state: &RowState, was: Option<&Tracked>, present: &HashSet<Key>) ->
     Tracked { transaction: state.transaction, gone: state.cells.is_none(), missing, left }
 }
 
-/// Columns with a value their type cannot hold exactly.
+/// Columns with a value their type cannot hold exactly, in a row or in the key of one that goes.
 fn unfitting(mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Vec<usize> {
     let columns = &mirror.table.columns;
     let mut widened = Vec::new();
+    for (rank, place) in mirror.table.key().enumerate() {
+        let Some(kind) = columns.get(place).map(|column| column.kind) else { continue };
+        if !may_not_fit(kind) {
+            continue;
+        }
+        let bases = rows.values().filter_map(|row| row.base.as_ref());
+        let bad = rows.keys().chain(bases).any(|key| {
+            let cells = tuple::read_row(&mut key.clone()).unwrap_or_default();
+            cells.get(rank).and_then(Cell::bytes).is_some_and(|text| !fits(kind, text))
+        });
+        if bad {
+            widened.push(place);
+        }
+    }
     for (place, column) in columns.iter().enumerate() {
+        if !may_not_fit(column.kind) || widened.contains(&place) {
+            continue;
+        }
         let bad = rows.values().any(|row| {
             let cell = row.cells.as_ref().and_then(|cells| cells.get(place));
             cell.and_then(Cell::bytes).is_some_and(|text| !fits(column.kind, text))

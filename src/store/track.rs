@@ -14,7 +14,7 @@ use super::execute;
 use super::mirror::MirrorTable;
 use super::overlay::Tracked;
 use super::stage::{batch_of, key_from_text, key_text, staged_text};
-use super::types::{literal, quoted, tried};
+use super::types::{fits, literal, quoted, sql_type, tried};
 use crate::change::{Cell, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
@@ -232,9 +232,13 @@ fn numbered(mirror: &MirrorTable, (number, key): (usize, &Key)) -> Result<String
     let mut values = vec![format!("{number}::BIGINT")];
     for (place, cell) in mirror.table.key().zip(&cells) {
         let Some(column) = mirror.table.columns.get(place) else { continue };
-        let text = staged_text(column.kind, cell.bytes().unwrap_or_default());
+        let bytes = cell.bytes().unwrap_or_default();
+        let text = staged_text(column.kind, bytes);
         // A value that the mirror cannot have is not there.
-        values.push(tried(column.kind, &literal(&text)));
+        values.push(match fits(column.kind, bytes) {
+            true => tried(column.kind, &literal(&text)),
+            false => format!("CAST(NULL AS {})", sql_type(column.kind)),
+        });
     }
     Ok(format!("({})", values.join(", ")))
 }

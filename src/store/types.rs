@@ -57,6 +57,15 @@ pub fn tried(kind: Kind, column: &str) -> String {
     }
 }
 
+/// Whether there are values of a source that [`fits`] refuses for `kind`.
+#[must_use]
+pub fn may_not_fit(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Decimal { .. } | Kind::Date | Kind::Timestamp | Kind::TimestampTz | Kind::Time
+    )
+}
+
 /// True if `text` can be kept exactly in a column of `kind`, as far as rules tell: these are values that
 /// DuckDB would bend. What it refuses is found by asking it.
 #[must_use]
@@ -86,10 +95,14 @@ pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A string literal.
+/// A string literal. No statement can hold a NUL byte.
 #[must_use]
 pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let parts = text.split('\0').map(|part| format!("'{}'", part.replace('\'', "''")));
+    match text.contains('\0') {
+        true => format!("({})", parts.collect::<Vec<_>>().join(" || chr(0) || ")),
+        false => parts.collect(),
+    }
 }
 
 /// Years before Christ and MariaDB's zero dates have no DuckDB value.
@@ -118,6 +131,16 @@ fn fits_time_of_day(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_text_is_a_literal() {
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        for text in ["", "it's", "a\0b", "\0", "\0\0'", "é\n"] {
+            let sql = format!("SELECT {}", literal(text));
+            let found: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(found, text);
+        }
+    }
 
     #[test]
     fn what_duckdb_would_bend_does_not_fit() {

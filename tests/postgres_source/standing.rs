@@ -37,7 +37,7 @@ async fn a_slot_ahead_of_the_ledger_is_a_gap() {
     assert!(gap.contains("beyond the ledger"), "{gap}");
     let error = source.prepare(Some(&prepared.start)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gap);
-    assert!(error.remedy().unwrap().contains("trueup uninstall --source erp"));
+    assert!(error.remedy().unwrap().contains("trueup resync erp --gap"));
     let error = source.stream(&prepared.start, &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gap, "{}", error.chain());
 }

@@ -154,7 +154,7 @@ pub(crate) const CASES: &[Case] = &[
             moment,
         )
     }),
-    ("ts3", "timestamp(3)", moment),
+    ("ts3", "timestamp(3)", |r| or(r, &["'infinity'", "'0044-03-15 12:00 BC'"], moment)),
     ("tt", "timestamptz", |r| {
         or(
             r,
@@ -169,6 +169,7 @@ pub(crate) const CASES: &[Case] = &[
             moment,
         )
     }),
+    ("tt3", "timestamptz(3)", |r| or(r, &["'-infinity'", "'0044-03-15 12:00 BC'"], moment)),
     ("iv", "interval", |r| {
         or(
             r,

@@ -153,7 +153,15 @@ impl Compiled {
         let body = self.body.replace(DRIVER, driver).replace(&format!("${AS_OF}"), &as_of);
         let attribute = |name: &String| {
             let kind = self.entity.attribute(name).map(|known| known.kind.sql());
-            format!("CAST({0} AS {1}) AS {0}", quote(name), kind.unwrap_or_default())
+            let (name, kind) = (quote(name), kind.unwrap_or_default());
+            if !kind.starts_with("DATE") && !kind.starts_with("TIMESTAMP") {
+                return format!("CAST({name} AS {kind}) AS {name}");
+            }
+            // DuckDB casts '0044-03-15 BC' to a year after Christ.
+            format!(
+                "CASE WHEN ends_with(CAST({name} AS VARCHAR), ' BC') \
+                 THEN error('a year before Christ') ELSE CAST({name} AS {kind}) END AS {name}"
+            )
         };
         let mut items: Vec<String> = self.attributes.iter().map(attribute).collect();
         let unit =

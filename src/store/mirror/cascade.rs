@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::{Key, key_of};
 use crate::store::refusal::InStore;
-use crate::store::types::{literal, quoted, typed};
+use crate::store::types::{literal, quoted, tried};
 
 /// What happens to a row that refers to a changed one.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,8 +160,9 @@ impl Store {
             let (Some(column), Some(text)) = (column, value.bytes()) else {
                 return Ok(BTreeMap::new());
             };
+            // A value that the child cannot have is not there.
             let text = literal(&String::from_utf8_lossy(text));
-            let (own, value) = (quoted(name), typed(column.kind, &text));
+            let (own, value) = (quoted(name), tried(column.kind, &text));
             conditions.push(match (column.kind, cascade.ignores_case) {
                 (Kind::Text, true) => {
                     format!("lower(rtrim({own}, ' ')) = lower(rtrim({value}, ' '))")

@@ -198,7 +198,7 @@ impl Mirrors {
             execute(connection, &sql::widen(mirror, column), what)?;
             let rank = mirror.table.key().position(|in_key| in_key == *place);
             if let Some(rank) = rank.filter(|_| mirror.state == MirrorState::Resync) {
-                execute(connection, &resync::widen(mirror, rank), what)?;
+                execute(connection, &resync::widen(mirror, rank, column), what)?;
             }
             tracing::warn!(
                 source = %mirror.source,

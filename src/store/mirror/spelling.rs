@@ -27,7 +27,8 @@ pub(super) fn canonical(column: &Column) -> String {
 fn digits(source_type: &str) -> Option<u8> {
     let (name, rest) = source_type.split_once('(')?;
     let is_time = matches!(name.to_ascii_lowercase().as_str(), "datetime" | "timestamp" | "time");
-    rest.split(')').next()?.parse().ok().filter(|digits| is_time && *digits > 0)
+    // (PostgreSQL's have words behind it, and no zeros at the end of a fraction.)
+    rest.strip_suffix(')')?.parse().ok().filter(|digits| is_time && *digits > 0)
 }
 
 /// DuckDB leaves zeros at the end of a fraction away, and the log does not.

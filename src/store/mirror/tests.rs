@@ -402,6 +402,41 @@ fn a_column_that_becomes_text_has_its_values_as_the_server_prints_them() {
     assert_eq!(rows.rows, [text("2026-11-22 01:02:03.500"), text("0000-00-00 00:00:00.000")]);
 }
 
+/// What a resync has shown of a key is still shown when the key becomes text.
+#[test]
+fn a_key_that_becomes_text_in_the_midst_of_a_resync_removes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dated = Table::clone(&table());
+    dated.columns[0].source_type = "datetime(3)".to_owned();
+    dated.columns[0].kind = Kind::Timestamp;
+    let (dated, name) = (Arc::new(dated), table().name.clone());
+    let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
+    mirroring.store.begin_copy("erp", "t", &dated).unwrap();
+    let chunk = |store: &mut Store, keys: &[&str]| {
+        let visibility = Visibility::Snapshot { xmin: 50, xmax: 50, running: Vec::new() };
+        let cells = |key: &&str| vec![Cell::text(key), Cell::text("1"), Cell::Null];
+        let keyed = |cells: Vec<Cell>| (key_of(&dated, &cells).unwrap(), cells);
+        store.stage_chunk(
+            "erp",
+            &dated,
+            &visibility,
+            keys.iter().map(cells).map(keyed).collect(),
+            0,
+        )
+    };
+    let (half, none) = ("2026-11-22 01:02:03.500", "2026-11-22 01:02:03.000");
+    mirroring.apply(|store| chunk(store, &[half, none]));
+    mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
+    mirroring.apply(|store| store.begin_resync("erp", &name, 1).map(Vec::from_iter));
+    mirroring.apply(|store| chunk(store, &[half, none]));
+    mirroring.apply(|store| chunk(store, &["0000-00-00 00:00:00.000"]));
+    mirroring.apply(|store| store.end_resync("erp", &name, 2).map(Vec::from_iter));
+    let rows =
+        mirroring.store.reader().unwrap().query("SELECT id FROM erp.t ORDER BY id", 9).unwrap();
+    let found: Vec<String> = rows.rows.into_iter().filter_map(|mut row| row.remove(0)).collect();
+    assert_eq!(found, ["0000-00-00 00:00:00.000", none, half]);
+}
+
 /// A TRUNCATE must be remembered for the chunks, whatever else its batch brings.
 #[test]
 fn a_column_that_widens_with_a_truncate_does_not_bring_back_what_was_there() {

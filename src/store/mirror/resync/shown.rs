@@ -9,6 +9,7 @@ use super::what;
 use crate::change::{Column, Kind};
 use crate::error::Result;
 use crate::store::collapse::Key;
+use crate::store::mirror::spelling::canonical;
 use crate::store::mirror::sql::{self, temporary};
 use crate::store::mirror::{MirrorTable, qualified};
 use crate::store::types::{quoted, sql_type, typed};
@@ -46,9 +47,18 @@ pub(in crate::store::mirror) fn forget(
     execute(connection, &drop_it, || what(mirror)).map(drop)
 }
 
-/// A column of the key becomes text here, too.
-pub(in crate::store::mirror) fn widen(mirror: &MirrorTable, rank: usize) -> String {
-    format!("ALTER TABLE {} ALTER COLUMN k{rank} TYPE VARCHAR", name(mirror))
+/// A column of the key becomes text here, too, spelled as in the mirror.
+pub(in crate::store::mirror) fn widen(
+    mirror: &MirrorTable,
+    rank: usize,
+    column: &Column,
+) -> String {
+    let own = Column { name: format!("k{rank}"), ..column.clone() };
+    format!(
+        "ALTER TABLE {} ALTER COLUMN k{rank} TYPE VARCHAR USING {}",
+        name(mirror),
+        canonical(&own)
+    )
 }
 
 /// The log has shown these of the staged keys: what chunks show of them, or do not, is older.
