@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use self::rig::{DAY_MICROS, Rig};
+use self::rig::{DAY_MICROS, Rig, WORKER};
 use super::verify::Verified;
 use super::*;
 use crate::ledger::segment::{EntryKind, NewEntry};
@@ -272,4 +272,29 @@ fn what_store_and_targets_have_is_thrown_away_and_a_replay_still_works() {
     assert!(oldest[0].sequence > 1);
     let error = rig.conform.ledger.events(1, batch.event_last, 10).unwrap_err();
     assert!(error.chain().contains("not in the ledger any more"), "{}", error.chain());
+}
+
+/// DuckDB casts it to a year after Christ: no event may say so.
+#[test]
+fn a_year_before_christ_reaches_no_attribute_as_one_after() {
+    let hired = WORKER.replace("CAST($as_of AS VARCHAR) AS job_title", "s.leaves AS hire_date");
+    let hired = hired
+        .replace("CAST(s.leaves AS TIMESTAMP) AS _next_at, ", "")
+        .replace("CASE WHEN s.leaves <= $as_of THEN 'terminated' ELSE 'active' END", "'active'");
+    let mut rig = Rig::with_mapping(&hired);
+    rig.session().unwrap().drain();
+    let hired = "SELECT concat(worker_no, ' ', hire_date) FROM canon.worker ORDER BY 1";
+    assert_eq!(rig.session().unwrap().rows(hired), ["A 2999-01-01", "B 2999-01-01"]);
+    rig.update(["2", "B", "Bob", "0044-03-15 BC"]);
+    rig.update(["1", "A", "Ann", "2026-11-27"]);
+    let mut session = rig.session().unwrap();
+    session.drain();
+    // The mirror has it; the mapping is parked, and what it gave before stands.
+    assert_eq!(session.rows("SELECT leaves FROM erp.staff WHERE no = 'B'"), ["0044-03-15 BC"]);
+    assert!(
+        session.rows(hired).iter().all(|row| !row.contains("0044")),
+        "{:?}",
+        session.rows(hired)
+    );
+    assert_eq!(session.evaluator.parked().len(), 1);
 }

@@ -7,21 +7,8 @@ use crate::source::entry::Control;
 
 /// Conforms everything, blaming sources; the workers then.
 fn all(rig: &Rig) -> Vec<String> {
-    let newest = *rig.conform.journal.news().borrow();
     let mut session = rig.session().unwrap();
-    while session.mark.journal_seq < newest {
-        let run = session.read(newest).unwrap();
-        match session.decide(&run) {
-            Ok(decided) => {
-                session.land(&decided).unwrap();
-                session.finish(decided).unwrap();
-            }
-            Err(failure) => {
-                session.store.rollback().unwrap();
-                session.blame(&run, failure).unwrap();
-            }
-        }
-    }
+    session.drain_blaming();
     let sql =
         "SELECT concat(worker_no, full_name) FROM canon.worker WHERE worker_no < 'X' ORDER BY 1";
     session.rows(sql)

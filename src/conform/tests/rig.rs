@@ -199,6 +199,28 @@ impl Session<'_> {
         }
     }
 
+    /// Conforms what the journal has; sources that cannot be followed stand still. How often one was
+    /// blamed, or taken one by one because of it.
+    pub(super) fn drain_blaming(&mut self) -> u32 {
+        let newest = *self.conform.journal.news().borrow();
+        let mut blamed = 0;
+        while self.mark.journal_seq < newest {
+            let run = self.read(newest).unwrap();
+            match self.decide(&run) {
+                Ok(decided) => {
+                    self.land(&decided).unwrap();
+                    self.finish(decided).unwrap();
+                }
+                Err(failure) => {
+                    blamed += 1;
+                    self.store.rollback().unwrap();
+                    self.blame(&run, failure).unwrap();
+                }
+            }
+        }
+        blamed
+    }
+
     /// One batch, as far as the ledger's commit; as if the process died then.
     pub(super) fn land_only(&mut self) -> Batch {
         let run = self.next_run().unwrap();

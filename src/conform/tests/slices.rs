@@ -204,22 +204,7 @@ fn a_source_that_cannot_be_followed_in_the_middle_of_a_transaction_stands_still(
     rig.control(&Control::Tick { micros: 0 });
     let newest = *rig.conform.journal.news().borrow();
     let mut session = rig.session().unwrap();
-    let mut blamed = 0;
-    while session.mark.journal_seq < newest {
-        let run = session.read(newest).unwrap();
-        match session.decide(&run) {
-            Ok(decided) => {
-                session.land(&decided).unwrap();
-                session.finish(decided).unwrap();
-            }
-            Err(failure) => {
-                blamed += 1;
-                session.store.rollback().unwrap();
-                session.blame(&run, failure).unwrap();
-            }
-        }
-    }
-    assert_eq!(blamed, 1);
+    assert_eq!(session.drain_blaming(), 1);
     assert_eq!(open(&session), Vec::<String>::new());
     assert_eq!(session.mark.part, 0);
     // What came before the damage is there, nothing after it is.
