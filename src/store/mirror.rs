@@ -11,6 +11,7 @@
 //! ```
 
 mod cascade;
+mod proof;
 mod registry;
 pub mod reshape;
 pub mod resync;

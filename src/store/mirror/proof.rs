@@ -1,0 +1,87 @@
+//! Which tables have cells that nobody has shown: something changed them untold. A resync that begins
+//! afterwards, and comes to its end, proves them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use duckdb::params;
+
+use crate::error::Result;
+use crate::store::refusal::InStore;
+use crate::store::{Store, execute};
+
+/// Tables by source.
+type Tables = BTreeMap<String, BTreeSet<String>>;
+
+impl Store {
+    pub(super) fn note_unproven(&mut self, source: &str, table: &str, columns: &str) -> Result<()> {
+        self.is_doubt_new = true;
+        self.prove(source, table, false)?;
+        self.connection
+            .execute(
+                "INSERT INTO ops.unproven VALUES (?, ?, ?, false)",
+                params![source, table, columns],
+            )
+            .map(drop)
+            .in_store(|| format!("could not note that {table} of {source} is unproven"))
+    }
+
+    /// A resync of the table begins: what is unproven now is proven by its end.
+    pub(super) fn begin_proof(&self, source: &str, table: &str) -> Result<()> {
+        let what = || format!("could not note that {table} of {source} is copied again");
+        let again = "CREATE OR REPLACE TEMP TABLE proving AS SELECT * FROM ops.unproven
+                     WHERE source = ? AND table_name = ?";
+        self.connection.execute(again, params![source, table]).in_store(what)?;
+        self.prove(source, table, false)?;
+        let insert = "INSERT INTO ops.unproven SELECT DISTINCT source, table_name, columns, true
+                      FROM temp.main.proving";
+        execute(&self.connection, insert, what)?;
+        execute(&self.connection, "DROP TABLE temp.main.proving", what).map(drop)
+    }
+
+    /// The resync of the table was stopped: what was unproven still is, and another one begins.
+    pub(super) fn give_up_proof(&self, source: &str, table: &str) -> Result<()> {
+        let sql = "UPDATE ops.unproven SET copying = false WHERE source = ? AND table_name = ?";
+        self.connection
+            .execute(sql, params![source, table])
+            .map(drop)
+            .in_store(|| format!("could not note that {table} of {source} is unproven"))
+    }
+
+    /// A table is proven; with `by_copy` only as far as it was when its resync began.
+    pub(super) fn prove(&self, source: &str, table: &str, by_copy: bool) -> Result<()> {
+        let only = if by_copy { " AND copying" } else { "" };
+        let sql = format!("DELETE FROM ops.unproven WHERE source = ? AND table_name = ?{only}");
+        self.connection
+            .execute(&sql, params![source, table])
+            .map(drop)
+            .in_store(|| format!("could not note that {table} of {source} is proven"))
+    }
+
+    /// Whether a table became unproven since this was last asked.
+    pub fn take_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.is_doubt_new)
+    }
+
+    /// Tables whose mirrors have cells that nobody has shown, by source; and those of them that are not
+    /// being copied again yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
+    pub fn unproven(&self) -> Result<(BTreeSet<String>, Tables)> {
+        let what = || "could not read which tables are unproven".to_owned();
+        let mut statement = self
+            .connection
+            .prepare("SELECT source, table_name, bool_and(copying) FROM ops.unproven GROUP BY ALL")
+            .in_store(what)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let (mut sources, mut waiting) = (BTreeSet::new(), Tables::new());
+        for row in rows.in_store(what)? {
+            let (source, table, is_copied): (String, String, bool) = row.in_store(what)?;
+            sources.insert(source.clone());
+            if !is_copied {
+                waiting.entry(source).or_default().insert(table);
+            }
+        }
+        Ok((sources, waiting))
+    }
+}
