@@ -15,13 +15,14 @@ mod resync;
 mod sql;
 mod standing;
 mod startup;
+mod unread;
 
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start};
+use crate::cli::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start, Unread};
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::error::{Error, Result};
 use crate::finding::Finding;
@@ -119,6 +120,14 @@ impl Program for App {
 
     fn audit(&self, config: &Config) -> Result<Vec<Finding>> {
         standing::audit(config)
+    }
+
+    fn unread(&self, config: &Config, source: Option<&str>) -> Result<Vec<Unread>> {
+        unread::list(config, source)
+    }
+
+    fn forget_unread(&self, config: &Config, source: Option<&str>, upto: u64) -> Result<()> {
+        unread::forget(config, source, upto)
     }
 
     fn run(&self, start: Start) -> BoxFuture<'_, Result<()>> {

@@ -11,6 +11,8 @@ pub mod visibility;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 pub use position::{Position, Reached, TransactionId};
 pub use schema::{Column, Kind, Table, TableName};
 pub use value::Cell;
@@ -38,6 +40,19 @@ pub enum Change {
     Truncate(Vec<Arc<Table>>),
     /// Values of this table's rows changed in a way that the log does not tell.
     Doubted(Arc<Table>),
+    /// Rows changed in a way that the log tells and this version cannot read.
+    Unread(Unread),
+}
+
+/// What could not be read, as the log has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unread {
+    /// The table as it was at this place in the log.
+    pub table: Arc<Table>,
+    /// Why, in words; no row values.
+    pub why: String,
+    /// All that a decoder needs to read it, as frames of a journal entry.
+    pub frames: Bytes,
 }
 
 /// A row written or removed. Cells stand in the order of `table.columns`.

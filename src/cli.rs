@@ -16,6 +16,7 @@ mod run;
 mod sql;
 mod status;
 mod uninstall;
+mod unread;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::status::text;
 pub use program::{DemoOptions, Found, FoundTable, MappingTestOptions, Program, Start};
+pub use unread::Unread;
 
 /// Keep ERP, HR and project-accounting systems true to each other
 #[derive(Debug, Parser)]
@@ -58,6 +60,7 @@ enum Command {
     #[command(subcommand)]
     Mapping(MappingCommand),
     Audit(AuditArgs),
+    Unread(unread::UnreadArgs),
     Uninstall(uninstall::UninstallArgs),
 }
 
@@ -147,6 +150,7 @@ fn dispatch(cli: &Cli, program: &dyn Program) -> Result<u8> {
         Command::Resume(args) => resume::resume(args, &load(path, program)?),
         Command::Mapping(MappingCommand::Test(args)) => mapping_test(args, path, program),
         Command::Audit(AuditArgs {}) => audit(&load(path, program)?, program),
+        Command::Unread(args) => unread::unread(args, &load(path, program)?, program),
         Command::Uninstall(args) => uninstall::uninstall(args, &load(path, program)?, program),
     }
 }

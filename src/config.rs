@@ -135,6 +135,8 @@ pub struct Limits {
     pub drift_rows_max: usize,
     /// Rows that one repair may write.
     pub repair_rows_max: usize,
+    /// Bytes of rows that could not be read that are kept; the oldest go.
+    pub unread_bytes_max: u64,
     /// A batch that changes or deletes fewer rows of an entity is never held.
     pub hold_rows_min: u64,
     /// A batch that changes or deletes more of an entity's rows than this share is held for a
@@ -191,6 +193,7 @@ impl Default for Limits {
             compare_every_secs: 3_600,
             drift_rows_max: 1_000,
             repair_rows_max: 1_000,
+            unread_bytes_max: 64 << 20,
             hold_rows_min: 1_000,
             hold_percent: 25,
             journal_bytes_max: 20 << 30,

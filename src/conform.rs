@@ -45,9 +45,11 @@ use crate::ledger::batch::{Batch, digest};
 use crate::ledger::copies::CopyState;
 use crate::ledger::journal::{Border, Journal, Reader, Run};
 use crate::ledger::standing::Standstill;
+use crate::ledger::unread::UnreadRows;
 use crate::source::entry::{Lacking, Unproven};
 use crate::store::evaluate::Evaluator;
 use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
+use decide::Done;
 pub use hold::Held;
 pub use state::{ConformSeen, ConformState};
 use upkeep::{CLOCK_PAUSE, HOUSE_PAUSE};
@@ -156,6 +158,7 @@ struct Decided {
     events: Vec<Event>,
     /// A chunk after which the copy wants to know what still lacks cells.
     looks: bool,
+    unread: Vec<UnreadRows>,
     began: Instant,
 }
 
@@ -293,14 +296,14 @@ impl<'a> Session<'a> {
             event_last: self.mark.event_sequence,
             digest: String::new(),
         };
-        let (events, looks) = self.conform_batch(&batch, run)?;
+        let Done { events, looks, unread } = self.conform_batch(&batch, run)?;
         let batch = Batch {
             event_last: batch.event_last + events.len() as u64,
             digest: digest(&events),
             mappings: self.mappings.hash().to_owned(),
             ..batch
         };
-        Ok(Decided { batch, events, looks, began })
+        Ok(Decided { batch, events, looks, unread, began })
     }
 
     /// The ledger has the batch and its events: from here on it happens, whatever else does.
@@ -309,7 +312,19 @@ impl<'a> Session<'a> {
             &decided.batch,
             &decided.events,
             self.conform.limits.block_events,
+            (&decided.unread, self.conform.limits.unread_bytes_max),
         )?;
+        for rows in &decided.unread {
+            tracing::error!(
+                source = %rows.source,
+                table = %rows.table,
+                position = %rows.position,
+                entry = rows.seq,
+                why = %rows.why,
+                "rows of the log cannot be read: they are kept as they are (`trueup unread`), and the \
+                 table is copied again"
+            );
+        }
         crate::failpoint::reach("after-outbox-commit");
         Ok(())
     }

@@ -16,6 +16,7 @@ pub mod seal;
 pub mod segment;
 mod sqlite;
 pub mod standing;
+pub mod unread;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};

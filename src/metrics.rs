@@ -58,6 +58,9 @@ families! {
     /// Tables that the copy has still to do.
     copy_tables_pending: IntGaugeVec = "trueup_copy_tables_pending" ["source"];
 
+    /// Places in a source's log whose rows could not be read and are set aside.
+    unread_entries: IntGaugeVec = "trueup_unread_entries" ["source"];
+
     /// Batches committed to the store.
     conform_batches: IntCounter = "trueup_conform_batches_total" [];
     /// Business events produced, by entity and what happened (created, updated, deleted).
@@ -187,6 +190,7 @@ impl Metrics {
         self.journaled_transactions.with_label_values(labels);
         self.journaled_entries.with_label_values(labels);
         self.source_retries.with_label_values(labels);
+        self.unread_entries.with_label_values(labels);
         self.copy_rows.with_label_values(labels);
         self.copy_rows_estimated.with_label_values(labels);
         self.copy_tables_pending.with_label_values(labels);

@@ -7,7 +7,7 @@
 //! (`reference/duckdb.md` §0 says what else happens).
 
 pub mod answer;
-mod changes;
+pub mod changes;
 pub mod collapse;
 pub mod evaluate;
 mod events;

@@ -26,3 +26,4 @@ mod support_works;
 mod tidy;
 mod tryton;
 mod types;
+mod unread;

@@ -181,6 +181,9 @@ impl Reader {
         let row = |change: &Change| match change {
             Change::Row(row) => Some(row.clone()),
             Change::Truncate(_) | Change::Doubted(_) => None,
+            Change::Unread(unread) => {
+                panic!("a row of {} is unread: {}", unread.table.name, unread.why)
+            }
         };
         self.changes().filter_map(row).collect()
     }
@@ -261,6 +264,9 @@ fn lay(chunks: &[Chunk], transactions: &[Transaction]) -> BTreeMap<String, Strin
         for change in &transaction.changes {
             match change {
                 Change::Doubted(table) => panic!("{} is doubted", table.name),
+                Change::Unread(unread) => {
+                    panic!("a row of {} is unread: {}", unread.table.name, unread.why)
+                }
                 Change::Truncate(_) => rows.clear(),
                 Change::Row(row) => {
                     if let Some(old) = &row.old {

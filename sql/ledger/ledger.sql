@@ -23,6 +23,18 @@ CREATE TABLE IF NOT EXISTS standstill (
     upto   INTEGER                  -- the entry with which the source's log begins anew; NULL: not yet
 );
 
+-- Rows of a source's log that the decoder could not read, byte for byte.
+CREATE TABLE IF NOT EXISTS unread (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    source     TEXT    NOT NULL,
+    table_name TEXT    NOT NULL,
+    position   TEXT    NOT NULL,    -- where the log continues after the transaction
+    seq        INTEGER NOT NULL,    -- the journal entry that ends it
+    at         INTEGER NOT NULL,    -- its commit, microseconds since 1970-01-01 UTC
+    why        TEXT    NOT NULL,
+    frames     BLOB    NOT NULL     -- as in a journal entry, with the schema in front
+);
+
 -- A batch is decided here before the store commits it; a store that is behind replays it with
 -- the same borders, the same time and the same mappings.
 CREATE TABLE IF NOT EXISTS batch (

@@ -240,8 +240,8 @@ COMMENT ON COLUMN ops.kpi.hint IS 'What to do about it';
 COMMIT;
 
 COMMENT ON TABLE ops.unproven IS
-    'Tables whose columns changed in a way that no log tells: they are copied again, and proven by its end';
+    'Tables that changed in a way that no log tells, or that could not be read: they are copied again, and proven by its end';
 COMMENT ON COLUMN ops.unproven.source IS 'Name in the configuration';
 COMMENT ON COLUMN ops.unproven.table_name IS 'As the source names it, with its schema';
-COMMENT ON COLUMN ops.unproven.columns IS 'Which changed';
+COMMENT ON COLUMN ops.unproven.columns IS 'Which changed, or why not even that is known';
 COMMENT ON COLUMN ops.unproven.copying IS 'A copy that began after the change is under way';

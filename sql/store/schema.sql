@@ -49,8 +49,8 @@ CREATE TABLE IF NOT EXISTS ops.resync (
     rows_removed BIGINT    NOT NULL     -- rows of the mirror that the source does not have
 );
 
--- Tables whose columns changed in a way that no log tells: cells of their mirrors are guesses until they
--- were copied again. Mappings that wait for their columns wait until then.
+-- Tables whose columns changed in a way that no log tells, or whose rows could not be read: cells of their
+-- mirrors are guesses until they were copied again. Mappings that wait for their columns wait until then.
 CREATE TABLE IF NOT EXISTS ops.unproven (
     source       VARCHAR NOT NULL,
     table_name   VARCHAR NOT NULL,      -- as the source names it, with its schema

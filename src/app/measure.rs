@@ -119,6 +119,9 @@ impl Daemon {
         let labels = &[source.name.as_str()];
         let words = SourceState::ALL.map(SourceState::word);
         Metrics::set_state(&metrics.source_state, &source.name, words, source.state.word());
+        if let Ok(unread) = self.ledger.count_unread(&source.name) {
+            metrics.unread_entries.with_label_values(labels).set(signed(unread));
+        }
         if let Some(seconds) = source.lag_seconds {
             metrics.source_lag_seconds.with_label_values(labels).set(seconds);
         }

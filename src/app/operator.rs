@@ -164,6 +164,7 @@ impl Daemon {
                 .take(DEAD_LETTERS_SHOWN)
                 .collect(),
             findings: [
+                standing::unread(&self.ledger, &self.config),
                 self.parked_mappings(),
                 self.mismatches(),
                 self.drift(),

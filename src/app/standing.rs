@@ -72,7 +72,7 @@ pub(super) fn status(config: &Config) -> Result<Status> {
             .into_iter()
             .take(DEAD_LETTERS_SHOWN)
             .collect(),
-        findings: Vec::new(),
+        findings: unread(&ledger, config),
     })
 }
 
@@ -84,6 +84,20 @@ pub(super) fn archive(last: Option<&Seal>) -> ArchiveStatus {
         error: None,
         hint: None,
     }
+}
+
+/// Sources with rows that could not be read.
+pub(super) fn unread(ledger: &Ledger, config: &Config) -> Vec<Finding> {
+    let finding = |name: &String| {
+        let count = ledger.count_unread(name).ok().filter(|count| *count > 0)?;
+        let rows = if count == 1 { "1 place".to_owned() } else { format!("{count} places") };
+        let what = format!("source {name}: rows in {rows} of its log could not be read");
+        Some(Finding::warning(
+            what,
+            format!("their tables are copied again by themselves; see them: trueup unread {name}"),
+        ))
+    };
+    config.source.keys().filter_map(finding).collect()
 }
 
 /// Holds the archive against the digests in the ledger: a finding per seal.
@@ -204,7 +218,7 @@ pub(super) fn kind_word(kind: SourceKind) -> &'static str {
     }
 }
 
-fn open(config: &Config) -> Result<Ledger> {
+pub(super) fn open(config: &Config) -> Result<Ledger> {
     let folder = &config.daemon.state_dir;
     if !folder.join("ledger.sqlite").is_file() {
         return Err(Error::new(

@@ -39,7 +39,7 @@ impl From<Position> for Reached {
 }
 
 /// A MariaDB global transaction id without its domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gtid {
     /// The server that wrote it first.
     pub server: u32,

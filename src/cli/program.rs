@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use super::Unread;
 use crate::config::{Config, SourceConfig};
 use crate::error::Result;
 use crate::finding::Finding;
@@ -60,6 +61,12 @@ pub trait Program: Sync {
 
     /// Holds the archive in the state folder against the digests in the ledger; changes nothing.
     fn audit(&self, config: &Config) -> Result<Vec<Finding>>;
+
+    /// What could not be read of `source`'s log, or of all sources'; changes nothing.
+    fn unread(&self, config: &Config, source: Option<&str>) -> Result<Vec<Unread>>;
+
+    /// Forgets it, up to a number.
+    fn forget_unread(&self, config: &Config, source: Option<&str>, upto: u64) -> Result<()>;
 
     /// Runs the daemon until `start.shutdown`, then drains.
     fn run(&self, start: Start) -> BoxFuture<'_, Result<()>>;

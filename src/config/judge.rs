@@ -352,7 +352,7 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 20] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 21] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
@@ -373,6 +373,7 @@ fn at_least_one(limits: &Limits) -> [(&'static str, u64); 20] {
         ("sql_connections_max", wide(limits.sql_connections_max)),
         ("drift_rows_max", wide(limits.drift_rows_max)),
         ("repair_rows_max", wide(limits.repair_rows_max)),
+        ("unread_bytes_max", limits.unread_bytes_max),
         ("kpi_timeout_secs", limits.kpi_timeout_secs),
         ("kpi_series_max", wide(limits.kpi_series_max)),
     ]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
-use crate::change::{Table, TableName};
+use crate::change::{Change, Table, TableName};
 use crate::error::Result;
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
 use crate::ledger::segment::{Entry, EntryKind};
+use crate::ledger::unread::UnreadRows;
 use crate::source::decode::Decoder;
 use crate::source::entry::{Control, decode_chunk};
 use crate::store::collapse::key_of;
@@ -19,11 +20,20 @@ use crate::store::evaluate::{Delta, Evaluated, Moment};
 use crate::store::mirror::reshape::Followed;
 use crate::store::mirror::{Placed, Touched};
 
+/// What came of a batch, besides what is in the store's transaction.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) events: Vec<Event>,
+    /// A copy waits to hear what still lacks cells.
+    pub(super) looks: bool,
+    /// Rows that could not be read.
+    pub(super) unread: Vec<UnreadRows>,
+}
+
 impl Session<'_> {
-    /// Begins the store's transaction and does the batch in it. Returns its events, and whether
-    /// a copy waits to hear what still lacks cells. A mapping that fails is parked and the batch
-    /// done again without it.
-    pub(super) fn conform_batch(&mut self, batch: &Batch, run: &Run) -> Result<(Vec<Event>, bool)> {
+    /// Begins the store's transaction and does the batch in it. A mapping that fails is parked and
+    /// the batch done again without it.
+    pub(super) fn conform_batch(&mut self, batch: &Batch, run: &Run) -> Result<Done> {
         loop {
             self.store.begin()?;
             let failed = match self.attempt(batch, run) {
@@ -59,17 +69,18 @@ impl Session<'_> {
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, run: &Run) -> Result<(Vec<Event>, bool)> {
+    fn attempt(&mut self, batch: &Batch, run: &Run) -> Result<Done> {
         let moment = Moment { as_of_micros: batch.as_of_micros, batch: batch.id };
         let ready_before = self.store.ready_entities()?;
         self.note_open(run, batch)?;
-        let mut looks = false;
+        let mut done = Done::default();
         let mut found = Evaluated::default();
         let first = run.transactions.first().and_then(|parts| parts.first());
         match first.map(|entry| (entry.kind, entry)) {
             None => {}
             Some((EntryKind::Log, _)) => {
                 let mut placed = self.decode(run)?;
+                done.unread = placed.iter().flat_map(unread).collect();
                 let followed = self.store.follow_columns(&mut placed)?;
                 self.after_following(&followed)?;
                 let touched = self.store.stage_log(&placed)?;
@@ -78,21 +89,20 @@ impl Session<'_> {
             Some((EntryKind::Copy, entry)) => {
                 let (touched, last) = self.stage_chunk(entry)?;
                 found = self.write(&touched, moment)?;
-                looks = last;
+                done.looks = last;
             }
             Some((EntryKind::Control, entry)) => {
                 found = self.obey(entry, batch, moment)?;
             }
         }
-        let mut events = Vec::new();
         for difference in found.differences {
             // Rows of an entity that was not ready are its baseline: targets read it from canon.
             if !ready_before.contains(&difference.entity) {
                 continue;
             }
-            let sequence = batch.event_first + events.len() as u64;
+            let sequence = batch.event_first + done.events.len() as u64;
             let correlation = format!("{}/{}", difference.entity, difference.key);
-            events.push(Event {
+            done.events.push(Event {
                 sequence,
                 entity: difference.entity,
                 key: difference.key,
@@ -103,8 +113,8 @@ impl Session<'_> {
                 new: difference.new,
             });
         }
-        self.store.append_events(self.conform.ledger.install(), batch.id, &events)?;
-        Ok((events, looks))
+        self.store.append_events(self.conform.ledger.install(), batch.id, &done.events)?;
+        Ok(done)
     }
 
     fn decode(&mut self, run: &Run) -> Result<Vec<Placed>> {
@@ -348,4 +358,21 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// What could not be read of a transaction. Its table is copied again.
+fn unread(placed: &Placed) -> impl Iterator<Item = UnreadRows> {
+    placed.transaction.changes.iter().filter_map(|change| {
+        let Change::Unread(unread) = change else { return None };
+        Some(UnreadRows {
+            id: 0,
+            source: placed.source.clone(),
+            table: unread.table.name.to_string(),
+            position: placed.transaction.position.to_string(),
+            seq: placed.seq,
+            at_micros: placed.transaction.committed_at_micros,
+            why: unread.why.clone(),
+            frames: unread.frames.to_vec(),
+        })
+    })
 }

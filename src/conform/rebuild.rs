@@ -66,7 +66,7 @@ pub fn rebuild(conform: &Conform, seal: &Seal, files: &[SealedFile]) -> Result<(
     let mark = super::mark_of(&batch);
     making.finish(&evaluator, mark, batch.as_of_micros)?;
     forget_copies(conform)?;
-    conform.ledger.commit_batch(&batch, &[], 1)?;
+    conform.ledger.commit_batch(&batch, &[], 1, (&[], u64::MAX))?;
     crate::failpoint::reach("before-rebuilt");
     making.put_in_place(&place)
 }

@@ -1,6 +1,6 @@
 //! A store that is behind the ledger: decides the missing batches again, equal and checked.
 
-use super::{Session, mappings};
+use super::{Done, Session, mappings};
 use crate::error::Result;
 use crate::ledger::batch::{Batch, digest};
 
@@ -45,7 +45,7 @@ impl Session<'_> {
                  and start, then it is made anew from the archive",
             ));
         }
-        let (events, _) = self.conform_batch(batch, &run)?;
+        let Done { events, .. } = self.conform_batch(batch, &run)?;
         let found = digest(&events);
         if found != batch.digest {
             self.store.rollback()?;

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::journal::Border;
+use super::unread::{self, UnreadRows};
 use super::{Ledger, outbox};
 use crate::canon::Event;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -56,11 +57,18 @@ pub fn digest(events: &[Event]) -> String {
 }
 
 impl Ledger {
-    /// Commits a batch and its events, `block_events` to a block, in one durable transaction.
+    /// Commits a batch, its events (`block_events` to a block) and what could not be read of its
+    /// rows, of which at most `unread_bytes_max` are kept, in one durable transaction.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`]; nothing was written then.
-    pub fn commit_batch(&self, batch: &Batch, events: &[Event], block_events: usize) -> Result<()> {
+    pub fn commit_batch(
+        &self,
+        batch: &Batch,
+        events: &[Event],
+        block_events: usize,
+        (unread, unread_bytes_max): (&[UnreadRows], u64),
+    ) -> Result<()> {
         let blocks = events
             .chunks(block_events.max(1))
             .map(outbox::Block::pack)
@@ -90,6 +98,7 @@ impl Ledger {
                     .prepare_cached("INSERT INTO outbox_block VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![block.first, block.last, batch.id, block.bytes])?;
             }
+            unread::note(&transaction, unread, unread_bytes_max)?;
             crate::failpoint::reach("before-outbox-commit");
             transaction.commit()
         };

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::mysql::{self, binlog::BinlogDecoder};
 use super::postgres::pgoutput::PgoutputDecoder;
-use crate::change::{Table, Transaction};
+use crate::change::{Change, Table, Transaction};
 use crate::config::SourceKind;
 use crate::error::Result;
 
@@ -26,6 +26,20 @@ pub fn is_divisible(kind: SourceKind, entry: &Bytes) -> bool {
         SourceKind::Postgres => true,
         SourceKind::Mariadb => mysql::binlog::is_divisible(entry),
     }
+}
+
+/// Reads what an earlier version could not ([`Unread`](crate::change::Unread)): its changes, among
+/// which it is again if this one cannot either.
+///
+/// # Errors
+/// [`ErrorKind::Decode`](crate::error::ErrorKind::Decode) if the frames are no such thing.
+pub fn read_again(kind: SourceKind, frames: Bytes) -> Result<Vec<Change>> {
+    let mut decoder = match kind {
+        SourceKind::Postgres => Decoder::Pgoutput(PgoutputDecoder::within_a_transaction()),
+        SourceKind::Mariadb => Decoder::Binlog(BinlogDecoder::within_a_transaction()),
+    };
+    decoder.feed(frames)?;
+    Ok(decoder.take_open().map(|open| open.changes).unwrap_or_default())
 }
 
 /// Decodes the log of one source.

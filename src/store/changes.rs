@@ -73,10 +73,10 @@ fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
                 ordinal,
                 table: &row.table,
                 op: row.op.word(),
-                old: row.old.as_deref().map(|cells| json_row(&row.table, cells)),
-                new: row.new.as_deref().map(|cells| json_row(&row.table, cells)),
+                old: row.old.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
+                new: row.new.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
             }),
-            Change::Doubted(_) => {}
+            Change::Doubted(_) | Change::Unread(_) => {}
             Change::Truncate(tables) => lines.extend(tables.iter().map(|table| Line {
                 placed,
                 ordinal,
@@ -91,7 +91,8 @@ fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
     lines
 }
 
-fn json_row(table: &Table, cells: &[Cell]) -> String {
+/// The cells that the log told, by their columns' names.
+pub fn json_row(table: &Table, cells: &[Cell]) -> Value {
     let mut row = Map::new();
     for (column, cell) in table.columns.iter().zip(cells) {
         let value = match cell {
@@ -104,7 +105,7 @@ fn json_row(table: &Table, cells: &[Cell]) -> String {
         };
         row.insert(column.name.clone(), value);
     }
-    Value::Object(row).to_string()
+    Value::Object(row)
 }
 
 fn month_of(micros: i64) -> String {

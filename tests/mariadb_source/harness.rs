@@ -141,6 +141,9 @@ pub(super) fn row_changes(transactions: &[Transaction]) -> Vec<Told> {
         .filter_map(|change| match change {
             Change::Row(row) => Some((row.op, row.old.clone(), row.new.clone())),
             Change::Truncate(_) | Change::Doubted(_) => None,
+            Change::Unread(unread) => {
+                panic!("a row of {} is unread: {}", unread.table.name, unread.why)
+            }
         })
         .collect()
 }
@@ -205,6 +208,9 @@ impl Mirror {
             match change {
                 // What a new column has in rows that are there, this model does not know.
                 Change::Doubted(_) => {}
+                Change::Unread(unread) => {
+                    panic!("a row of {} is unread: {}", unread.table.name, unread.why)
+                }
                 Change::Truncate(tables) => {
                     for table in tables {
                         self.0.insert(table.name.to_string(), BTreeMap::new());

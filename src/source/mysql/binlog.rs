@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::event::{self, Event, GroupEnd, GtidEvent, kind};
 use super::rows;
 use super::statement::{self, Effect, Mirrored};
 use super::table_map::{self, Plan};
-use crate::change::{Change, Position, Table, TableName, Transaction, TransactionId};
+use crate::change::{Change, Position, Table, TableName, Transaction, TransactionId, Unread};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::decode::Tables;
 use crate::source::frame;
@@ -36,8 +36,8 @@ struct Group {
     gtid: GtidEvent,
     began_at_secs: u32,
     position: Option<Position>,
-    /// Tables by the number that this group's rows name them by.
-    plans: HashMap<u64, Arc<Plan>>,
+    /// Tables by the number that this group's rows name them by, each with its table map's frame.
+    plans: HashMap<u64, (Bytes, Arc<Plan>)>,
     changes: Vec<Change>,
     /// How many changes there were at each savepoint.
     savepoints: Vec<(String, usize)>,
@@ -75,12 +75,19 @@ impl BinlogDecoder {
                 Some(&frame::POSITION) => self.position(&body)?,
                 Some(&frame::BINLOG_EVENT) => {
                     let event = Event::parse(&body).ok_or_else(|| malformed("a binlog event"))?;
-                    whole.extend(self.event(&event)?);
+                    whole.extend(self.event(&event, &next)?);
                 }
                 _ => return Err(malformed("a frame")),
             }
         }
         Ok(whole)
+    }
+
+    /// See [`crate::source::decode::read_again`].
+    pub(crate) fn within_a_transaction() -> Self {
+        let mut decoder = Self::new(Tables::new());
+        decoder.group = Some(Box::new(Group::new(GtidEvent::default(), 0)));
+        decoder
     }
 
     /// See [`crate::source::decode::Decoder::take_open`].
@@ -126,7 +133,7 @@ impl BinlogDecoder {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event) -> Result<Option<Transaction>> {
+    fn event(&mut self, event: &Event, frame: &Bytes) -> Result<Option<Transaction>> {
         if event.kind == kind::GTID {
             // A group without an end is a tail that the journal dropped: it is sent again.
             let gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
@@ -138,11 +145,11 @@ impl BinlogDecoder {
         };
         let mut text = None;
         match event.kind {
-            kind::TABLE_MAP => self.table_map(event, &mut group)?,
+            kind::TABLE_MAP => self.table_map(event, frame, &mut group)?,
             kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
                 text = Some(self.statement(event, &mut group)?);
             }
-            number if event::rows_kind(number).is_some() => rows_event(event, &mut group)?,
+            number if event::rows_kind(number).is_some() => rows_event(event, frame, &mut group)?,
             _ => {}
         }
         match event::group_end(event, text.as_deref(), group.gtid.is_standalone()) {
@@ -158,7 +165,7 @@ impl BinlogDecoder {
         }
     }
 
-    fn table_map(&mut self, event: &Event, group: &mut Group) -> Result<()> {
+    fn table_map(&mut self, event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
         let (number, name) =
             table_map::peek(&event.body).ok_or_else(|| malformed("a table map"))?;
         // The number changes with every flush; the rest rarely does.
@@ -166,7 +173,7 @@ impl BinlogDecoder {
         if let Some((known, plan)) = self.plans.get(&name)
             && *known == rest
         {
-            group.plans.insert(number, Arc::clone(plan));
+            group.plans.insert(number, (frame.clone(), Arc::clone(plan)));
             return Ok(());
         }
         let table = self.tables.get(&name).ok_or_else(|| {
@@ -178,7 +185,7 @@ impl BinlogDecoder {
         let plan = table_map::bind(&log, table).ok_or_else(|| nameless(&name))?;
         let plan = Arc::new(plan);
         self.plans.insert(name, (rest, Arc::clone(&plan)));
-        group.plans.insert(number, plan);
+        group.plans.insert(number, (frame.clone(), plan));
         Ok(())
     }
 
@@ -290,15 +297,28 @@ fn takes_back(event: &Event) -> bool {
     }
 }
 
-fn rows_event(event: &Event, group: &mut Group) -> Result<()> {
-    let rows = rows::parse(event.kind, &event.body);
+/// Rows that cannot be read are set aside with all of their event: where one of them ends, and the
+/// next begins, is not known.
+fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
     let number = table_map::number(&event.body);
     let plan = number.and_then(|number| group.plans.get(&number)).cloned();
-    let (Some(rows), Some(plan)) = (rows, plan) else {
-        return Err(group.unreadable("rows without a table map"));
+    let (map, plan) = plan.ok_or_else(|| group.unreadable("rows without a table map"))?;
+    let before = group.changes.len();
+    let why = match rows::parse(event.kind, &event.body) {
+        None => "its header, or what it was compressed to, is malformed".to_owned(),
+        Some(rows) => match rows::decode(&rows, &plan, &mut group.changes) {
+            Some(()) => return Ok(()),
+            None => rows::why_unread(&plan),
+        },
     };
-    rows::decode(&rows, &plan, &mut group.changes)
-        .ok_or_else(|| group.unreadable(&format!("a row of table {}", plan.table.name)))
+    group.changes.truncate(before);
+    let mut frames = BytesMut::new();
+    for one in [&frame::schema(&plan.table), &map, frame] {
+        frame::push(&mut frames, one);
+    }
+    let (table, frames) = (Arc::clone(&plan.table), frames.freeze());
+    group.changes.push(Change::Unread(Unread { table, why, frames }));
+    Ok(())
 }
 
 fn micros(secs: u32) -> i64 {
@@ -328,139 +348,4 @@ fn malformed(what: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::{BufMut, BytesMut};
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    fn event(number: u8, body: &[u8]) -> Vec<u8> {
-        let mut event = vec![frame::BINLOG_EVENT, 0, 0, 0, 0, number, 1, 0, 0, 0];
-        event.extend([0; 10]);
-        event.extend(body);
-        event
-    }
-
-    fn entry(frames: &[Vec<u8>]) -> Bytes {
-        let mut entry = BytesMut::new();
-        for each in frames {
-            frame::push(&mut entry, each);
-        }
-        entry.freeze()
-    }
-
-    fn gtid(flags: u8, xid: &[u8]) -> Vec<u8> {
-        let mut body = BytesMut::new();
-        body.put_u64_le(42);
-        body.put_u32_le(7);
-        body.put_u8(flags);
-        body.put_slice(xid);
-        event(kind::GTID, &body)
-    }
-
-    /// A table map of `hr.t (id int, at datetime(6), n decimal(5,2))` with all names.
-    fn table_map() -> Vec<u8> {
-        let mut body = vec![9, 0, 0, 0, 0, 0, 1, 0, 2, b'h', b'r', 0, 1, b't', 0, 3, 3, 18, 246];
-        body.extend([3, 6, 5, 2, 6, 1, 1, 0, 4, 8, 2, b'i', b'd', 2, b'a', b't', 1, b'n']);
-        body.extend([8, 1, 0]);
-        body
-    }
-
-    fn schema() -> Vec<u8> {
-        let log = table_map::parse(&table_map()).unwrap();
-        let name = TableName::new("hr", "t");
-        let known = Table { id: 1, name, columns: Vec::new(), cascades: Vec::new() };
-        frame::schema(&table_map::merge(&log, &known).unwrap()).to_vec()
-    }
-
-    #[test]
-    fn a_group_without_an_end_is_dropped_when_the_next_begins() {
-        let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
-        let group = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), event(23, &row)];
-        let mut decoder = BinlogDecoder::new(Tables::new());
-        assert_eq!(decoder.feed(entry(&group)).unwrap(), []);
-        let position = [&b"p"[..], b"gtid:7-1-42"].concat();
-        let end = [position, event(kind::XID, &[0; 8])];
-        let whole = decoder.feed(entry(&[&group[..], &end].concat())).unwrap();
-        assert_eq!(whole.len(), 1);
-        assert_eq!(whole[0].changes.len(), 1);
-        assert_eq!(whole[0].position.to_string(), "gtid:7-1-42");
-        assert_eq!(whole[0].id.to_string(), "gtid:7-1-42");
-    }
-
-    fn query(text: &str) -> Vec<u8> {
-        let head = [0; 13];
-        event(kind::QUERY, &[&head[..], &[0], text.as_bytes()].concat())
-    }
-
-    #[test]
-    fn a_group_can_be_taken_in_slices() {
-        let row = |id| event(23, &[9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, id, 0, 0, 0]);
-        let begin = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), row(1)];
-        let mut decoder = BinlogDecoder::new(Tables::new());
-        assert!(decoder.take_open().is_none());
-        assert_eq!(decoder.feed(entry(&begin)).unwrap(), []);
-        let first = decoder.take_open().unwrap();
-        decoder.feed(entry(&[row(2), row(3)])).unwrap();
-        let second = decoder.take_open().unwrap();
-        let rest = decoder.feed(entry(&[row(4), event(kind::XID, &[0; 8])])).unwrap();
-        let slices = [&first, &second, &rest[0]];
-        assert_eq!(slices.map(|slice| slice.changes.len()), [1, 2, 1]);
-        assert!(slices.iter().all(|slice| slice.id == first.id));
-        assert!(slices.iter().all(|slice| slice.committed_at_micros == 0));
-    }
-
-    #[test]
-    fn a_group_that_takes_something_back_is_not_sliced() {
-        let xid = [1, 0, 0, 0, 1, 1, 1, 1];
-        let judged = |frames: &[Vec<u8>]| is_divisible(&entry(frames));
-        assert!(judged(&[gtid(0, &[]), schema(), query("SAVEPOINT `a`"), query("COMMIT")]));
-        assert!(!judged(&[schema(), query("ROLLBACK TO `a`")]));
-        assert!(!judged(&[query("ROLLBACK")]));
-        assert!(!judged(&[gtid(64, &xid)]), "prepared");
-        assert!(judged(&[gtid(128, &xid)]), "committed");
-        assert!(judged(&[event(kind::QUERY, &[1]), vec![9], vec![]]), "unreadable");
-    }
-
-    #[test]
-    fn rows_without_their_table_are_an_error_that_names_the_place() {
-        let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
-        let mut decoder = BinlogDecoder::new(Tables::new());
-        let error = decoder.feed(entry(&[gtid(0, &[]), event(23, &row)])).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Decode);
-        assert!(error.chain().contains("gtid:7-1-42"), "{}", error.chain());
-        let short = [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &table_map())];
-        let cut = event(23, row.get(..13).unwrap());
-        let mut decoder = BinlogDecoder::new(Tables::new());
-        let error = decoder.feed(entry(&[&short[..], &[cut]].concat())).unwrap_err();
-        assert!(error.chain().contains("a row of table hr.t"), "{}", error.chain());
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_is_refused_without_a_panic(
-            frames in vec((any::<u8>(), vec(any::<u8>(), 0..80)), 1..6),
-            flags in any::<u8>(),
-        ) {
-            let mut all = vec![gtid(flags, &[1, 0, 0, 0, 1, 1, 1, 1]), schema()];
-            all.extend(frames.iter().map(|(number, body)| event(*number, body)));
-            BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
-        }
-
-        #[test]
-        fn damaged_tables_and_rows_are_refused_without_a_panic(
-            place in 0_usize..60,
-            byte in any::<u8>(),
-            kinds in 23_u8..32,
-            row in vec(any::<u8>(), 0..60),
-        ) {
-            let mut map = table_map();
-            let length = map.len();
-            map[place % length] = byte;
-            let rows = [&[9, 0, 0, 0, 0, 0, 1, 0, 3, 7, 7][..], &row].concat();
-            let all =
-                [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &map), event(kinds, &rows)];
-            BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
-        }
-    }
-}
+mod tests;

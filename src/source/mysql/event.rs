@@ -126,7 +126,7 @@ pub(super) fn offset(event: &[u8]) -> Option<u32> {
 }
 
 /// The event that begins a group of events (a transaction, or one statement).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct GtidEvent {
     pub(super) domain: u32,
     pub(super) gtid: Gtid,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::codec::Codec;
 use super::event::{self, RowsKind};
 use super::reader::{Reader, bit};
 use super::table_map::Plan;
@@ -89,6 +90,24 @@ pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Chang
         changes.push(Change::Row(RowChange { table, op, old, new, cascades: event.cascades }));
     }
     Some(())
+}
+
+/// Why rows of this plan cannot be read, in words.
+pub(super) fn why_unread(plan: &Plan) -> String {
+    let unknown: Vec<String> = plan
+        .columns
+        .iter()
+        .filter(|(codec, _)| matches!(codec, Codec::Unsupported(_)))
+        .map(|(codec, place)| {
+            let column = place.and_then(|place| plan.table.columns.get(place));
+            let name = column.map_or("?", |column| column.name.as_str());
+            format!("{name} ({})", codec.spelling())
+        })
+        .collect();
+    match unknown.is_empty() {
+        true => "a value is malformed, or the event is cut short".to_owned(),
+        false => format!("of columns whose type is not known: {}", unknown.join(", ")),
+    }
 }
 
 fn image(

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::change::tuple::read_row;
-use crate::change::{Cell, Change, Op, Position, RowChange, Table, Transaction, TransactionId};
+use crate::change::{
+    Cell, Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread,
+};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::decode::Tables;
 use crate::source::frame;
@@ -55,6 +57,12 @@ impl PgoutputDecoder {
         Ok(whole)
     }
 
+    /// See [`crate::source::decode::read_again`].
+    pub(crate) fn within_a_transaction() -> Self {
+        let open = Open { id: Some(TransactionId::Xid(0)), ..Open::default() };
+        Self { tables: Tables::new(), open: Some(open) }
+    }
+
     /// See [`crate::source::decode::Decoder::take_open`].
     pub fn take_open(&mut self) -> Option<Transaction> {
         let open = self.open.as_mut()?;
@@ -68,6 +76,7 @@ impl PgoutputDecoder {
 
     /// Takes in one frame; hands back the transaction it ends.
     fn frame(&mut self, mut frame: Bytes) -> Result<Option<Transaction>> {
+        let message = frame.clone();
         let tag = frame.try_get_u8().map_err(|_| malformed("an empty frame"))?;
         match tag {
             b'B' => self.open = Some(begin(&mut frame).ok_or_else(|| malformed("a Begin"))?),
@@ -77,8 +86,13 @@ impl PgoutputDecoder {
             }
             frame::SCHEMA => self.learn(&frame)?,
             b'I' | b'U' | b'D' => {
-                let change = self.row_change(tag, frame)?;
-                self.open()?.changes.push(Change::Row(change));
+                let oid = frame.try_get_u32().map_err(|_| malformed("a row message"))?;
+                let table = self.table(oid)?;
+                let change = match row_change(tag, &table, frame) {
+                    Some(row) => Change::Row(row),
+                    None => unread(table, &message),
+                };
+                self.open()?.changes.push(change);
             }
             b'T' => {
                 let change = self.truncate(&mut frame)?;
@@ -108,43 +122,6 @@ impl PgoutputDecoder {
             let what = format!("the log names table oid {oid}, which the schema history does not");
             Error::new(ErrorKind::Decode, what)
         })
-    }
-
-    fn row_change(&self, tag: u8, mut body: Bytes) -> Result<RowChange> {
-        let oid = body.try_get_u32().map_err(|_| malformed("a row message"))?;
-        let table = self.table(oid)?;
-        let bad = || malformed(&format!("a row message of table {}", table.name));
-        let op = match tag {
-            b'I' => Op::Insert,
-            b'U' => Op::Update,
-            _ => Op::Delete,
-        };
-        let mut old = None;
-        let mut new = None;
-        while let Ok(part) = body.try_get_u8() {
-            let row = read_row(&mut body).ok_or_else(bad)?;
-            if row.len() != table.columns.len() {
-                return Err(bad());
-            }
-            match part {
-                b'K' => old = Some(key_only(&table, row)),
-                b'O' => old = Some(row),
-                b'N' => new = Some(row),
-                _ => return Err(bad()),
-            }
-        }
-        let is_complete = match op {
-            Op::Insert => old.is_none() && new.is_some(),
-            Op::Update => new.is_some(),
-            Op::Delete => old.is_some() && new.is_none(),
-        };
-        if !is_complete {
-            return Err(bad());
-        }
-        if let (Some(old), Some(new)) = (&old, &mut new) {
-            fill_unchanged(new, old);
-        }
-        Ok(RowChange { table, op, old, new, cascades: false })
     }
 
     fn truncate(&self, body: &mut Bytes) -> Result<Change> {
@@ -186,6 +163,45 @@ fn commit_end(body: &mut Bytes) -> Option<u64> {
     body.try_get_u8().ok()?;
     body.try_get_u64().ok()?;
     body.try_get_u64().ok()
+}
+
+/// The rows of an Insert, Update or Delete behind the table's oid; `None` if they cannot be read.
+fn row_change(tag: u8, table: &Arc<Table>, mut body: Bytes) -> Option<RowChange> {
+    let op = match tag {
+        b'I' => Op::Insert,
+        b'U' => Op::Update,
+        _ => Op::Delete,
+    };
+    let mut old = None;
+    let mut new = None;
+    while let Ok(part) = body.try_get_u8() {
+        let row = read_row(&mut body).filter(|row| row.len() == table.columns.len())?;
+        match part {
+            b'K' => old = Some(key_only(table, row)),
+            b'O' => old = Some(row),
+            b'N' => new = Some(row),
+            _ => return None,
+        }
+    }
+    let is_complete = match op {
+        Op::Insert => old.is_none() && new.is_some(),
+        Op::Update => new.is_some(),
+        Op::Delete => old.is_some() && new.is_none(),
+    };
+    if let (Some(old), Some(new)) = (&old, &mut new) {
+        fill_unchanged(new, old);
+    }
+    let table = Arc::clone(table);
+    is_complete.then_some(RowChange { table, op, old, new, cascades: false })
+}
+
+/// The message with the schema that it was read by.
+fn unread(table: Arc<Table>, message: &Bytes) -> Change {
+    let mut frames = BytesMut::new();
+    frame::push(&mut frames, &frame::schema(&table));
+    frame::push(&mut frames, message);
+    let why = "the message is not one of rows with the table's columns".to_owned();
+    Change::Unread(Unread { table, why, frames: frames.freeze() })
 }
 
 /// An old key comes as a whole row in which everything but the key is NULL. Those are not NULL:
@@ -352,15 +368,42 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_messages_are_refused() {
-        for body in [
+    fn rows_that_cannot_be_read_are_set_aside_and_the_others_are_read() {
+        let good = message(b'I', &[row(b'N', &[Some("1"), None, Some("x")])]);
+        let bad = [
             message(b'I', &[]),
             message(b'U', &[row(b'K', &[Some("1"), None, None])]),
             message(b'D', &[row(b'N', &[Some("1"), None, None])]),
             message(b'I', &[row(b'N', &[Some("1"), None])]),
-            vec![b'I', 0],
-            vec![b'?'],
-        ] {
+            message(b'I', &[row(b'N', &[Some("1"), None, Some("x")]), vec![b'?']]),
+        ];
+        let mut frames = begin_frames(1);
+        frames.push(good.clone());
+        frames.extend(bad.clone());
+        frames.extend([good, commit_frame(0x200)]);
+        let whole = PgoutputDecoder::new(Tables::new()).feed(entry(&frames)).unwrap();
+        let [changes] = whole.iter().map(|one| &one.changes).collect::<Vec<_>>()[..] else {
+            panic!("one transaction was expected")
+        };
+        assert!(matches!(changes.first(), Some(Change::Row(_))));
+        assert!(matches!(changes.last(), Some(Change::Row(_))));
+        let unread: Vec<&Unread> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Unread(unread) => Some(unread),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(unread.len(), bad.len());
+        for (unread, bad) in unread.iter().zip(bad) {
+            assert_eq!(unread.table.name.name, "t");
+            assert!(unread.frames.ends_with(&bad), "byte for byte");
+        }
+    }
+
+    #[test]
+    fn messages_of_no_known_table_or_kind_are_refused() {
+        for body in [vec![b'I', 0], vec![b'?']] {
             let mut frames = begin_frames(1);
             frames.push(body);
             let error = PgoutputDecoder::new(Tables::new()).feed(entry(&frames)).unwrap_err();

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::params;
 
+use super::reshape::Followed;
+use crate::change::TableName;
 use crate::error::Result;
 use crate::store::refusal::InStore;
 use crate::store::{Store, execute};
@@ -23,6 +25,44 @@ impl Store {
             )
             .map(drop)
             .in_store(|| format!("could not note that {table} of {source} is unproven"))
+    }
+
+    /// Rows of the table could not be read: it must be copied again, and so must those that follow it by
+    /// foreign keys. Mappings wait for them, if they are evaluated at all by now.
+    pub(super) fn doubt_unread(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        followed: &mut Followed,
+    ) -> Result<()> {
+        let mut reached = vec![name.clone()];
+        let mut next = 0;
+        while let Some(parent) = reached.get(next).cloned() {
+            next += 1;
+            for child in self.mirrors.of_source(source) {
+                let follows = child.table.cascades.iter().any(|cascade| cascade.parent == parent);
+                if follows && !reached.contains(child.name()) {
+                    reached.push(child.name().clone());
+                }
+            }
+        }
+        for name in reached {
+            let Some(mirror) = self.mirrors.find(source, &name).cloned() else { continue };
+            self.note_unproven(source, &name.to_string(), "a row that cannot be read")?;
+            followed.has_changed = true;
+            let guessed = followed.guessed.entry(source.to_owned()).or_default();
+            guessed.insert(mirror.mirror);
+        }
+        Ok(())
+    }
+
+    /// Whether the table is to be copied again.
+    pub(super) fn is_unproven(&self, source: &str, name: &TableName) -> Result<bool> {
+        let what = || format!("could not read whether {name} of {source} is unproven");
+        let sql = "SELECT count(*) > 0 FROM ops.unproven WHERE source = ? AND table_name = ?";
+        self.connection
+            .query_row(sql, params![source, name.to_string()], |row| row.get(0))
+            .in_store(what)
     }
 
     /// A resync of the table begins: what is unproven now is proven by its end.

@@ -55,7 +55,7 @@ impl Store {
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub fn follow_columns(&mut self, batch: &mut [Placed]) -> Result<Followed> {
         let mut last: BTreeMap<(String, TableName), Shape> = BTreeMap::new();
-        let mut doubted = BTreeSet::new();
+        let (mut doubted, mut unreads) = (BTreeSet::new(), BTreeSet::new());
         for placed in batch.iter() {
             for change in &placed.transaction.changes {
                 let tables: &[Arc<Table>] = match change {
@@ -63,6 +63,10 @@ impl Store {
                     Change::Truncate(tables) => tables,
                     Change::Doubted(table) => {
                         doubted.insert((placed.source.clone(), table.name.clone()));
+                        &[]
+                    }
+                    Change::Unread(unread) => {
+                        unreads.insert((placed.source.clone(), unread.table.name.clone()));
                         &[]
                     }
                 };
@@ -93,6 +97,9 @@ impl Store {
             self.note_unproven(source, &name.to_string(), "by an ALTER TABLE")?;
             followed.has_changed = true;
         }
+        for (source, name) in &unreads {
+            self.doubt_unread(source, name, &mut followed)?;
+        }
         for placed in batch.iter_mut() {
             let last = |name: &TableName| {
                 last.get(&(placed.source.clone(), name.clone())).map(|shape| &shape.table)
@@ -107,7 +114,7 @@ impl Store {
                             *table = last(&table.name).unwrap_or(table).clone();
                         }
                     }
-                    Change::Doubted(_) => {}
+                    Change::Doubted(_) | Change::Unread(_) => {}
                 }
             }
         }
