@@ -88,12 +88,15 @@ impl Program for App {
         config: &'a SourceConfig,
     ) -> BoxFuture<'a, Result<Found>> {
         Box::pin(async move {
+            let kind = Source::new(name, "", config)?.actual_kind().await?;
+            let config = &SourceConfig { kind, ..config.clone() };
             let offered = Source::new(name, "", config)?.offered().await?;
             let schema = planning::default_schema(config);
             let usable = offered.iter().filter(|one| one.unusable.is_none());
             let names = usable.map(|one| one.name.mirror_name(&schema)).collect();
             let packs = planning::fitting_packs(name, &names);
-            Ok(Found { tables: offered.into_iter().map(found).collect(), packs })
+            let kind = standing::kind_word(kind);
+            Ok(Found { kind, tables: offered.into_iter().map(found).collect(), packs })
         })
     }
 
@@ -108,7 +111,7 @@ impl Program for App {
             let install = match source.kind {
                 SourceKind::Postgres => standing::known_install(config)?,
                 // Nothing there carries our name.
-                SourceKind::Mariadb => String::new(),
+                SourceKind::Mariadb | SourceKind::Mysql => String::new(),
             };
             Source::new(name, &install, source)?.uninstall(dry_run).await
         })

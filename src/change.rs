@@ -3,6 +3,7 @@
 //! A *change* is a row event of a source. A *transaction* is the unit of everything: it is
 //! journaled whole, confirmed whole and, unless it is larger than a batch, conformed whole.
 
+pub mod gtid_set;
 pub mod position;
 pub mod schema;
 pub mod tuple;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use gtid_set::GtidSet;
 pub use position::{Position, Reached, TransactionId};
 pub use schema::{Column, Kind, Table, TableName};
 pub use value::Cell;

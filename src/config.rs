@@ -224,6 +224,8 @@ pub enum SourceKind {
     Postgres,
     /// MariaDB 10.6 or later.
     Mariadb,
+    /// MySQL 8.0 or later.
+    Mysql,
 }
 
 /// `[source.<name>]`

@@ -6,7 +6,7 @@
 //! ```
 //! Pure. Sums of a non-linear hash with a count, never XOR or CRC: those miss changes that repeat
 //! (`reference/drift.md` §0.2). Every NULL has a mark and every text a length, so that no two rows
-//! have the same row text. md5, because every engine has it; it finds accidents, not forgers.
+//! have the same row text. md5, because nearly every engine has it; it finds accidents, not forgers.
 
 pub mod golden;
 pub mod mariadb;
@@ -63,6 +63,16 @@ impl Family {
     pub fn canonical(self, value: &str) -> Option<String> {
         text::canonical(self, value)
     }
+}
+
+/// What two sides hash row texts and keys with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hash {
+    /// Nearly every engine has it, and it is cheap.
+    #[default]
+    Md5,
+    /// For MySQL, which has no md5 from 9.6 on.
+    Sha256,
 }
 
 /// The sum over rows. Groups: rows can be taken out again.

@@ -30,7 +30,7 @@
 //! |---|---|
 //! | [`change`] | the row-change model: values, positions, schemas, visibility; pure |
 //! | [`digest`] | row digests that come out the same on every engine; pure |
-//! | [`source`] | PostgreSQL and MariaDB: connect, stream, copy, examine (I/O); decode (pure) |
+//! | [`source`] | PostgreSQL, MariaDB and MySQL: connect, stream, copy, examine (I/O); decode (pure) |
 //! | [`ledger`] | what must not be lost; the only module that knows SQLite |
 //! | [`capture`] | source → journal → confirm, and the copy beside it |
 //! | [`store`] | what people look at; the only module that knows DuckDB |

@@ -39,7 +39,8 @@ families! {
     /// Entries written to the capture log; a large transaction spans several.
     journaled_entries: IntCounterVec = "trueup_journaled_entries_total" ["source"];
     /// Position in the source's log up to which everything is durable here, which PostgreSQL is
-    /// told: bytes for PostgreSQL, the sum of the sequence numbers of all domains for MariaDB.
+    /// told: bytes for PostgreSQL, the sum of the sequence numbers of all domains for MariaDB,
+    /// transactions for MySQL.
     source_confirmed_position: IntGaugeVec = "trueup_source_confirmed_position" ["source"];
     /// Time since the end of the source's log was where capture is now, looked at every two
     /// seconds; 0 when everything is read. While the source does not answer, it grows.

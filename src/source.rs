@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::change::{Position, Reached, Table, TableName, Visibility};
-use crate::config::SourceConfig;
+use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
 pub use survey::Survey;
@@ -123,7 +123,7 @@ pub struct Cataloged {
 pub enum Source {
     /// PostgreSQL by logical replication.
     Postgres(postgres::Postgres),
-    /// MariaDB by its binlog.
+    /// MariaDB or MySQL by its binlog.
     Mysql(mysql::Mysql),
 }
 
@@ -134,13 +134,24 @@ impl Source {
     /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) for an unusable URL or secret.
     pub fn new(name: &str, install: &str, config: &SourceConfig) -> Result<Self> {
         Ok(match config.kind {
-            crate::config::SourceKind::Postgres => {
+            SourceKind::Postgres => {
                 Source::Postgres(postgres::Postgres::new(name, install, config)?)
             }
-            crate::config::SourceKind::Mariadb => {
+            SourceKind::Mariadb | SourceKind::Mysql => {
                 Source::Mysql(mysql::Mysql::new(name, install, config)?)
             }
         })
+    }
+
+    /// What the server is, where the configuration of a `mysql://` may be wrong about it.
+    ///
+    /// # Errors
+    /// The source cannot be reached.
+    pub async fn actual_kind(&self) -> Result<SourceKind> {
+        match self {
+            Source::Postgres(_) => Ok(SourceKind::Postgres),
+            Source::Mysql(source) => source.actual_kind().await,
+        }
     }
 
     /// Tells what its mapping reads (names as in the mirror): mirrored if the configuration names

@@ -1,7 +1,9 @@
-//! Columns that change while a table is mirrored and written to, on both engines: the mirror follows,
+//! Columns that change while a table is mirrored and written to, on every engine: the mirror follows,
 //! shows what no log tells, and the other sources go on.
 
 use std::time::Duration;
+
+use trueup::demo::servers::BinlogServer;
 
 use crate::agreement::store;
 use crate::spine::{self, store_rows};
@@ -100,24 +102,37 @@ async fn the_mirror_of_a_postgresql_follows_its_columns() {
     let table = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int);
         INSERT INTO t SELECT g, g, 'b' || g, -g FROM generate_series(1, 3000) AS g";
     server.sql(&database, table).unwrap();
-    let installation = spine::installation(&database, "compare_every_secs = 0");
+    let installation =
+        spine::installation(servers::postgres(), &database, "compare_every_secs = 0");
     let sql = |sql: &str| drop(server.sql(&database, sql).unwrap());
     tokio::task::block_in_place(|| follow(&installation, "erp", &POSTGRES, &sql));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mirror_of_a_mariadb_follows_its_columns() {
-    if !require("mariadb") {
-        return;
+    if require("mariadb") {
+        let rows = "INSERT INTO t SELECT seq, seq, concat('b', seq), -seq FROM seq_1_to_3000";
+        of_a_binlog("mariadb", servers::mariadb(), rows);
     }
-    let server = servers::mariadb();
-    let database = servers::mariadb_database("columns");
-    let table = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int);
-        INSERT INTO t SELECT seq, seq, concat('b', seq), -seq FROM seq_1_to_3000";
-    server.sql(&database, table).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mirror_of_a_mysql_follows_its_columns() {
+    if require("mysql") {
+        let rows = "SET SESSION cte_max_recursion_depth = 3000;
+            INSERT INTO t WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 3000)
+            SELECT n, n, concat('b', n), -n FROM s";
+        of_a_binlog("mysql", servers::mysql(), rows);
+    }
+}
+
+fn of_a_binlog(kind: &str, server: &BinlogServer, rows: &str) {
+    let database = servers::binlog_database(server, "columns");
+    let table = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int)";
+    server.sql(&database, &format!("{table}; {rows}")).unwrap();
     let installation = Installation::new("");
     let source = format!(
-        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
+        "[source.hr]\nkind = \"{kind}\"\nurl = \"{}\"\ntables = [\"{database}.*\"]",
         server.url(&database)
     );
     store::configure(&installation, (&source, server.password()), None);

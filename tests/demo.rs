@@ -266,7 +266,7 @@ async fn the_comparison_finds_every_planted_difference_and_no_other() {
     }
     server.sql(&planted, PLANTED).unwrap();
     // GIVEN a daemon that mirrors the original
-    let installation = crate::spine::installation(&original, "");
+    let installation = crate::spine::installation(servers::postgres(), &original, "");
     let _daemon = installation.start(&["run"], &[]);
     let address = SocketAddr::from(([127, 0, 0, 1], installation.http_port()));
     let sides = |database: &str| {

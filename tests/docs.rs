@@ -172,7 +172,7 @@ fn number(line: &str) -> Option<u32> {
     line.strip_prefix("| ")?.split(' ').next()?.parse().ok()
 }
 
-/// Names of functions that come right after a test's attribute.
+/// Names of functions that come right after a test's attribute, or that are tests on versions.
 fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -186,6 +186,10 @@ fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
                 let name = pair[1].strip_prefix("async ").unwrap_or(pair[1]);
                 let name = name.strip_prefix("fn ").and_then(|name| name.split('(').next());
                 names.extend(name.filter(|_| is_test).map(str::to_owned));
+            }
+            for list in text.split("\non_versions! {").skip(1) {
+                let list = list.split('}').next().unwrap_or_default();
+                names.extend(list.split_whitespace().map(str::to_owned));
             }
         }
     }

@@ -13,6 +13,8 @@ mod mapping;
 mod mariadb_source;
 mod mariadb_spine;
 mod mariadb_xa;
+mod mysql_json;
+mod mysql_source;
 mod orangehrm;
 mod postgres_source;
 mod postgres_target;

@@ -11,11 +11,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trueup::demo::servers::MariadbServer;
 
-use crate::agreement::{self, mariadb, store};
+use crate::agreement::{self, store};
 use crate::support::process::Installation;
 use crate::support::random::seeded;
-use crate::support::require::require;
 use crate::support::servers;
+use crate::support::versions::{Version, on_versions};
 
 const TABLES: &str = "
     CREATE TABLE parent (id int PRIMARY KEY, v int NOT NULL);
@@ -64,19 +64,15 @@ fn mirrored(server: &MariadbServer, database: &str, limits: &str) -> Installatio
     installation
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
-    if !require("mariadb") {
-        return;
-    }
-    let server = servers::mariadb();
+async fn a_crash_at_every_durable_step_loses_and_doubles_nothing(version: Version) {
+    let server = servers::mariadb_of(version);
     let mut rng = seeded();
     for (point, passes) in POINTS {
-        let database = servers::mariadb_database("crash");
+        let database = servers::binlog_database(server, "crash");
         server.sql(&database, TABLES).unwrap();
         let installation = mirrored(server, &database, "copy_chunk_rows = 100");
         let stop = Arc::new(AtomicBool::new(false));
-        let writer = mariadb::connect(server, &database).await;
+        let writer = agreement::mariadb::connect(server, &database).await;
         let writer = tokio::spawn(write(writer, rng.random(), Arc::clone(&stop)));
 
         // WHEN it crashes in the midst of it and starts again
@@ -92,8 +88,8 @@ async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
         assert!(written > 50, "{armed}: the writer was too slow to prove anything: {written}");
 
         // THEN the mirror is as the source
-        let mut connection = mariadb::connect(server, &database).await;
-        let contents = mariadb::contents(&mut connection, "hr").await;
+        let mut connection = agreement::mariadb::connect(server, &database).await;
+        let contents = agreement::mariadb::contents(&mut connection, "hr").await;
         assert_eq!(contents.tables.len(), 2);
         agreement::mirror_agrees(&installation, &contents);
     }
@@ -126,26 +122,25 @@ const LARGE: &str = "START TRANSACTION;
     UPDATE parent SET v = v + 1 WHERE id < 200;
     COMMIT";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_larger_than_a_batch_survives_kills_in_its_midst() {
-    if !require("mariadb") {
-        return;
-    }
-    let server = servers::mariadb();
+async fn a_transaction_larger_than_a_batch_survives_kills_in_its_midst(version: Version) {
+    let server = servers::mariadb_of(version);
     let mut rng = seeded();
     // A rollback is in the log only if a table was written that cannot roll back.
     let takes_back = "SAVEPOINT s; INSERT INTO {side}.note VALUES (1);
                       UPDATE parent SET v = -1; DELETE FROM child WHERE id > 500; ROLLBACK TO s;";
     for own in ["", takes_back] {
-        let database = servers::mariadb_database("large");
+        let database = servers::binlog_database(server, "large");
         server.sql(&database, TABLES).unwrap();
-        let side = servers::mariadb_database("side");
+        let side = servers::binlog_database(server, "side");
         server.sql(&side, "CREATE TABLE note (id int PRIMARY KEY) ENGINE = Aria").unwrap();
         let limits = "chunk_bytes = 8192\nbatch_bytes = 16384";
         let installation = mirrored(server, &database, limits);
-        let mut connection = mariadb::connect(server, &database).await;
+        let mut connection = agreement::mariadb::connect(server, &database).await;
         let mut daemon = installation.start(&["run"], &[]);
-        agreement::mirror_agrees(&installation, &mariadb::contents(&mut connection, "hr").await);
+        agreement::mirror_agrees(
+            &installation,
+            &agreement::mariadb::contents(&mut connection, "hr").await,
+        );
         // WHEN it is conformed in slices, and killed in their midst
         server.sql(&database, &LARGE.replace("{own}", &own.replace("{side}", &side))).unwrap();
         let mut met = 0;
@@ -163,10 +158,16 @@ async fn a_transaction_larger_than_a_batch_survives_kills_in_its_midst() {
             tokio::time::sleep(Duration::from_millis(rng.random_range(10..120))).await;
         }
         // THEN the mirror is as the source
-        let contents = mariadb::contents(&mut connection, "hr").await;
+        let contents = agreement::mariadb::contents(&mut connection, "hr").await;
         assert!(contents.row_count() > 10_000);
         agreement::mirror_agrees(&installation, &contents);
         // What takes something back is conformed whole.
         assert_eq!(met >= 2, own.is_empty(), "met in the midst: {met}");
     }
+}
+
+on_versions! {
+    [mariadb mariadb118]
+    a_crash_at_every_durable_step_loses_and_doubles_nothing
+    a_transaction_larger_than_a_batch_survives_kills_in_its_midst
 }

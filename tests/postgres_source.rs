@@ -26,6 +26,9 @@ use trueup::source::decode::{Decoder, Tables};
 use trueup::source::postgres::Postgres;
 use trueup::source::{Captured, Chunk, Source, Stream, frame};
 
+use crate::support::servers;
+use crate::support::versions::Version;
+
 /// Longest wait for anything that must happen.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -43,6 +46,14 @@ impl Bench {
         static SHARED: OnceLock<Arc<PostgresServer>> = OnceLock::new();
         let start = || Arc::new(PostgresServer::start(&Options::default()).unwrap());
         Self::on(Arc::clone(SHARED.get_or_init(start)), schema)
+    }
+
+    /// On the server of a version that tests share.
+    fn of(version: Version, schema: &str) -> Self {
+        match version {
+            None => Self::new(schema),
+            version => Self::on(Arc::clone(servers::postgres_of(version)), schema),
+        }
     }
 
     /// On a server of its own, for tests that change settings or hold everybody up.
@@ -192,7 +203,7 @@ impl Reader {
 fn lsn(position: &Position) -> u64 {
     match position {
         Position::Lsn(lsn) => *lsn,
-        Position::Gtid(_) => panic!("a PostgreSQL position was expected"),
+        Position::Gtid(_) | Position::Gtids(_) => panic!("a PostgreSQL position was expected"),
     }
 }
 

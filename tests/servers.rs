@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::require::require;
-use trueup::demo::servers::{MariadbServer, Options, PostgresServer};
+use crate::support::require::{VERSIONS, require};
+use trueup::demo::servers::{MariadbServer, MysqlServer, Options, PostgresServer};
 
 /// Set for the child process of the kill -9 test only.
 const HOLD: &str = "TRUEUP_TEST_HOLD";
@@ -56,6 +56,54 @@ fn mariadb_logs_full_rows_and_keeps_commits_through_a_crash() {
     assert_eq!(server.sql("people", "SELECT count(*) FROM t").unwrap(), "1\n");
     let wrong = server.client("people").env("MYSQL_PWD", "wrong").stdin(Stdio::null()).output();
     assert_refused(&wrong.unwrap(), "Access denied");
+}
+
+#[test]
+fn mysql_logs_full_rows_under_gtids_and_keeps_commits_through_a_crash() {
+    if !require("mysql") {
+        return;
+    }
+    let server = MysqlServer::start(&Options::default().setting("server_id", "78")).unwrap();
+    server.create_database("people").unwrap();
+    let settings = "SELECT @@server_id, @@log_bin, @@binlog_format, @@binlog_row_metadata, \
+                    @@binlog_row_image, @@gtid_mode, @@enforce_gtid_consistency";
+    let expected = "78\t1\tROW\tFULL\tFULL\tON\tON\n";
+    assert_eq!(server.sql("people", settings).unwrap(), expected);
+    let users = "SELECT user, host, plugin FROM mysql.user WHERE user IN ('', 'root') ORDER BY 2";
+    let plugin = "caching_sha2_password";
+    let expected = format!("root\t127.0.0.1\t{plugin}\nroot\tlocalhost\t{plugin}\n");
+    assert_eq!(server.sql("", users).unwrap(), expected);
+    server.sql("people", "CREATE TABLE t (a int); INSERT INTO t VALUES (1);").unwrap();
+    server.kill().unwrap();
+    assert!(server.sql("people", "SELECT 1").is_err(), "it must be down after a crash");
+    server.start_again().unwrap();
+    server.restart().unwrap();
+    assert_eq!(server.sql("people", "SELECT count(*) FROM t").unwrap(), "1\n");
+    // Its accounts are not in the log.
+    let done = server.sql("", "SELECT @@global.gtid_executed").unwrap();
+    assert!(done.trim_end().ends_with(":1-3"), "{done}");
+    let wrong = server.client("people").env("MYSQL_PWD", "wrong").stdin(Stdio::null()).output();
+    assert_refused(&wrong.unwrap(), "Access denied");
+}
+
+/// A server that people have stays the one that a test gets if it names no version.
+#[test]
+fn each_version_is_the_one_that_was_asked_for() {
+    for (what, name, version) in VERSIONS {
+        if what == "mysql" || !require(what) {
+            continue;
+        }
+        let options = Options::default().version(Some(version));
+        let said = match name.starts_with("PostgreSQL") {
+            true => PostgresServer::start(&options).unwrap().sql("postgres", "SHOW server_version"),
+            false => MariadbServer::start(&options).unwrap().sql("", "SELECT @@version"),
+        };
+        let said = said.unwrap();
+        assert!(said.starts_with(&format!("{version}.")), "{name} is {said}");
+    }
+    let error = PostgresServer::start(&Options::default().version(Some("9"))).unwrap_err();
+    assert!(error.chain().contains("there is no postgresql 9 in "), "{}", error.chain());
+    assert!(error.remedy().is_some_and(|remedy| remedy.contains("scripts/setup versions")));
 }
 
 #[test]

@@ -5,10 +5,13 @@ pub(crate) mod writers;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use trueup::demo::servers::PostgresServer;
 
+use crate::agreement::postgres::connect;
 use crate::support::process::{Installation, Running};
 use crate::support::random::seeded;
 use crate::support::servers;
+use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 use writers::Writers;
 
@@ -17,8 +20,7 @@ const ROWS: &str = "SELECT id, v, amount, coalesce(big, '-'), changed_at FROM {t
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(crate) fn installation(database: &str, limits: &str) -> Installation {
-    let server = servers::postgres();
+pub(crate) fn installation(server: &PostgresServer, database: &str, limits: &str) -> Installation {
     let installation = Installation::new("");
     let password = installation.write("password", server.password());
     let port = installation.http_port();
@@ -90,16 +92,18 @@ fn begin(installation: &Installation) -> Running {
 
 /// The copy of tables with writers on every border, then the log, with the daemon killed at
 /// random moments all the way.
-async fn copy_and_log_through_kills(synchronous_commit: &str, kills: u32) {
-    let database = servers::postgres_database("spine");
+async fn copy_and_log_through_kills(version: Version, synchronous_commit: &str, kills: u32) {
+    let server = servers::postgres_of(version);
+    let database = servers::database_on(server, "spine");
     let mut rng = seeded();
-    let client = writers::connect(&database).await;
+    let client = connect(server, &database).await;
     writers::create_tables(&client, 2_000).await;
     let installation = installation(
+        server,
         &database,
         "copy_chunk_rows = 100\nchunk_bytes = 65536\nsegment_bytes = 500000",
     );
-    let writing = Writers::start(&database, synchronous_commit, rng.random());
+    let writing = Writers::start(server, &database, synchronous_commit, rng.random());
     let mut daemon = begin(&installation);
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(rng.random_range(50..900))).await;
@@ -122,19 +126,17 @@ async fn copy_and_log_through_kills(synchronous_commit: &str, kills: u32) {
     equal(&installation, &client, &writers::TABLES).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_under_writers_survives_kills_synchronous_commit_on() {
-    copy_and_log_through_kills("on", 12).await;
+async fn a_copy_under_writers_survives_kills_synchronous_commit_on(version: Version) {
+    copy_and_log_through_kills(version, "on", 12).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_under_writers_survives_kills_synchronous_commit_off() {
-    copy_and_log_through_kills("off", 12).await;
+async fn a_copy_under_writers_survives_kills_synchronous_commit_off(version: Version) {
+    copy_and_log_through_kills(version, "off", 12).await;
 }
 
 /// A crash at every durable step of capture and conform: the mirror is equal afterwards.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
+async fn a_crash_at_every_durable_step_loses_and_doubles_nothing(version: Version) {
+    let server = servers::postgres_of(version);
     let mut rng = seeded();
     for (point, passes) in [
         ("after-read", 40),
@@ -148,11 +150,11 @@ async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
         ("before-store-commit", 2),
         ("after-store-commit", 2),
     ] {
-        let database = servers::postgres_database("crash");
-        let client = writers::connect(&database).await;
+        let database = servers::database_on(server, "crash");
+        let client = connect(server, &database).await;
         writers::create_tables(&client, 300).await;
-        let installation = installation(&database, "copy_chunk_rows = 100");
-        let writing = Writers::start(&database, "on", rng.random());
+        let installation = installation(server, &database, "copy_chunk_rows = 100");
+        let writing = Writers::start(server, &database, "on", rng.random());
         let pass = rng.random_range(1..=passes);
         let armed = format!("{point}:{pass}");
         let mut daemon = installation.start(&["run"], &[("TRUEUP_FAILPOINT", armed.as_str())]);
@@ -168,13 +170,14 @@ async fn a_crash_at_every_durable_step_loses_and_doubles_nothing() {
 }
 
 /// One transaction of many journal entries, killed while it is journaled.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_transaction_is_whole_or_absent_through_kills() {
-    let database = servers::postgres_database("large");
+async fn a_large_transaction_is_whole_or_absent_through_kills(version: Version) {
+    let server = servers::postgres_of(version);
+    let database = servers::database_on(server, "large");
     let mut rng = seeded();
-    let client = writers::connect(&database).await;
+    let client = connect(server, &database).await;
     writers::create_tables(&client, 50).await;
-    let installation = installation(&database, "chunk_bytes = 20000\nsegment_bytes = 200000");
+    let installation =
+        installation(server, &database, "chunk_bytes = 20000\nsegment_bytes = 200000");
     let mut daemon = begin(&installation);
     equal(&installation, &client, &writers::TABLES).await;
     client
@@ -194,12 +197,13 @@ async fn a_large_transaction_is_whole_or_absent_through_kills() {
 
 /// The memory that a daemon needs for one transaction of 200,000 rows.
 async fn peak_memory_kb(limits: &str) -> u64 {
+    let server = servers::postgres();
     let database = servers::postgres_database("memory");
-    let client = writers::connect(&database).await;
+    let client = connect(server, &database).await;
     let table =
         "CREATE TABLE wide (id int PRIMARY KEY, a int, b text, c numeric(12,2), d timestamp)";
     client.batch_execute(table).await.unwrap();
-    let installation = installation(&database, limits);
+    let installation = installation(server, &database, limits);
     let daemon = begin(&installation);
     wait_until("the copy to be done", PATIENCE, || {
         store_rows(&installation, "SELECT source FROM ops.source_ready")
@@ -224,4 +228,12 @@ async fn a_large_transaction_in_slices_needs_much_less_memory() {
     let whole = peak_memory_kb("batch_bytes = 1073741824").await;
     eprintln!("{sliced} kB in slices, {whole} kB as a whole");
     assert!(sliced * 3 < whole * 2, "{sliced} kB in slices, {whole} kB as a whole");
+}
+
+on_versions! {
+    [postgres pg14 pg18]
+    a_copy_under_writers_survives_kills_synchronous_commit_on
+    a_copy_under_writers_survives_kills_synchronous_commit_off
+    a_crash_at_every_durable_step_loses_and_doubles_nothing
+    a_large_transaction_is_whole_or_absent_through_kills
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::spine::writers;
+use crate::agreement::postgres;
 use crate::support::servers;
 use stage::{PASSWORD, PATIENCE, Stage};
 
@@ -232,7 +232,7 @@ const VALUES: [&str; 33] = [
 async fn values_come_as_postgresql_would_send_them() {
     let stage = Stage::new("", "").await;
     let ours = stage.analyst().await;
-    let real = writers::connect(&servers::postgres_database("values")).await;
+    let real = postgres::connect(servers::postgres(), &servers::postgres_database("values")).await;
     real.batch_execute("SET TimeZone = 'UTC'").await.unwrap();
     for value in VALUES {
         let sql = format!("SELECT {value} AS v");

@@ -9,4 +9,5 @@ pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod require;
 pub(crate) mod servers;
+pub(crate) mod versions;
 pub(crate) mod wait;

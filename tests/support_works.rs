@@ -29,6 +29,17 @@ fn each_test_has_a_database_of_its_own_on_the_shared_postgres() {
 }
 
 #[test]
+fn each_test_has_a_database_of_its_own_on_the_shared_mysql() {
+    if !require("mysql") {
+        return;
+    }
+    let server = servers::mysql();
+    let [one, two] = [(), ()].map(|()| servers::binlog_database(server, "own"));
+    server.sql(&one, "CREATE TABLE t (a int)").unwrap();
+    assert!(server.sql(&two, "SELECT * FROM t").is_err(), "a table of another test is visible");
+}
+
+#[test]
 fn a_gzipped_dump_loads_into_the_shared_mariadb() {
     if !require("mariadb") || !require("data") {
         return;

@@ -174,6 +174,7 @@ fn number(position: &Position) -> u64 {
     match position {
         Position::Lsn(lsn) => *lsn,
         Position::Gtid(domains) => domains.values().map(|gtid| gtid.sequence).sum(),
+        Position::Gtids(set) => set.count(),
     }
 }
 

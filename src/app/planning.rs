@@ -237,7 +237,7 @@ pub(super) fn default_schema(source: &SourceConfig) -> String {
     match source.kind {
         SourceKind::Postgres => "public".to_owned(),
         // The database of the URL; checked when the configuration was read.
-        SourceKind::Mariadb => {
+        SourceKind::Mariadb | SourceKind::Mysql => {
             let path = source.url.split_once("://").map_or("", |(_, rest)| rest);
             let path = path.split_once('/').map_or("", |(_, database)| database);
             path.split('?').next().unwrap_or_default().to_owned()

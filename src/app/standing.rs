@@ -215,6 +215,7 @@ pub(super) fn kind_word(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Postgres => "postgres",
         SourceKind::Mariadb => "mariadb",
+        SourceKind::Mysql => "mysql",
     }
 }
 

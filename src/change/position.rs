@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::gtid_set::{GtidSet, Tsid, parse_gtid};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The end of a whole transaction in a source's log.
@@ -20,6 +21,8 @@ pub enum Position {
     Lsn(u64),
     /// MariaDB: the last transaction per replication domain, written `gtid:0-1-42,1-1-7`.
     Gtid(BTreeMap<u32, Gtid>),
+    /// MySQL: all transactions that were executed, written `gtids:uuid:1-5`.
+    Gtids(GtidSet),
 }
 
 /// How far a log is read.
@@ -58,10 +61,41 @@ impl Position {
             (Position::Gtid(mine), Position::Gtid(theirs)) => Ok(theirs
                 .iter()
                 .all(|(domain, t)| mine.get(domain).is_some_and(|m| m.sequence >= t.sequence))),
+            (Position::Gtids(mine), Position::Gtids(theirs)) => Ok(mine.covers(theirs)),
             _ => Err(Error::new(
                 ErrorKind::Bug,
                 format!("positions {self} and {other} are of different kinds"),
             )),
+        }
+    }
+}
+
+impl Position {
+    /// True if the transaction lies at or before it; `None` if such transactions have other positions.
+    #[must_use]
+    pub fn includes(&self, id: TransactionId) -> Option<bool> {
+        match (self, id) {
+            (Position::Gtid(domains), TransactionId::Gtid(domain, gtid)) => {
+                Some(domains.get(&domain).is_some_and(|upto| gtid.sequence <= upto.sequence))
+            }
+            (Position::Gtids(set), TransactionId::Tagged(tsid, number)) => {
+                Some(set.contains(&tsid, number))
+            }
+            _ => None,
+        }
+    }
+
+    /// The position after this transaction, the next in the log. One that has other positions changes
+    /// nothing.
+    pub fn advance(&mut self, id: TransactionId) {
+        match (self, id) {
+            (Position::Gtid(domains), TransactionId::Gtid(domain, gtid)) => {
+                domains.insert(domain, gtid);
+            }
+            (Position::Gtids(set), TransactionId::Tagged(tsid, number)) => {
+                set.insert(tsid, number, number);
+            }
+            _ => {}
         }
     }
 }
@@ -78,6 +112,7 @@ impl fmt::Display for Position {
                 }
                 Ok(())
             }
+            Position::Gtids(set) => write!(f, "gtids:{set}"),
         }
     }
 }
@@ -89,6 +124,9 @@ impl FromStr for Position {
         let bad = || Error::new(ErrorKind::Ledger, format!("`{text}` is not a position"));
         if let Some(lsn) = text.strip_prefix("lsn:") {
             return parse_lsn(lsn).map(Position::Lsn).ok_or_else(bad);
+        }
+        if let Some(set) = text.strip_prefix("gtids:") {
+            return set.parse().map(Position::Gtids).map_err(|()| bad());
         }
         let list = text.strip_prefix("gtid:").ok_or_else(bad)?;
         parse_gtids(list).map(Position::Gtid).ok_or_else(bad)
@@ -139,6 +177,8 @@ pub enum TransactionId {
     Xid(u64),
     /// MariaDB: domain and global transaction id.
     Gtid(u32, Gtid),
+    /// MySQL: who numbered it, and the number.
+    Tagged(Tsid, u64),
 }
 
 impl fmt::Display for TransactionId {
@@ -148,6 +188,7 @@ impl fmt::Display for TransactionId {
             TransactionId::Gtid(domain, gtid) => {
                 write!(f, "gtid:{domain}-{}-{}", gtid.server, gtid.sequence)
             }
+            TransactionId::Tagged(tsid, number) => write!(f, "gtids:{tsid}:{number}"),
         }
     }
 }
@@ -161,6 +202,9 @@ impl FromStr for TransactionId {
             Some(("gtid", gtid)) => parse_gtids(gtid)
                 .and_then(|list| list.into_iter().next())
                 .map(|(domain, gtid)| TransactionId::Gtid(domain, gtid)),
+            Some(("gtids", gtid)) => {
+                parse_gtid(gtid).map(|(tsid, number)| TransactionId::Tagged(tsid, number))
+            }
             _ => None,
         };
         parsed.ok_or_else(|| {
@@ -175,7 +219,13 @@ mod tests {
 
     #[test]
     fn positions_survive_their_text() {
-        for text in ["lsn:16/B374D848", "gtid:0-1-42,7-2-9", "gtid:"] {
+        for text in [
+            "lsn:16/B374D848",
+            "gtid:0-1-42,7-2-9",
+            "gtid:",
+            "gtids:",
+            "gtids:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7",
+        ] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
         for text in ["", "lsn:", "lsn:zz/1", "gtid:1-2", "16/B3"] {

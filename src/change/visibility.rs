@@ -22,7 +22,7 @@ pub enum Visibility {
         /// The ones in between that were running.
         running: Vec<u64>,
     },
-    /// MariaDB: a position that was certainly committed before the snapshot began. It may have
+    /// MariaDB, MySQL: a position that was certainly committed before the snapshot began. It may have
     /// seen more, which is then laid over it once more and changes nothing.
     UpTo(Position),
 }
@@ -35,13 +35,12 @@ impl Visibility {
     pub fn sees(&self, id: TransactionId) -> Result<bool> {
         match (self, id) {
             (Visibility::Snapshot { xmax, running, .. }, TransactionId::Xid(xid)) => {
-                Ok(xid < *xmax && !running.contains(&xid))
+                Some(xid < *xmax && !running.contains(&xid))
             }
-            (Visibility::UpTo(Position::Gtid(domains)), TransactionId::Gtid(domain, gtid)) => {
-                Ok(domains.get(&domain).is_some_and(|upto| gtid.sequence <= upto.sequence))
-            }
-            _ => Err(Error::new(ErrorKind::Bug, format!("{self:?} cannot judge {id}"))),
+            (Visibility::UpTo(position), id) => position.includes(id),
+            (Visibility::Snapshot { .. }, _) => None,
         }
+        .ok_or_else(|| Error::new(ErrorKind::Bug, format!("{self:?} cannot judge {id}")))
     }
 
     /// Reads PostgreSQL's spelling of a snapshot, `xmin:xmax:xip,xip`.

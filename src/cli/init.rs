@@ -67,9 +67,10 @@ pub(super) fn init(args: &InitArgs, program: &dyn Program) -> Result<u8> {
     }
     let mut text = HEAD.to_owned();
     for source in &args.sources {
-        let head = source_head(source);
-        let config = parse_source(source, &head)?;
+        let kind = if source.url.starts_with("postgres") { "postgres" } else { "mariadb" };
+        let config = parse_source(source, &source_head(source, kind))?;
         let found = super::runtime()?.block_on(program.tables(&source.name, &config))?;
+        let head = source_head(source, found.kind);
         let list = table_list(&found.tables);
         text.push_str(&format!("\n{head}{list}{}", source_tail(&found.packs)));
     }
@@ -116,8 +117,7 @@ fn source_tail(packs: &[String]) -> String {
 }
 
 /// The table header and how to connect.
-fn source_head(source: &Named) -> String {
-    let kind = if source.url.starts_with("postgres") { "postgres" } else { "mariadb" };
+fn source_head(source: &Named, kind: &str) -> String {
     let variable = password_variable(&source.name);
     // Written if it is in use now; otherwise the file is the better place for a daemon.
     let password = if std::env::var_os(&variable).is_some() {
@@ -232,7 +232,7 @@ mod tests {
             table("public", "party", Some(1200), None),
             table("public", "log", None, Some("no primary key\nALTER TABLE public.log …")),
         ];
-        let head = source_head(&source);
+        let head = source_head(&source, "postgres");
         let target = target_section(&"psa=postgres://t@h/psa".parse().unwrap());
         let tail = source_tail(&["tryton".to_owned()]);
         let text = format!("{HEAD}\n{head}{}{tail}{target}", table_list(&found));
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_password_on_the_command_line_is_refused_and_not_repeated() {
         let source: Named = "erp=postgres://trueup:hunter2@h/d".parse().unwrap();
-        let error = parse_source(&source, &source_head(&source)).unwrap_err();
+        let error = parse_source(&source, &source_head(&source, "postgres")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.chain().contains("holds a password"), "{}", error.chain());
         assert!(!error.chain().contains("hunter2"));

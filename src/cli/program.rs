@@ -98,6 +98,8 @@ pub struct Start {
 /// What `init` finds in a live database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
+    /// What it is, as the configuration says it.
+    pub kind: &'static str,
     /// Its tables.
     pub tables: Vec<FoundTable>,
     /// Mapping packs whose tables are all there.

@@ -166,7 +166,7 @@ impl Judge<'_> {
         self.name("source", name);
         let schemes: &[&str] = match source.kind {
             SourceKind::Postgres => &["postgres", "postgresql"],
-            SourceKind::Mariadb => &["mysql"],
+            SourceKind::Mariadb | SourceKind::Mysql => &["mysql"],
         };
         self.url(&["source", name], &source.url, schemes);
         if source.tables.is_empty() && source.mapping.is_none() {

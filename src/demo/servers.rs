@@ -1,24 +1,29 @@
-//! Private PostgreSQL and MariaDB instances: for `trueup demo` and for the tests.
+//! Private PostgreSQL, MariaDB and MySQL instances: for `trueup demo` and for the tests.
 //!
 //! Each lives on a free loopback port with its data in a temporary folder, and never outlives
 //! this process. It does not install servers (`scripts/setup` does) and it knows nothing of what
 //! is done with them. Synchronous: async callers use `spawn_blocking`.
 //!
 //! ```text
-//! this process ──pipe──► guard (sh) ──► postgres or mariadbd
+//! this process ──pipe──► guard (sh) ──► postgres, mariadbd or mysqld
 //!                  │        └─ when the pipe ends: stops the server, removes the folder
 //!                  └─ ends when we drop it, and also when we are killed
 //! ```
 
+mod binlog;
 mod client;
 mod guard;
 mod installed;
 mod mariadb;
+mod mysql;
 mod postgres;
+
+pub use binlog::BinlogServer;
 
 pub(crate) use guard::free_port;
 pub use installed::unpacked;
 pub use mariadb::MariadbServer;
+pub use mysql::MysqlServer;
 pub use postgres::PostgresServer;
 
 /// How an instance is to be started.
@@ -32,6 +37,9 @@ pub struct Options {
     /// More lines for the server's configuration file, name and value; they beat our own. An
     /// empty value writes the bare name (MariaDB's `skip_log_bin`).
     pub settings: Vec<(String, String)>,
+    /// Which of those that `scripts/setup versions` fetched: `18`, `11.8`. None is the server that
+    /// people have: the one that `scripts/setup servers` found.
+    pub version: Option<String>,
 }
 
 impl Default for Options {
@@ -40,11 +48,19 @@ impl Default for Options {
             durable: false,
             password: uuid::Uuid::new_v4().simple().to_string(),
             settings: Vec::new(),
+            version: None,
         }
     }
 }
 
 impl Options {
+    /// The same of another version.
+    #[must_use]
+    pub fn version(mut self, version: Option<&str>) -> Self {
+        self.version = version.map(str::to_owned);
+        self
+    }
+
     /// The same with one more configuration line.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {

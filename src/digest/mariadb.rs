@@ -1,6 +1,6 @@
-//! Digests in MariaDB's SQL. Pure text. The session speaks utf8mb4 and its time zone is UTC.
+//! Digests in MariaDB's and MySQL's SQL. Pure text. The session speaks utf8mb4 and its time zone is UTC.
 
-use super::{Family, LANE_DIGITS};
+use super::{Family, Hash, LANE_DIGITS};
 
 /// The type that a golden vector is cast to; `None`: MariaDB has no such literal.
 #[must_use]
@@ -48,18 +48,27 @@ fn row_text(texts: &[String]) -> String {
     format!("CONCAT({})", texts.iter().map(cell).collect::<Vec<_>>().join(", "))
 }
 
+fn hashed(hash: Hash, text: &str) -> String {
+    match hash {
+        Hash::Md5 => format!("MD5({text})"),
+        Hash::Sha256 => format!("SHA2({text}, 256)"),
+    }
+}
+
 /// SQL for the digests of a table `t` by bucket: bucket, count, and the sums of both lanes as text.
 #[must_use]
-pub fn digests(table: &str, all: &[String], key: &[String], digits: usize) -> String {
+pub fn digests(table: &str, all: &[String], key: &[String], digits: usize, hash: Hash) -> String {
     let lane = |from: usize| {
         let number = format!("CONV(SUBSTR(h, {from}, {LANE_DIGITS}), 16, 10)");
         format!("CAST(SUM(CAST({number} AS DECIMAL(20))) AS CHAR)")
     };
     format!(
-        "SELECT SUBSTR(MD5(k), 1, {digits}) AS b, COUNT(*), {}, {} FROM (SELECT k, MD5(r) AS h FROM \
+        "SELECT SUBSTR({}, 1, {digits}) AS b, COUNT(*), {}, {} FROM (SELECT k, {} AS h FROM \
          (SELECT {} AS k, {} AS r FROM {table} AS t) AS some) AS hashed GROUP BY b",
+        hashed(hash, "k"),
         lane(1),
         lane(1 + LANE_DIGITS),
+        hashed(hash, "r"),
         row_text(key),
         row_text(all),
     )
@@ -71,15 +80,15 @@ pub fn rows(
     table: &str,
     all: &[String],
     key: &[String],
-    digits: usize,
+    (digits, hash): (usize, Hash),
     buckets: &[String],
 ) -> String {
     // Hexadecimal digits: nothing to be quoted.
     let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
     format!(
-        "SELECT {} FROM {table} AS t WHERE SUBSTR(MD5({}), 1, {digits}) IN ({})",
+        "SELECT {} FROM {table} AS t WHERE SUBSTR({}, 1, {digits}) IN ({})",
         all.join(", "),
-        row_text(key),
+        hashed(hash, &row_text(key)),
         wanted.join(", "),
     )
 }

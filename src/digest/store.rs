@@ -1,6 +1,6 @@
 //! Digests in DuckDB's SQL, over a mirror's columns. Pure text. The session's TimeZone is UTC.
 
-use super::{Family, LANE_DIGITS};
+use super::{Family, Hash, LANE_DIGITS};
 
 /// The type that a golden vector is cast to.
 #[must_use]
@@ -48,7 +48,16 @@ pub fn row_text(texts: &[String]) -> String {
     texts.iter().map(cell).collect::<Vec<_>>().join(" || ")
 }
 
-/// SQL for the sums of both lanes over the md5 in `hash`, as texts.
+/// SQL for the hash of a text, in hexadecimal digits.
+#[must_use]
+pub fn hash(hash: Hash, text: &str) -> String {
+    match hash {
+        Hash::Md5 => format!("md5({text})"),
+        Hash::Sha256 => format!("sha256({text})"),
+    }
+}
+
+/// SQL for the sums of both lanes over the hash in `hash`, as texts.
 #[must_use]
 pub fn sums(hash: &str) -> String {
     let lane = |from: usize| {

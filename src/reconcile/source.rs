@@ -278,7 +278,7 @@ impl Work {
         table: &MirrorTable,
         misspelled: &BTreeSet<Family>,
     ) -> Result<Outcome> {
-        let compared = Compared::of(table, misspelled)?;
+        let compared = Compared::of(table, misspelled, self.survey.hash())?;
         let digits = if mirror.count(table)? < 1 << 20 { DIGITS } else { DIGITS + 1 };
         let at_micros = jiff::Timestamp::now().as_microsecond();
         let (name, columns, keys) = (table.name(), &compared.columns, compared.key_count);

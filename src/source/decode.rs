@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::mysql::dialect::Dialect;
 use super::mysql::{self, binlog::BinlogDecoder};
 use super::postgres::pgoutput::PgoutputDecoder;
 use crate::change::{Change, Table, Transaction};
@@ -24,7 +25,7 @@ pub fn is_divisible(kind: SourceKind, entry: &Bytes) -> bool {
     match kind {
         // Sent at their commit, without what was rolled back.
         SourceKind::Postgres => true,
-        SourceKind::Mariadb => mysql::binlog::is_divisible(entry),
+        SourceKind::Mariadb | SourceKind::Mysql => mysql::binlog::is_divisible(entry),
     }
 }
 
@@ -36,7 +37,9 @@ pub fn is_divisible(kind: SourceKind, entry: &Bytes) -> bool {
 pub fn read_again(kind: SourceKind, frames: Bytes) -> Result<Vec<Change>> {
     let mut decoder = match kind {
         SourceKind::Postgres => Decoder::Pgoutput(PgoutputDecoder::within_a_transaction()),
-        SourceKind::Mariadb => Decoder::Binlog(BinlogDecoder::within_a_transaction()),
+        SourceKind::Mariadb | SourceKind::Mysql => {
+            Decoder::Binlog(BinlogDecoder::within_a_transaction(Dialect::of(kind)))
+        }
     };
     decoder.feed(frames)?;
     Ok(decoder.take_open().map(|open| open.changes).unwrap_or_default())
@@ -47,7 +50,7 @@ pub fn read_again(kind: SourceKind, frames: Bytes) -> Result<Vec<Change>> {
 pub enum Decoder {
     /// PostgreSQL's pgoutput, protocol version 1.
     Pgoutput(PgoutputDecoder),
-    /// MariaDB's binlog.
+    /// MariaDB's binlog, or MySQL's.
     Binlog(BinlogDecoder),
 }
 
@@ -57,7 +60,9 @@ impl Decoder {
     pub fn new(kind: SourceKind, tables: Tables) -> Self {
         match kind {
             SourceKind::Postgres => Decoder::Pgoutput(PgoutputDecoder::new(tables)),
-            SourceKind::Mariadb => Decoder::Binlog(BinlogDecoder::new(tables)),
+            SourceKind::Mariadb | SourceKind::Mysql => {
+                Decoder::Binlog(BinlogDecoder::new(tables, Dialect::of(kind)))
+            }
         }
     }
 

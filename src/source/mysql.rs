@@ -1,18 +1,17 @@
-//! MariaDB 10.6 and later as a source, read through its binlog by GTID.
+//! MariaDB 10.6 and later, and MySQL 8.0 and later, as sources, read through their binlogs by GTID.
 //!
 //! | file | what |
 //! |---|---|
 //! | `session` | connections, TLS, the pinned session, errors |
+//! | `dialect` | what the two do differently |
 //! | `settings`, `examine` | what a server and its tables must be |
 //! | `catalog`, `inventory`, `selection` | what tables there are, which are mirrored |
-//! | `stream` | the log as frames (I/O) |
-//! | `binlog`, `event`, `table_map`, `rows`, `codec` | frames to transactions (pure) |
+//! | `stream`, `schemas` | the log as frames (I/O) |
+//! | `binlog`, `event`, `gtid`, `table_map`, `rows`, `codec`, `json` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
 //! | `committed` | what every snapshot has seen, as a position |
 //! | `value`, `charset`, `reader` | canonical text, character sets, bytes |
-//!
-//! MySQL proper is not supported: its GTIDs, events and JSON are others.
 
 mod alter;
 pub mod binlog;
@@ -21,12 +20,16 @@ mod charset;
 mod codec;
 mod committed;
 pub mod copy;
+pub mod dialect;
 mod event;
 mod examine;
+mod gtid;
 mod inventory;
+pub mod json;
 mod key;
 mod reader;
 mod rows;
+mod schemas;
 mod selection;
 mod session;
 mod settings;
@@ -47,13 +50,14 @@ use mysql_async::prelude::Queryable;
 use super::{Fence, Finding, Prepared, Standing};
 use crate::change::position::parse_gtids;
 use crate::change::{Position, Reached, TableName};
-use crate::config::SourceConfig;
+use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use committed::Committed;
+use dialect::Dialect;
 use session::Address;
 use settings::Server;
 
-/// A configured MariaDB source.
+/// A configured MariaDB or MySQL source.
 #[derive(Debug, Clone)]
 pub struct Mysql {
     address: Address,
@@ -72,6 +76,14 @@ impl Mysql {
             address: Address::new(name, config)?,
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
+        })
+    }
+
+    /// See [`super::Source::actual_kind`].
+    pub(super) async fn actual_kind(&self) -> Result<SourceKind> {
+        Ok(match self.address.actual_dialect().await? {
+            Dialect::Mariadb => SourceKind::Mariadb,
+            Dialect::Mysql => SourceKind::Mysql,
         })
     }
 
@@ -102,7 +114,7 @@ impl Mysql {
                 server.identity()
             )));
         }
-        let now = Position::Gtid(server.position()?);
+        let now = server.position()?;
         if !now.covers(ledger)? {
             return Ok(Standing::Gap(format!(
                 "the server's log ends at {now}, before {ledger} where the ledger ends: it was \
@@ -133,8 +145,14 @@ impl Mysql {
         Ok(why.map_or(Standing::Continues, gap))
     }
 
-    /// What the oldest binlog file says that came before it.
+    /// What the oldest binlog file says that came before it; MySQL says it itself.
     async fn oldest(&self, connection: &mut Conn) -> Result<Position> {
+        if self.address.dialect() == Dialect::Mysql {
+            let explain = |error| self.address.explain(error, "could not read gtid_purged");
+            let sql = "SELECT @@GLOBAL.gtid_purged";
+            let purged: Option<String> = connection.query_first(sql).await.map_err(explain)?;
+            return Dialect::Mysql.position(&purged.unwrap_or_default());
+        }
         let explain = |error| self.address.explain(error, "could not read the list of binlogs");
         let file: Option<(String, u64)> =
             connection.query_first("SHOW BINARY LOGS").await.map_err(explain)?;
@@ -183,8 +201,7 @@ impl Mysql {
     /// end of the log is not such a place: what is written there may not be committed yet, and
     /// would be in neither log nor copy.
     async fn beginning(&self, connection: &mut Conn) -> Result<Position> {
-        let committed = Committed::default().position(&self.address, connection, &|_| {}).await?;
-        Ok(Position::Gtid(committed))
+        Committed::default().position(&self.address, connection, &|_| {}).await
     }
 
     /// Rows of an XA transaction stand in the log where it was prepared: one that is prepared
@@ -285,13 +302,6 @@ pub struct LogEnd {
 impl LogEnd {
     /// See [`super::LogEnd::look`].
     pub(super) async fn look(&mut self) -> Result<Position> {
-        let what = "could not look at the end of the binlog";
-        let text: Option<String> = self
-            .session
-            .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
-            .await
-            .map_err(|error| self.address.explain(error, what))?;
-        let gtids = text.as_deref().and_then(parse_gtids);
-        gtids.map(Position::Gtid).ok_or_else(|| Error::new(ErrorKind::Decode, what))
+        committed::end_of_log(&self.address, &mut self.session).await
     }
 }

@@ -43,6 +43,8 @@ use crate::error::{Context, Error, ErrorKind, Result};
 const NAME_BYTES_MAX: usize = 63;
 /// Oldest version with everything the log needs (`pg_snapshot`, `messages`).
 const VERSION_MIN: i32 = 140_000;
+/// What is said of older ones.
+const TOO_OLD: &str = "too old: its log carries no messages, by which a copy finds its place in it";
 /// The schema whose tables are mirrored under their bare names.
 const DEFAULT_SCHEMA: &str = "public";
 
@@ -243,7 +245,7 @@ impl Postgres {
             Err(Error::new(ErrorKind::Setup, format!("{what} ({})", self.place)).hint(hint))
         };
         if server.version < VERSION_MIN {
-            let what = format!("PostgreSQL {} is too old", server.version / 10_000);
+            let what = format!("PostgreSQL {} is {TOO_OLD}", server.version / 10_000);
             return refuse(what, "upgrade to PostgreSQL 14 or later");
         }
         if server.is_standby {
@@ -406,7 +408,7 @@ async fn transaction_id(client: &Client, sql: &str) -> Result<u64> {
 fn position_lsn(position: &Position) -> Result<u64> {
     match position {
         Position::Lsn(lsn) => Ok(*lsn),
-        Position::Gtid(_) => Err(Error::new(
+        Position::Gtid(_) | Position::Gtids(_) => Err(Error::new(
             ErrorKind::Bug,
             format!("{position} is not a position of a PostgreSQL source"),
         )),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{mysql, postgres};
 use crate::change::{Position, TableName, Visibility};
-use crate::digest::{Digest, Family};
+use crate::digest::{Digest, Family, Hash};
 use crate::error::Result;
 
 /// A source as it is in one snapshot.
@@ -35,6 +35,15 @@ impl Survey {
         }
     }
 
+    /// What its digests hash rows and keys with.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        match self {
+            Survey::Postgres(_) => Hash::Md5,
+            Survey::Mysql(survey) => survey.hash(),
+        }
+    }
+
     /// The families that this server spells otherwise than was written down.
     ///
     /// # Errors
@@ -46,7 +55,7 @@ impl Survey {
         }
     }
 
-    /// Digests of a table by bucket: the first `digits` of the md5 of the key. `columns` are name and
+    /// Digests of a table by bucket: the first `digits` of the hash of the key. `columns` are name and
     /// family, the first `key_count` of them the key.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
-//! The rows of a MariaDB server, as its own text.
+//! The rows of a MariaDB or MySQL server, as its own text.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Value};
-use trueup::demo::servers::MariadbServer;
+use trueup::demo::servers::BinlogServer;
 
 use super::{Column, Contents, Row, Table};
 
@@ -18,7 +18,7 @@ const COLUMNS: &str = "
     ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
 
 /// A session in UTC.
-pub(crate) async fn connect(server: &MariadbServer, database: &str) -> Conn {
+pub(crate) async fn connect(server: &BinlogServer, database: &str) -> Conn {
     let options = OptsBuilder::default()
         .ip_or_hostname("127.0.0.1")
         .tcp_port(server.port())
@@ -77,6 +77,7 @@ fn column(name: &str, kind: &str) -> Column {
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             (format!("lower(hex(`{name}`))"), format!("lower(hex(\"{name}\"))"))
         }
+        "json" => (format!("cast(`{name}` AS char)"), stored),
         "timestamp" => (format!("concat(`{name}`, '+00')"), stored),
         // A whole number is `1` here and `1.0` there.
         "double" | "float" => (text, format!("regexp_replace({stored}, '\\.0$', '')")),

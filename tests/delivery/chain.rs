@@ -255,7 +255,7 @@ impl Chain {
 
     /// The same in a mode of choice.
     pub(crate) async fn lock_target_in(&self, table: &str, mode: &str) -> tokio_postgres::Client {
-        let client = crate::spine::writers::connect(&self.psa).await;
+        let client = crate::agreement::postgres::connect(servers::postgres(), &self.psa).await;
         let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
         client.batch_execute(&lock).await.unwrap();
         client
@@ -263,7 +263,7 @@ impl Chain {
 
     /// A transaction of the ERP that has written and stays open.
     pub(crate) async fn open_in_erp(&self) -> tokio_postgres::Client {
-        let client = crate::spine::writers::connect(&self.erp).await;
+        let client = crate::agreement::postgres::connect(servers::postgres(), &self.erp).await;
         client.batch_execute("BEGIN; SELECT pg_current_xact_id()").await.unwrap();
         client
     }

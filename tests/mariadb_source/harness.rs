@@ -1,4 +1,4 @@
-//! Opens a source on the shared server, journals its log as capture does, and replays it.
+//! Opens a source on a MariaDB (or a MySQL), journals its log as capture does, and replays it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::{Bytes, BytesMut};
 use trueup::change::{Cell, Change, Op, Position, Reached, Table, TableName, Transaction, tuple};
 use trueup::config::{SourceConfig, SourceKind, Tls};
-use trueup::demo::servers::MariadbServer;
+use trueup::demo::servers::BinlogServer;
 use trueup::error::Result;
 use trueup::source::decode::Decoder;
 use trueup::source::mysql::Mysql;
@@ -16,14 +16,23 @@ use trueup::source::mysql::stream::MysqlStream;
 use trueup::source::{Captured, Chunk, Fence, frame};
 
 /// The configuration of a source on `server`; tables by patterns.
-pub(super) fn config(server: &MariadbServer, database: &str, tables: &[&str]) -> SourceConfig {
+pub(super) fn config(server: &BinlogServer, database: &str, tables: &[&str]) -> SourceConfig {
+    config_of(SourceKind::Mariadb, server, database, tables)
+}
+
+fn config_of(
+    kind: SourceKind,
+    server: &BinlogServer,
+    database: &str,
+    tables: &[&str],
+) -> SourceConfig {
     // One file per call: tests run side by side.
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mariadb-{number}.password"));
     std::fs::write(&file, server.password()).unwrap();
     SourceConfig {
-        kind: SourceKind::Mariadb,
+        kind,
         url: server.url(database),
         password: Some(format!("${{file:{}}}", file.display()).try_into().unwrap()),
         tables: tables.iter().map(|&table| table.to_owned()).collect(),
@@ -35,19 +44,40 @@ pub(super) fn config(server: &MariadbServer, database: &str, tables: &[&str]) ->
     }
 }
 
-pub(super) fn source(server: &MariadbServer, database: &str, tables: &[&str]) -> Mysql {
-    Mysql::new("hr", "test", &config(server, database, tables)).unwrap()
+pub(super) fn source(server: &BinlogServer, database: &str, tables: &[&str]) -> Mysql {
+    source_of(SourceKind::Mariadb, server, database, tables)
+}
+
+pub(super) fn source_of(
+    kind: SourceKind,
+    server: &BinlogServer,
+    database: &str,
+    tables: &[&str],
+) -> Mysql {
+    Mysql::new("hr", "test", &config_of(kind, server, database, tables)).unwrap()
 }
 
 /// Where the server's log ends now.
-pub(super) fn end_of_log(server: &MariadbServer) -> Position {
+pub(super) fn end_of_log(server: &BinlogServer) -> Position {
     let text = server.sql("", "SELECT @@GLOBAL.gtid_binlog_pos").unwrap();
     format!("gtid:{}", text.trim()).parse().unwrap()
+}
+
+fn end_of_log_of(kind: SourceKind, server: &BinlogServer) -> Position {
+    match kind {
+        SourceKind::Mysql => {
+            let text = server.sql("", "SELECT @@GLOBAL.gtid_executed").unwrap();
+            // The client shows a line break as two characters.
+            format!("gtids:{}", text.replace("\\n", "").trim()).parse().unwrap()
+        }
+        _ => end_of_log(server),
+    }
 }
 
 /// An open log with its decoder: what capture and conform do with it.
 pub(super) struct Log {
     pub(super) stream: MysqlStream,
+    kind: SourceKind,
     decoder: Decoder,
     entry: BytesMut,
     /// The end of the last whole transaction.
@@ -73,7 +103,8 @@ impl Log {
     ) -> Result<Self> {
         let stream = source.stream(start, tables).await?;
         let (position, entry) = (start.clone(), BytesMut::new());
-        Ok(Self { stream, decoder, entry, position, reached: None, schemas: Vec::new() })
+        let (kind, schemas) = (SourceKind::Mariadb, Vec::new());
+        Ok(Self { stream, kind, decoder, entry, position, reached: None, schemas })
     }
 
     /// Prepares the source and opens its log where that says.
@@ -82,6 +113,13 @@ impl Log {
         let tables: Vec<TableName> =
             prepared.tables.iter().map(|table| table.name.clone()).collect();
         Self::open(source, &prepared.start, &tables).await
+    }
+
+    /// The same for either kind.
+    pub(super) async fn start_of(kind: SourceKind, source: &Mysql) -> Self {
+        let decoder = Decoder::new(kind, std::collections::HashMap::new());
+        let started = Self::start(source).await;
+        Self { kind, decoder, ..started }
     }
 
     pub(super) fn into_decoder(self) -> Decoder {
@@ -121,12 +159,12 @@ impl Log {
     }
 
     /// Reads what the server has now.
-    pub(super) async fn read_all(&mut self, server: &MariadbServer) -> Vec<Transaction> {
-        self.read_to(&end_of_log(server)).await.unwrap()
+    pub(super) async fn read_all(&mut self, server: &BinlogServer) -> Vec<Transaction> {
+        self.read_to(&end_of_log_of(self.kind, server)).await.unwrap()
     }
 
     /// Reads what the server has now, and hopes to fail.
-    pub(super) async fn failure(&mut self, server: &MariadbServer) -> trueup::error::Error {
+    pub(super) async fn failure(&mut self, server: &BinlogServer) -> trueup::error::Error {
         self.read_to(&end_of_log(server)).await.expect_err("the log should not be readable")
     }
 }

@@ -3,12 +3,14 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 use trueup::change::TableName;
-use trueup::demo::servers::{MariadbServer, Options};
+use trueup::config::SourceKind;
+use trueup::demo::servers::{BinlogServer, MariadbServer, Options};
 
-use super::harness::{Log, Mirror, copy, rows, show_all, source};
+use super::harness::{Log, Mirror, copy, rows, show_all, source, source_of};
 use crate::support::random::seeded;
 use crate::support::require::require;
-use crate::support::servers::{mariadb, mariadb_database};
+use crate::support::servers;
+use crate::support::versions::{Version, on_versions};
 
 /// How the server is asked for a value's text.
 #[derive(Clone, Copy)]
@@ -155,7 +157,7 @@ const PLANE_ZERO: &str = "aZ09 _'\\%é漢ж\u{200b}";
 const POLISH: &str = "aZ ąćęłńóśźż";
 const RUSSIAN: &str = "aZ Мирёъ№";
 
-pub(crate) const CASES: &[Case] = &[
+const CASES: &[Case] = &[
     ("ti", "tinyint", Witness::Plain, |r| between(r, -128, 127)),
     ("tiu", "tinyint unsigned", Witness::Plain, |r| between(r, 0, 255)),
     ("ti1", "tinyint(1)", Witness::Plain, |r| between(r, -128, 127)),
@@ -257,6 +259,32 @@ pub(crate) const CASES: &[Case] = &[
     ("inv", "int invisible", Witness::Plain, |r| between(r, 0, 9)),
 ];
 
+/// Types that MySQL does not have, or has as others.
+const OF_MARIADB: [&str; 6] = ["cn", "vuca", "js", "u", "i6", "i4"];
+
+/// Those that only MySQL has.
+const OF_MYSQL: &[Case] = &[
+    ("v9", "varchar(50) collate utf8mb4_0900_as_cs", Witness::Plain, |r| text(r, ANY, 50)),
+    ("c9", "char(20) collate utf8mb4_ja_0900_as_cs", Witness::Plain, |r| text(r, ANY, 20)),
+    ("js", "json", Witness::Plain, |r| {
+        let texts = ["'{}'", "'null'", "'\"é😀\\\\n\"'", "'{\"b\":1,  \"a\":null}'", "'-0.0'"];
+        let numbers = [
+            "'[1, 2.50, 1e300, 18446744073709551615, -9223372036854775808, 1e16, 0.1]'",
+            "json_object('d', cast(1.50 as decimal(10,2)), 'at', cast('2024-02-29 10:00:00' as datetime))",
+            "json_array(x'00ff', true, cast('10:00:00.5' as time(1)), year('2024-01-01'))",
+        ];
+        pick(r, &[&texts[..], &numbers[..]].concat())
+    }),
+    ("vec", "vector(3)", Witness::Hex, |r| pick(r, &["to_vector('[1,2.5,-3]')"])),
+];
+
+/// The columns of a table with every type of a kind of server.
+pub(crate) fn cases(kind: SourceKind) -> Vec<Case> {
+    let is_common = |case: &&Case| kind != SourceKind::Mysql || !OF_MARIADB.contains(&case.0);
+    let own = if kind == SourceKind::Mysql { OF_MYSQL } else { &[] };
+    CASES.iter().filter(is_common).chain(own).copied().collect()
+}
+
 /// Columns that the server fills.
 pub(crate) const GENERATED: &[(&str, &str, Witness)] = &[
     ("gv", "bigint as (id * 2) virtual", Witness::Plain),
@@ -280,9 +308,9 @@ fn witnessed(name: &str, witness: Witness) -> String {
 const SESSION: &str = "SET sql_mode = '', time_zone = '+00:00'; ";
 
 /// What the server prints, row by row.
-fn server_rows(database: &str) -> Vec<Vec<String>> {
+fn server_rows(kind: SourceKind, server: &BinlogServer, database: &str) -> Vec<Vec<String>> {
     let mut columns = vec!["hex(id)".to_owned()];
-    columns.extend(CASES.iter().map(|(name, _, witness, _)| witnessed(name, *witness)));
+    columns.extend(cases(kind).iter().map(|(name, _, witness, _)| witnessed(name, *witness)));
     columns.extend(GENERATED.iter().map(|(name, _, witness)| witnessed(name, *witness)));
     columns[0] = witnessed("id", Witness::Plain);
     let query =
@@ -297,7 +325,7 @@ fn server_rows(database: &str) -> Vec<Vec<String>> {
             String::from_utf8(digits).unwrap()
         }
     };
-    let answer = mariadb().sql(database, &query).unwrap();
+    let answer = server.sql(database, &query).unwrap();
     answer.lines().map(|line| line.split('\t').map(unhex).collect()).collect()
 }
 
@@ -318,15 +346,16 @@ fn agrees(witness: Witness, ours: &str, theirs: &str) -> bool {
 pub(crate) const ROWS: u32 = 114;
 
 /// Inserts, updates and deletes; one value in ten is NULL.
-pub(crate) fn writes(random: &mut StdRng, table: &str) -> String {
-    let names: Vec<&str> = CASES.iter().map(|(name, ..)| *name).collect();
+pub(crate) fn writes(kind: SourceKind, random: &mut StdRng, table: &str) -> String {
+    let cases = cases(kind);
+    let names: Vec<&str> = cases.iter().map(|(name, ..)| *name).collect();
     let value = |random: &mut StdRng, case: &Case| match random.random_bool(0.1) {
         true => "NULL".to_owned(),
         false => case.3(random),
     };
     let mut statements = SESSION.to_owned();
     for id in 0..120 {
-        let values: Vec<String> = CASES.iter().map(|case| value(random, case)).collect();
+        let values: Vec<String> = cases.iter().map(|case| value(random, case)).collect();
         statements.push_str(&format!(
             "INSERT INTO {table} (id, `{}`) VALUES ({id}, {});",
             names.join("`, `"),
@@ -334,7 +363,7 @@ pub(crate) fn writes(random: &mut StdRng, table: &str) -> String {
         ));
     }
     for _ in 0..120 {
-        let case = &CASES[random.random_range(0..CASES.len())];
+        let case = &cases[random.random_range(0..cases.len())];
         let value = value(random, case);
         let id = random.random_range(0..120);
         statements.push_str(&format!("UPDATE {table} SET `{}` = {value} WHERE id = {id};", case.0));
@@ -344,8 +373,8 @@ pub(crate) fn writes(random: &mut StdRng, table: &str) -> String {
 }
 
 /// A table with a column of every type.
-pub(crate) fn table(name: &str) -> String {
-    let columns: Vec<String> = CASES
+pub(crate) fn table(kind: SourceKind, name: &str) -> String {
+    let columns: Vec<String> = cases(kind)
         .iter()
         .map(|(name, source_type, ..)| format!("`{name}` {source_type} NULL"))
         .chain(GENERATED.iter().map(|(name, source_type, _)| format!("`{name}` {source_type}")))
@@ -353,19 +382,26 @@ pub(crate) fn table(name: &str) -> String {
     format!("{SESSION}CREATE TABLE {name} (id int PRIMARY KEY, {});", columns.join(", "))
 }
 
-#[tokio::test]
-async fn every_type_reads_the_same_in_copy_log_and_server() {
-    if !require("mariadb") {
-        return;
+async fn every_type_reads_the_same_in_copy_log_and_server(version: Version) {
+    every_type_reads_the_same(SourceKind::Mariadb, servers::mariadb_of(version)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_reads_the_same_in_copy_log_and_server_of_a_mysql() {
+    if require("mysql") {
+        every_type_reads_the_same(SourceKind::Mysql, servers::mysql()).await;
     }
+}
+
+async fn every_type_reads_the_same(kind: SourceKind, server: &BinlogServer) {
     let mut random = seeded();
-    let (server, database) = (mariadb(), mariadb_database("types"));
-    server.sql(&database, &table("every")).unwrap();
-    let source = source(server, &database, &["every"]);
-    let mut log = Log::start(&source).await;
+    let database = servers::binlog_database(server, "types");
+    server.sql(&database, &table(kind, "every")).unwrap();
+    let source = source_of(kind, server, &database, &["every"]);
+    let mut log = Log::start_of(kind, &source).await;
 
     // GIVEN rows written, changed and removed, one in ten values NULL
-    server.sql(&database, &writes(&mut random, "every")).unwrap();
+    server.sql(&database, &writes(kind, &mut random, "every")).unwrap();
 
     // WHEN the log is replayed and the table copied
     let mut mirror = Mirror::default();
@@ -377,11 +413,11 @@ async fn every_type_reads_the_same_in_copy_log_and_server() {
     // THEN all three agree, and the log's schema is the catalog's
     let mut logged = mirror.table(&name.to_string());
     logged.sort_by_key(|row| row[0].parse::<i64>().unwrap());
-    let printed = server_rows(&database);
+    let printed = server_rows(kind, server, &database);
     assert_eq!(copied.len(), ROWS as usize);
     let columns = &chunks[0].table.columns;
     let witness = |name: &str| {
-        let cases = CASES.iter().map(|(name, _, witness, _)| (*name, *witness));
+        let cases = cases(kind).into_iter().map(|(name, _, witness, _)| (name, witness));
         let generated = GENERATED.iter().map(|(name, _, witness)| (*name, *witness));
         cases.chain(generated).find(|(known, _)| *known == name).map_or(Witness::Plain, |c| c.1)
     };
@@ -403,13 +439,9 @@ async fn every_type_reads_the_same_in_copy_log_and_server() {
 }
 
 /// Texts are those of UTC, whatever the server's zone and that of whoever writes.
-#[tokio::test]
-async fn a_server_in_another_zone_tells_the_same_times_in_copy_and_log() {
-    if !require("mariadb") {
-        return;
-    }
+async fn a_server_in_another_zone_tells_the_same_times_in_copy_and_log(version: Version) {
     // GIVEN a server, and a writer, three quarters of an hour beside every full hour
-    let server = MariadbServer::start(&Options::default()).unwrap();
+    let server = MariadbServer::start(&Options::default().version(version)).unwrap();
     server.create_database("zoned").unwrap();
     server.sql("", "SET GLOBAL time_zone = '+05:45'").unwrap();
     let table = "CREATE TABLE t (id int PRIMARY KEY, stamped timestamp(3) NULL, local datetime)";
@@ -426,4 +458,10 @@ async fn a_server_in_another_zone_tells_the_same_times_in_copy_and_log() {
     let copied: Vec<Vec<String>> = chunks.iter().flat_map(rows).map(|row| show_all(&row)).collect();
     assert_eq!(copied, [["1", "2026-03-28 20:45:00.125+00", "2026-03-29 02:30:00"]]);
     assert_eq!(mirror.table(&name.to_string()), copied);
+}
+
+on_versions! {
+    [mariadb mariadb118]
+    every_type_reads_the_same_in_copy_log_and_server
+    a_server_in_another_zone_tells_the_same_times_in_copy_and_log
 }

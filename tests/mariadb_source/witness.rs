@@ -8,12 +8,13 @@ use trueup::demo::servers::{MariadbServer, Options};
 use trueup::source::Standing;
 use trueup::source::mysql::Mysql;
 
-use super::harness::{Log, end_of_log, source};
+use super::harness::{Log, end_of_log, row_changes, source};
 use crate::agreement::store;
 use crate::spine::store_rows;
 use crate::support::process::Installation;
-use crate::support::require::require;
+use crate::support::require::version;
 use crate::support::servers::copy_folder;
+use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 
 struct Bench {
@@ -23,8 +24,8 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new() -> Self {
-        let server = MariadbServer::start(&Options::default()).unwrap();
+    async fn new(version: Version) -> Self {
+        let server = MariadbServer::start(&Options::default().version(version)).unwrap();
         server.create_database("hr").unwrap();
         server.sql("hr", "CREATE TABLE t (id int PRIMARY KEY, name text)").unwrap();
         let source = source(&server, "hr", &["t"]);
@@ -61,12 +62,8 @@ fn gap(standing: Standing) -> String {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_was_read_is_recognized_as_long_as_it_is_there() {
-    if !require("mariadb") {
-        return;
-    }
-    let mut bench = Bench::new().await;
+async fn a_log_that_was_read_is_recognized_as_long_as_it_is_there(version: Version) {
+    let mut bench = Bench::new(version).await;
     // A transaction of ours, one of nobody's, one larger than what is kept in mind, a statement.
     let others = "CREATE DATABASE other; CREATE TABLE other.t (id int PRIMARY KEY);";
     let large = "INSERT INTO t SELECT seq + 100, repeat(md5(seq), 30) FROM seq_1_to_3000";
@@ -92,12 +89,8 @@ async fn a_log_that_was_read_is_recognized_as_long_as_it_is_there() {
     assert_eq!(bench.judge(&reached).await, Standing::Continues);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap() {
-    if !require("mariadb") {
-        return;
-    }
-    let mut bench = Bench::new().await;
+async fn a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap(version: Version) {
+    let mut bench = Bench::new(version).await;
     bench.sql("INSERT INTO t VALUES (1, 'before the backup')");
     let folder = bench.folder();
     let backup = tempfile::tempdir().unwrap();
@@ -136,12 +129,8 @@ async fn a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap() {
     assert!(why.contains("any more"), "{why}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_remembers_what_it_read_last() {
-    if !require("mariadb") {
-        return;
-    }
-    let bench = Bench::new().await;
+async fn a_daemon_remembers_what_it_read_last(version: Version) {
+    let bench = Bench::new(version).await;
     let installation = Installation::new("");
     let source = format!(
         "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"hr.t\"]",
@@ -186,4 +175,33 @@ async fn a_daemon_remembers_what_it_read_last() {
         let is_gap = source["state"] == "gap" && why.contains("its numbers are the same");
         if is_gap { Ok(()) } else { Err(said.to_string()) }
     });
+}
+
+/// From MariaDB 11.7 on a large transaction is written to a file that becomes a binlog of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_becomes_a_binlog_of_its_own_is_read() {
+    let Some(version) = version("mariadb118") else { return };
+    let mut bench = Bench::new(version).await;
+    bench.sql("INSERT INTO t VALUES (1, 'a')");
+    bench.sql("SET GLOBAL binlog_large_commit_threshold = 10485760");
+    let logs = || bench.server.sql("", "SHOW BINARY LOGS").unwrap().lines().count();
+    let before = logs();
+    bench.sql("INSERT INTO t SELECT seq + 100, repeat(md5(seq), 150) FROM seq_1_to_4000");
+    assert_eq!(logs(), before + 1, "it must have become a file of its own");
+    let told = bench.log.read_all(&bench.server).await;
+    assert_eq!(row_changes(&told).len(), 4001);
+    let reached = bench.log.reached.clone().unwrap();
+    assert_eq!(bench.judge(&reached).await, Standing::Continues);
+    bench.sql("INSERT INTO t VALUES (2, 'b')");
+    let reached = bench.reached().await;
+    assert_eq!(bench.judge(&reached).await, Standing::Continues);
+    bench.server.restart().unwrap();
+    assert_eq!(bench.judge(&reached).await, Standing::Continues);
+}
+
+on_versions! {
+    [mariadb mariadb118]
+    a_log_that_was_read_is_recognized_as_long_as_it_is_there
+    a_server_that_gives_the_same_numbers_to_other_transactions_is_a_gap
+    a_daemon_remembers_what_it_read_last
 }

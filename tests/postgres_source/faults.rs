@@ -1,6 +1,7 @@
 //! Wrong passwords, servers and tables: one error, saying what, where and what to do.
 
 use super::{Bench, name};
+use crate::support::versions::{Version, on_versions};
 use trueup::demo::servers::Options;
 use trueup::error::{Error, ErrorKind};
 use trueup::finding::Severity;
@@ -13,9 +14,8 @@ fn assert_error(error: &Error, kind: ErrorKind, what: &str, remedy: &str) {
     assert!(hint.contains(remedy), "`{remedy}` is not in `{hint}`");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_that_fail_say_why() {
-    let bench = Bench::new("CREATE TABLE t (id int PRIMARY KEY);");
+async fn connections_that_fail_say_why(version: Version) {
+    let bench = Bench::of(version, "CREATE TABLE t (id int PRIMARY KEY);");
     let fails = async |change: &dyn Fn(&mut trueup::config::SourceConfig)| {
         let mut config = bench.config(&["t"]);
         change(&mut config);
@@ -52,9 +52,8 @@ fn urls_are_judged_before_anything_is_connected() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_logical_wal_is_refused_with_the_remedy() {
-    let options = Options::default().setting("wal_level", "replica");
+async fn a_server_without_logical_wal_is_refused_with_the_remedy(version: Version) {
+    let options = Options::default().version(version).setting("wal_level", "replica");
     let bench = Bench::alone(&options, "CREATE TABLE t (id int PRIMARY KEY);");
     let source = bench.source(&["t"]);
     let error = source.prepare(None).await.unwrap_err();
@@ -66,9 +65,9 @@ async fn a_server_without_logical_wal_is_refused_with_the_remedy() {
     assert!(findings.iter().any(|finding| finding.what.contains("publication")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_is_refused() {
-    let bench = Bench::alone(&Options::default(), "CREATE TABLE t (id int PRIMARY KEY);");
+async fn a_standby_is_refused(version: Version) {
+    let bench =
+        Bench::alone(&Options::default().version(version), "CREATE TABLE t (id int PRIMARY KEY);");
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     bench.sql(&format!("SELECT pg_drop_replication_slot('{}')", bench.slot()));
@@ -87,9 +86,9 @@ async fn a_standby_is_refused() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tables_that_cannot_be_mirrored_are_named_with_the_sql_that_mends_them() {
-    let bench = Bench::new(
+async fn tables_that_cannot_be_mirrored_are_named_with_the_sql_that_mends_them(version: Version) {
+    let bench = Bench::of(
+        version,
         "CREATE TABLE fine (id int PRIMARY KEY); CREATE TABLE keyless (a int);
          CREATE TABLE whole (a int); ALTER TABLE whole REPLICA IDENTITY FULL;
          CREATE TABLE \"None\" (id int PRIMARY KEY); ALTER TABLE \"None\" REPLICA IDENTITY NOTHING;
@@ -123,9 +122,9 @@ async fn tables_that_cannot_be_mirrored_are_named_with_the_sql_that_mends_them()
     assert_eq!(bench.sql(&left), "0\n");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn examine_names_what_an_operator_should_do() {
-    let bench = Bench::new(
+async fn examine_names_what_an_operator_should_do(version: Version) {
+    let bench = Bench::of(
+        version,
         "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE hidden (id int PRIMARY KEY);",
     );
     let role = format!("blind_{}", bench.install);
@@ -160,9 +159,8 @@ async fn examine_names_what_an_operator_should_do() {
     assert_eq!(copier.chunk(&name("hidden"), None, 10, &|_| {}).await.unwrap().row_count, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_good_source_has_no_errors() {
-    let bench = Bench::new("CREATE TABLE t (id int PRIMARY KEY);");
+async fn a_good_source_has_no_errors(version: Version) {
+    let bench = Bench::of(version, "CREATE TABLE t (id int PRIMARY KEY);");
     let source = bench.source(&["t"]);
     source.prepare(None).await.unwrap();
     let findings = source.examine().await;
@@ -170,4 +168,14 @@ async fn a_good_source_has_no_errors() {
     let bad: Vec<_> =
         findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(bad.is_empty(), "{bad:?}");
+}
+
+on_versions! {
+    [postgres pg14 pg18]
+    connections_that_fail_say_why
+    a_server_without_logical_wal_is_refused_with_the_remedy
+    a_standby_is_refused
+    tables_that_cannot_be_mirrored_are_named_with_the_sql_that_mends_them
+    examine_names_what_an_operator_should_do
+    a_good_source_has_no_errors
 }

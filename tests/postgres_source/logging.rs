@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Bench, Reader, SOON, lsn, name, texts};
+use crate::support::versions::{Version, on_versions};
 use trueup::change::{Change, Kind, Op, Position, TransactionId};
 use trueup::demo::servers::Options;
 use trueup::error::ErrorKind;
@@ -20,9 +21,9 @@ async fn log_of(bench: &Bench, statements: &str) -> Reader {
     reader
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn unchanged_toast_is_missing_and_never_null() {
-    let bench = Bench::new(&format!("{TABLE} INSERT INTO t VALUES (1, 'a', repeat('x', 9000));"));
+async fn unchanged_toast_is_missing_and_never_null(version: Version) {
+    let bench =
+        Bench::of(version, &format!("{TABLE} INSERT INTO t VALUES (1, 'a', repeat('x', 9000));"));
     let reader = log_of(
         &bench,
         "UPDATE t SET v = 'b'; UPDATE t SET id = 2; UPDATE t SET big = NULL; DELETE FROM t;",
@@ -38,12 +39,14 @@ async fn unchanged_toast_is_missing_and_never_null() {
     assert_eq!((rows[3].op, &rows[3].new), (Op::Delete, &None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn replica_identity_full_fills_what_was_not_sent() {
-    let bench = Bench::new(&format!(
-        "{TABLE} ALTER TABLE t REPLICA IDENTITY FULL;
-         INSERT INTO t VALUES (1, NULL, repeat('x', 9000));"
-    ));
+async fn replica_identity_full_fills_what_was_not_sent(version: Version) {
+    let bench = Bench::of(
+        version,
+        &format!(
+            "{TABLE} ALTER TABLE t REPLICA IDENTITY FULL;
+             INSERT INTO t VALUES (1, NULL, repeat('x', 9000));"
+        ),
+    );
     let reader = log_of(&bench, "UPDATE t SET v = 'b'; DELETE FROM t;").await;
     let rows = reader.rows();
     let big = "x".repeat(9000);
@@ -54,9 +57,9 @@ async fn replica_identity_full_fills_what_was_not_sent() {
     assert_eq!(rows[0].table.key().collect::<Vec<_>>(), [0]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_identity_index_is_the_key_and_keeps_its_order() {
-    let bench = Bench::new(
+async fn an_identity_index_is_the_key_and_keeps_its_order(version: Version) {
+    let bench = Bench::of(
+        version,
         "CREATE TABLE t (v text, a int NOT NULL, b int NOT NULL, id int PRIMARY KEY);
          CREATE UNIQUE INDEX ident ON t (b, a); ALTER TABLE t REPLICA IDENTITY USING INDEX ident;
          INSERT INTO t VALUES ('x', 1, 2, 3);",
@@ -68,9 +71,9 @@ async fn an_identity_index_is_the_key_and_keeps_its_order() {
     assert_eq!(old, ["<missing>", "1", "2", "<missing>"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn truncate_names_every_table_it_empties() {
-    let bench = Bench::new(
+async fn truncate_names_every_table_it_empties(version: Version) {
+    let bench = Bench::of(
+        version,
         "CREATE TABLE p (id int PRIMARY KEY);
          CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p);",
     );
@@ -81,13 +84,13 @@ async fn truncate_names_every_table_it_empties() {
     assert_eq!(names, ["c", "p"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn schemas_follow_the_log() {
-    let bench = Bench::new(
+async fn schemas_follow_the_log(version: Version) {
+    let bench = Bench::of(
+        version,
         "CREATE DOMAIN money_amount AS numeric(12,2); CREATE DOMAIN price AS money_amount;
          CREATE TYPE mood AS ENUM ('ok', 'sad');
-         CREATE TABLE t (id bigint PRIMARY KEY, p price, m mood, l int[], n numeric, w numeric(50,2),
-                         twice int GENERATED ALWAYS AS (2) STORED);",
+         CREATE TABLE t (id bigint PRIMARY KEY, p price, m mood, l int[], n numeric,
+                         w numeric(50,2), twice int GENERATED ALWAYS AS (2) STORED);",
     );
     let source = bench.source(&["*"]);
     let prepared = source.prepare(None).await.unwrap();
@@ -122,9 +125,8 @@ async fn schemas_follow_the_log() {
     assert_eq!(rows[2].table.name, name("u"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_our_own_messages_are_kept() {
-    let bench = Bench::new(TABLE);
+async fn only_our_own_messages_are_kept(version: Version) {
+    let bench = Bench::of(version, TABLE);
     let source = bench.source(&["*"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
@@ -142,9 +144,8 @@ async fn only_our_own_messages_are_kept() {
     assert_eq!(stream.foreign_messages(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_idle_source_still_moves_and_the_server_learns_it() {
-    let bench = Bench::new(&format!("{TABLE} CREATE TABLE other (id int PRIMARY KEY);"));
+async fn an_idle_source_still_moves_and_the_server_learns_it(version: Version) {
+    let bench = Bench::of(version, &format!("{TABLE} CREATE TABLE other (id int PRIMARY KEY);"));
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
@@ -171,9 +172,8 @@ async fn an_idle_source_still_moves_and_the_server_learns_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_confirmed_that_we_did_not_confirm() {
-    let bench = Bench::new(TABLE);
+async fn nothing_is_confirmed_that_we_did_not_confirm(version: Version) {
+    let bench = Bench::of(version, TABLE);
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
@@ -187,9 +187,8 @@ async fn nothing_is_confirmed_that_we_did_not_confirm() {
     assert_eq!(again.rows().len(), 100, "what was not confirmed is sent again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_breaks_the_log_and_loses_nothing() {
-    let bench = Bench::alone(&Options::default(), TABLE);
+async fn a_restart_breaks_the_log_and_loses_nothing(version: Version) {
+    let bench = Bench::alone(&Options::default().version(version), TABLE);
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
@@ -213,9 +212,8 @@ async fn a_restart_breaks_the_log_and_loses_nothing() {
     assert_eq!(again.rows().len(), 1, "only what came after the journal's end");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_call_loses_nothing() {
-    let bench = Bench::new(TABLE);
+async fn a_dropped_call_loses_nothing(version: Version) {
+    let bench = Bench::of(version, TABLE);
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
@@ -241,9 +239,8 @@ async fn a_dropped_call_loses_nothing() {
     assert_eq!(ids, expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_consumer_is_not_thrown_out() {
-    let options = Options::default().setting("wal_sender_timeout", "'2s'");
+async fn a_slow_consumer_is_not_thrown_out(version: Version) {
+    let options = Options::default().version(version).setting("wal_sender_timeout", "'2s'");
     let bench = Bench::alone(&options, TABLE);
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
@@ -287,9 +284,8 @@ async fn transaction_ids_beyond_32_bits_are_widened() {
     assert_eq!(reader.transactions[0].id, TransactionId::Xid(xid));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_schema_goes_before_its_first_row() {
-    let bench = Bench::new(TABLE);
+async fn a_schema_goes_before_its_first_row(version: Version) {
+    let bench = Bench::of(version, TABLE);
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut stream = source.stream(&prepared.start, &[]).await.unwrap();
@@ -307,4 +303,20 @@ async fn a_schema_goes_before_its_first_row() {
         }
     }
     assert_eq!(seen, "BxR+sIC");
+}
+
+on_versions! {
+    [postgres pg14 pg18]
+    unchanged_toast_is_missing_and_never_null
+    replica_identity_full_fills_what_was_not_sent
+    an_identity_index_is_the_key_and_keeps_its_order
+    truncate_names_every_table_it_empties
+    schemas_follow_the_log
+    only_our_own_messages_are_kept
+    an_idle_source_still_moves_and_the_server_learns_it
+    nothing_is_confirmed_that_we_did_not_confirm
+    a_restart_breaks_the_log_and_loses_nothing
+    a_dropped_call_loses_nothing
+    a_slow_consumer_is_not_thrown_out
+    a_schema_goes_before_its_first_row
 }

@@ -6,19 +6,19 @@ use trueup::change::{Cell, Op};
 
 use super::{Bench, Reader, chunk_rows, copy, lsn};
 use crate::support::random::seeded;
-use crate::types::values::{CASES, GENERATED, SETUP, table, writes};
+use crate::support::versions::{Version, on_versions};
+use crate::types::values::{GENERATED, SETUP, cases, table, writes};
 
 const ROWS: u32 = 60;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_type_reads_the_same_in_copy_log_and_server_of_a_postgresql() {
+async fn every_type_reads_the_same_in_copy_log_and_server_of_a_postgresql(version: Version) {
     let mut random = seeded();
-    let bench = Bench::new(&format!("{SETUP} {}", table("t")));
+    let bench = Bench::of(version, &format!("{SETUP} {}", table("t", version)));
     let source = bench.source(&["t"]);
     let prepared = source.prepare(None).await.unwrap();
     let mut reader = Reader::open(&source, &prepared.start).await;
     // WHEN rows are both logged and copied
-    bench.sql(&format!("SET lc_monetary = 'C'; {}", writes(&mut random, "t", ROWS)));
+    bench.sql(&format!("SET lc_monetary = 'C'; {}", writes(&mut random, ("t", ROWS), version)));
     let chunks = copy(&source, prepared.fence, "t", 17).await;
     let end = chunks.iter().map(|chunk| lsn(&chunk.admit_after)).max().unwrap();
     reader.read_to(end).await;
@@ -36,7 +36,7 @@ async fn every_type_reads_the_same_in_copy_log_and_server_of_a_postgresql() {
     }
     // THEN both are what the server shows
     let names: Vec<&str> = std::iter::once("id")
-        .chain(CASES.iter().map(|case| case.0))
+        .chain(cases(version).iter().map(|case| case.0))
         .chain([GENERATED[0].0])
         .collect();
     let mut wrong = Vec::new();
@@ -86,4 +86,9 @@ fn shown(bench: &Bench, name: &str) -> Vec<String> {
         }
     };
     answer.lines().map(unhex).collect()
+}
+
+on_versions! {
+    [postgres pg14 pg16 pg17 pg18]
+    every_type_reads_the_same_in_copy_log_and_server_of_a_postgresql
 }

@@ -6,23 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
+use trueup::demo::servers::PostgresServer;
 
-use crate::support::servers;
+use crate::agreement::postgres::connect;
 
 /// The tables written to. `moving` has keys that change, `full` replica identity full.
 pub(crate) const TABLES: [&str; 3] = ["plain", "moving", "full"];
 
 const WRITERS: u64 = 3;
-
-pub(crate) async fn connect(database: &str) -> Client {
-    let server = servers::postgres();
-    let mut config: tokio_postgres::Config = server.url(database).parse().unwrap();
-    config.password(server.password());
-    let (client, connection) = config.connect(NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
 
 pub(crate) async fn create_tables(client: &Client, rows: u32) {
     for table in TABLES {
@@ -48,17 +40,22 @@ pub(crate) struct Writers {
 }
 
 impl Writers {
-    pub(crate) fn start(database: &str, synchronous_commit: &str, seed: u64) -> Self {
+    pub(crate) fn start(
+        server: &Arc<PostgresServer>,
+        database: &str,
+        synchronous_commit: &str,
+        seed: u64,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let written = Arc::new(AtomicU64::new(0));
         let tasks = (0..WRITERS)
             .map(|n| {
                 let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
-                let database = database.to_owned();
+                let (server, database) = (Arc::clone(server), database.to_owned());
                 let setting = format!("SET synchronous_commit = {synchronous_commit}");
                 let mut rng = StdRng::seed_from_u64(seed.wrapping_add(n));
                 tokio::spawn(async move {
-                    let client = connect(&database).await;
+                    let client = connect(&server, &database).await;
                     client.batch_execute(&setting).await.unwrap();
                     while !stop.load(Ordering::Relaxed) {
                         transaction(&client, &mut rng).await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
 
-use crate::spine::{self, writers};
+use crate::agreement::postgres;
+use crate::spine;
 use crate::support::process::{Installation, Running};
 use crate::support::servers;
 use crate::support::wait::wait_until;
@@ -32,7 +33,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn new(limits: &str, tls: &str) -> Self {
         let database = servers::postgres_database("sql");
-        let source = writers::connect(&database).await;
+        let source = postgres::connect(servers::postgres(), &database).await;
         let rows = "CREATE TABLE t (
                         id int PRIMARY KEY, name text, ok boolean, amount float8,
                         noted_at timestamptz
@@ -41,7 +42,7 @@ impl Stage {
                         timestamptz '2026-01-01 00:00:00Z' + g * interval '1 minute'
                     FROM generate_series(1, 100) AS g";
         source.batch_execute(rows).await.unwrap();
-        let installation = spine::installation(&database, limits);
+        let installation = spine::installation(servers::postgres(), &database, limits);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let password = installation.write("analyst", &format!("{PASSWORD}\n"));
         let file = installation.state_folder().with_file_name("trueup.toml");

@@ -3,20 +3,31 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use trueup::demo::servers::{MariadbServer, PostgresServer};
+use trueup::demo::servers::{MariadbServer, MysqlServer, PostgresServer};
 use trueup::error::{Error, ErrorKind};
 
 use super::prometheus;
+use super::versions::Version;
 
-/// Whether the machine has `what`: `postgres`, `mariadb` (server programs), `clients` (of the SQL
-/// listener), `prometheus` (with promtool) or `data` (the dumps in `../shared/data`). When it has
-/// not, this says `skipped: no …` and the test returns; but where `TRUEUP_REQUIRE` (a
+/// Servers of `scripts/setup versions`: what a test requires, what that is, and its version.
+pub(crate) const VERSIONS: [(&str, &str, &str); 6] = [
+    ("pg14", "PostgreSQL 14", "14"),
+    ("pg16", "PostgreSQL 16", "16"),
+    ("pg17", "PostgreSQL 17", "17"),
+    ("pg18", "PostgreSQL 18", "18"),
+    ("mariadb118", "MariaDB 11.8", "11.8"),
+    ("mysql", "MySQL 9", "9"),
+];
+
+/// Whether the machine has `what`: `postgres`, `mariadb` (server programs), one of [`VERSIONS`] of
+/// them, `clients` (of the SQL listener), `prometheus` (with promtool) or `data` (the dumps in
+/// `../shared/data`). When it has not, this says `skipped: no …` and the test returns; but where `TRUEUP_REQUIRE` (a
 /// comma-separated list, set by CI) names it, the test fails.
 #[must_use]
 pub(crate) fn require(what: &str) -> bool {
     let (name, missing) = match what {
-        "postgres" => ("PostgreSQL server programs", PostgresServer::installed().err()),
-        "mariadb" => ("MariaDB server programs", MariadbServer::installed().err()),
+        "postgres" => ("PostgreSQL server programs", PostgresServer::installed(None).err()),
+        "mariadb" => ("MariaDB server programs", MariadbServer::installed(None).err()),
         "prometheus" => {
             let missing = ["prometheus", "promtool"]
                 .into_iter()
@@ -35,7 +46,16 @@ pub(crate) fn require(what: &str) -> bool {
             ("../shared/data", (!data_folder().is_dir()).then(error))
         }
         "clients" => ("clients of the SQL listener", Clients::unpacked().err()),
-        _ => panic!("\"{what}\" is none of postgres, mariadb, clients, prometheus, data"),
+        _ => {
+            let known = VERSIONS.iter().find(|(name, ..)| *name == what);
+            let Some((_, name, version)) = known else { panic!("nobody knows \"{what}\"") };
+            let installed = match name.split_once(' ') {
+                Some(("PostgreSQL", _)) => PostgresServer::installed,
+                Some(("MariaDB", _)) => MariadbServer::installed,
+                _ => MysqlServer::installed,
+            };
+            (*name, installed(Some(version)).err())
+        }
     };
     let Some(error) = missing else { return true };
     let required = std::env::var("TRUEUP_REQUIRE").unwrap_or_default();
@@ -47,6 +67,12 @@ pub(crate) fn require(what: &str) -> bool {
     let mut stderr = std::io::stderr();
     writeln!(stderr, "skipped: no {name}").unwrap();
     false
+}
+
+/// The version that `what` means, if the machine has it, see [`require`].
+pub(crate) fn version(what: &str) -> Option<Version> {
+    let known = VERSIONS.iter().find(|(name, ..)| *name == what);
+    require(what).then(|| known.map(|(_, _, version)| *version))
 }
 
 /// A file of `../shared/data`, by its name.

@@ -1,43 +1,92 @@
-//! One PostgreSQL and one MariaDB for the whole test process, and a fresh database per test.
+//! One server of each version for the whole test process, and a fresh database per test.
 //!
 //! A test that restarts, kills or configures its server starts one of its own instead.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use trueup::demo::servers::{MariadbServer, Options, PostgresServer};
+use trueup::demo::servers::{BinlogServer, MariadbServer, MysqlServer, Options, PostgresServer};
+use trueup::error::Error;
 
-/// The shared PostgreSQL, started by the first test that asks. It ends with this process.
-pub(crate) fn postgres() -> &'static PostgresServer {
-    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
-    SERVER.get_or_init(|| match PostgresServer::start(&Options::default()) {
-        Ok(server) => server,
-        Err(error) => panic!("{}; {:?}", error.chain(), error.remedy()),
-    })
+use super::versions::Version;
+
+/// Shared servers by their version, each started by the first that asks. They end with this process.
+struct Shared<Server: 'static>(Mutex<BTreeMap<Version, &'static OnceLock<Server>>>);
+
+impl<Server> Shared<Server> {
+    const fn none() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    fn server(
+        &self,
+        version: Version,
+        start: impl FnOnce(&Options) -> Result<Server, Error>,
+    ) -> &'static Server {
+        // Whoever wants another version does not wait for this one to start.
+        let place = {
+            let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *places.entry(version).or_insert_with(|| Box::leak(Box::default()))
+        };
+        place.get_or_init(|| match start(&Options::default().version(version)) {
+            Ok(server) => server,
+            Err(error) => panic!("{}; {:?}", error.chain(), error.remedy()),
+        })
+    }
 }
 
-/// The shared MariaDB, likewise.
+/// The shared PostgreSQL of a version.
+pub(crate) fn postgres_of(version: Version) -> &'static Arc<PostgresServer> {
+    static SERVERS: Shared<Arc<PostgresServer>> = Shared::none();
+    SERVERS.server(version, |options| PostgresServer::start(options).map(Arc::new))
+}
+
+/// The shared MariaDB of a version.
+pub(crate) fn mariadb_of(version: Version) -> &'static MariadbServer {
+    static SERVERS: Shared<MariadbServer> = Shared::none();
+    SERVERS.server(version, MariadbServer::start)
+}
+
+/// The shared MySQL.
+pub(crate) fn mysql() -> &'static MysqlServer {
+    static SERVERS: Shared<MysqlServer> = Shared::none();
+    SERVERS.server(None, MysqlServer::start)
+}
+
+/// The shared PostgreSQL that people have.
+pub(crate) fn postgres() -> &'static PostgresServer {
+    postgres_of(None)
+}
+
+/// The shared MariaDB that people have.
 pub(crate) fn mariadb() -> &'static MariadbServer {
-    static SERVER: OnceLock<MariadbServer> = OnceLock::new();
-    SERVER.get_or_init(|| match MariadbServer::start(&Options::default()) {
-        Ok(server) => server,
-        Err(error) => panic!("{}; {:?}", error.chain(), error.remedy()),
-    })
+    mariadb_of(None)
 }
 
 /// Makes an empty database on the shared PostgreSQL; its name begins with `label`.
 pub(crate) fn postgres_database(label: &str) -> String {
-    let name = unique(label);
-    postgres().create_database(&name).unwrap_or_else(|error| panic!("{}", error.chain()));
-    name
+    database_on(postgres(), label)
 }
 
 /// Makes an empty database on the shared MariaDB; its name begins with `label`.
 pub(crate) fn mariadb_database(label: &str) -> String {
+    binlog_database(mariadb(), label)
+}
+
+/// Makes an empty database on a PostgreSQL; its name begins with `label`.
+pub(crate) fn database_on(server: &PostgresServer, label: &str) -> String {
     let name = unique(label);
-    mariadb().create_database(&name).unwrap_or_else(|error| panic!("{}", error.chain()));
+    server.create_database(&name).unwrap_or_else(|error| panic!("{}", error.chain()));
+    name
+}
+
+/// Makes an empty database on a MariaDB or MySQL; its name begins with `label`.
+pub(crate) fn binlog_database(server: &BinlogServer, label: &str) -> String {
+    let name = unique(label);
+    server.create_database(&name).unwrap_or_else(|error| panic!("{}", error.chain()));
     name
 }
 

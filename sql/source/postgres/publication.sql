@@ -10,6 +10,8 @@ SELECT p.puballtables AS all_tables,
              WHERE t.pubname = p.pubname ORDER BY t.schemaname, t.tablename) AS schemas,
        ARRAY(SELECT t.tablename::text FROM pg_catalog.pg_publication_tables t
              WHERE t.pubname = p.pubname ORDER BY t.schemaname, t.tablename) AS names,
-       pg_catalog.pg_has_role(p.pubowner, 'USAGE') AS is_owned
+       pg_catalog.pg_has_role(p.pubowner, 'USAGE') AS is_owned,
+       -- From PostgreSQL 18 on.
+       coalesce(to_jsonb(p) ->> 'pubgencols' <> 'n', false) AS has_generated
 FROM pg_catalog.pg_publication p
 WHERE p.pubname = $1

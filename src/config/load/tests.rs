@@ -101,7 +101,7 @@ columns = { a = 1 }
          4294967295 (line 8)",
         "wrong value of `attempts_max` in [limits]: expected a whole number from 0 to 4294967295 \
          (line 9)",
-        "wrong value of `kind` in [source.erp]: expected one of `postgres`, `mariadb` (line 11); \
+        "wrong value of `kind` in [source.erp]: expected one of `postgres`, `mariadb`, `mysql` (line 11); \
          did you mean `postgres`?",
         "wrong value of `url` in [source.erp]: expected text, found a whole number (line 12)",
         "unknown key `passwrd` in [source.erp] (line 13); did you mean `password`?",

@@ -1,4 +1,5 @@
-//! Finds the server programs: those that `scripts/setup` unpacked, else those installed.
+//! Finds the server programs: those that `scripts/setup` unpacked, else those installed. Those of
+//! `scripts/setup versions` are found only by who names the version.
 //!
 //! It starts nothing and installs nothing.
 
@@ -19,16 +20,31 @@ pub(super) struct Installed {
 }
 
 impl Installed {
-    /// The newest PostgreSQL that we can run.
-    pub(super) fn postgres() -> Result<Self> {
+    /// The newest PostgreSQL that we can run; or one of a version, which may lack `psql`.
+    pub(super) fn postgres(version: Option<&str>) -> Result<Self> {
         let programs = ["postgres", "initdb", "psql"];
-        find(postgres_candidates(), &programs).ok_or_else(|| missing("PostgreSQL", &programs))
+        let Some(version) = version else {
+            return find(postgres_candidates(), &programs)
+                .ok_or_else(|| missing("PostgreSQL", &programs));
+        };
+        let bin = |root: PathBuf| Self { folders: vec![root.join("bin")], root };
+        of_version("postgresql", version, bin, &programs[..2])
     }
 
     /// A MariaDB.
-    pub(super) fn mariadb() -> Result<Self> {
+    pub(super) fn mariadb(version: Option<&str>) -> Result<Self> {
         let programs = ["mariadbd", "mariadb-install-db", "mariadb"];
-        find(mariadb_candidates(), &programs).ok_or_else(|| missing("MariaDB", &programs))
+        match version {
+            None => {
+                find(mariadb_candidates(), &programs).ok_or_else(|| missing("MariaDB", &programs))
+            }
+            Some(version) => of_version("mariadb", version, tree, &programs),
+        }
+    }
+
+    /// A MySQL: there is none but those of `scripts/setup versions`.
+    pub(super) fn mysql(version: Option<&str>) -> Result<Self> {
+        of_version("mysql", version.unwrap_or_default(), tree, &["mysqld", "mysql"])
     }
 
     /// The full path of a program.
@@ -43,9 +59,10 @@ impl Installed {
         folders.find(|folder| folder.join(entry).exists())
     }
 
-    /// Environment for every program: an unpacked tree brings its own libraries.
+    /// Environment for every program: an unpacked tree brings its own libraries. One that brings
+    /// its C library too starts its programs with that; nothing else may be started so.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
-        if self.root == Path::new("/") {
+        if self.root == Path::new("/") || self.root.join("usr/programs").exists() {
             return Vec::new();
         }
         let folders: Vec<String> = ["usr/lib", "lib"]
@@ -62,6 +79,23 @@ fn find(candidates: Vec<Installed>, programs: &[&str]) -> Option<Installed> {
     candidates
         .into_iter()
         .find(|installed| programs.iter().all(|program| installed.program(program).is_absolute()))
+}
+
+/// One that `scripts/setup versions` unpacked; the version may be cut short at a dot.
+fn of_version(
+    product: &str,
+    version: &str,
+    tree: impl Fn(PathBuf) -> Installed,
+    programs: &[&str],
+) -> Result<Installed> {
+    let dot = if version.is_empty() { "" } else { "." };
+    let roots = unpacked(&format!("version-{product}-{version}{dot}"));
+    find(roots.into_iter().map(tree).collect(), programs).ok_or_else(|| {
+        let folder = cache_folder().join("servers");
+        let named = format!("{product} {version}");
+        let what = format!("there is no {} in {}", named.trim_end(), folder.display());
+        Error::new(ErrorKind::Setup, what).hint("run `scripts/setup versions`")
+    })
 }
 
 fn missing(server: &str, programs: &[&str]) -> Error {
@@ -88,11 +122,12 @@ fn postgres_candidates() -> Vec<Installed> {
     found
 }
 
+/// As the distribution's packages of MariaDB and MySQL lay it out.
+fn tree(root: PathBuf) -> Installed {
+    Installed { folders: vec![root.join("usr/sbin"), root.join("usr/bin")], root }
+}
+
 fn mariadb_candidates() -> Vec<Installed> {
-    let tree = |root: PathBuf| Installed {
-        folders: vec![root.join("usr/sbin"), root.join("usr/bin")],
-        root,
-    };
     let mut found: Vec<Installed> = unpacked("mariadb-").into_iter().map(tree).collect();
     found.push(tree(PathBuf::from("/")));
     found.push(on_path());

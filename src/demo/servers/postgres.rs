@@ -14,18 +14,19 @@ use crate::error::{Context, ErrorKind, Result};
 #[derive(Debug)]
 pub struct PostgresServer {
     guard: Guard,
-    installed: Installed,
+    /// Whose `psql` it is.
+    client: Installed,
     port: u16,
     password: String,
 }
 
 impl PostgresServer {
-    /// Whether this machine has the programs to run one.
+    /// Whether this machine has the programs to run one (of a version, see [`Options`]).
     ///
     /// # Errors
     /// `Setup`: it has not; the hint says how to get them.
-    pub fn installed() -> Result<()> {
-        Installed::postgres().map(drop)
+    pub fn installed(version: Option<&str>) -> Result<()> {
+        Installed::postgres(version).and_then(|_| Installed::postgres(None)).map(drop)
     }
 
     /// Makes and starts one; waits until it answers.
@@ -33,7 +34,9 @@ impl PostgresServer {
     /// # Errors
     /// `Setup` when there are no server programs, or they fail; with the end of the server's log.
     pub fn start(options: &Options) -> Result<Self> {
-        let installed = Installed::postgres()?;
+        let installed = Installed::postgres(options.version.as_deref())?;
+        // A `psql` speaks with servers of every version.
+        let client = Installed::postgres(None)?;
         let home = Home::new("postgres", "postgres")?;
         let data = home.folder.join("data");
         let arguments = ["-D".to_owned(), data.display().to_string()];
@@ -41,7 +44,7 @@ impl PostgresServer {
         let guard = Guard::new(&home, &installed, "QUIT", &program, &arguments)?;
         initialise(&home, &installed, &data, options)?;
         let port = home.port;
-        let server = Self { guard, installed, port, password: options.password.clone() };
+        let server = Self { guard, client, port, password: options.password.clone() };
         server.start_again()?;
         Ok(server)
     }
@@ -99,13 +102,13 @@ impl PostgresServer {
     /// A `psql` connected to a database; it reads statements from its stdin.
     #[must_use]
     pub fn psql(&self, database: &str) -> Command {
-        let mut command = Command::new(self.installed.program("psql"));
+        let mut command = Command::new(self.client.program("psql"));
         command
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password"])
             .args(["--set=ON_ERROR_STOP=1", "--host=127.0.0.1", "--username=postgres"])
             .arg(format!("--port={}", self.port))
             .arg(format!("--dbname={database}"))
-            .envs(self.installed.environment())
+            .envs(self.client.environment())
             .env("PGPASSWORD", &self.password)
             .env("PGCONNECT_TIMEOUT", "10")
             .env("PGCLIENTENCODING", "UTF8");

@@ -1,26 +1,31 @@
 //! Binlog events to transactions: pure, fed in journal order.
 //!
 //! A group of events becomes a transaction when it ends; an XA transaction only when it is
-//! committed, at the position of its XA COMMIT. Foreign-key cascades, which MariaDB does not
-//! log, are not derived here.
+//! committed, at the position of its XA COMMIT. Foreign-key cascades that a server does not log are
+//! not derived here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::event::{self, Event, GroupEnd, GtidEvent, kind};
+use super::dialect::Dialect;
+use super::event::{self, Event, GroupEnd, kind};
+use super::gtid::{self, GtidEvent, XaWord};
 use super::rows;
 use super::statement::{self, Effect, Mirrored};
 use super::table_map::{self, Plan};
-use crate::change::{Change, Position, Table, TableName, Transaction, TransactionId, Unread};
+use crate::change::{
+    Change, GtidSet, Position, Table, TableName, Transaction, TransactionId, Unread,
+};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::decode::Tables;
 use crate::source::frame;
 
-/// Decodes the log of one MariaDB source.
+/// Decodes the log of one MariaDB or MySQL source.
 #[derive(Debug)]
 pub struct BinlogDecoder {
+    dialect: Dialect,
     tables: HashMap<TableName, Arc<Table>>,
     mirrored: Mirrored,
     /// The last table map of each table and what it means; most repeat.
@@ -41,15 +46,24 @@ struct Group {
     changes: Vec<Change>,
     /// How many changes there were at each savepoint.
     savepoints: Vec<(String, usize)>,
-    /// It completes an XA transaction by rolling it back.
-    rolls_back: bool,
+    /// What it does to an XA transaction.
+    xa: Option<Xa>,
+}
+
+/// What a group does to an XA transaction.
+#[derive(Debug)]
+enum Xa {
+    Prepares(Bytes),
+    Commits(Bytes),
+    RollsBack(Bytes),
 }
 
 impl BinlogDecoder {
     /// See [`crate::source::decode::Decoder::new`].
     #[must_use]
-    pub fn new(tables: Tables) -> Self {
+    pub fn new(tables: Tables, dialect: Dialect) -> Self {
         let mut decoder = Self {
+            dialect,
             tables: tables.into_values().map(|table| (table.name.clone(), table)).collect(),
             mirrored: Mirrored::default(),
             plans: HashMap::new(),
@@ -84,9 +98,9 @@ impl BinlogDecoder {
     }
 
     /// See [`crate::source::decode::read_again`].
-    pub(crate) fn within_a_transaction() -> Self {
-        let mut decoder = Self::new(Tables::new());
-        decoder.group = Some(Box::new(Group::new(GtidEvent::default(), 0)));
+    pub(crate) fn within_a_transaction(dialect: Dialect) -> Self {
+        let mut decoder = Self::new(Tables::new(), dialect);
+        decoder.group = Some(Box::new(Group::new(GtidEvent::none(), 0)));
         decoder
     }
 
@@ -97,7 +111,7 @@ impl BinlogDecoder {
         Some(Transaction {
             id,
             position: group.position(),
-            committed_at_micros: micros(group.began_at_secs),
+            committed_at_micros: group.committed_at(group.began_at_secs),
             changes: std::mem::take(&mut group.changes),
         })
     }
@@ -134,7 +148,7 @@ impl BinlogDecoder {
     }
 
     fn event(&mut self, event: &Event, frame: &Bytes) -> Result<Option<Transaction>> {
-        if event.kind == kind::GTID {
+        if GtidEvent::is_one(event.kind) {
             // A group without an end is a tail that the journal dropped: it is sent again.
             let gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
             self.group = Some(Box::new(Group::new(gtid, event.timestamp_secs)));
@@ -149,10 +163,20 @@ impl BinlogDecoder {
             kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
                 text = Some(self.statement(event, &mut group)?);
             }
+            kind::XA_PREPARE if self.dialect == Dialect::Mysql => {
+                let xid = gtid::prepared(event);
+                let xid = xid.ok_or_else(|| group.unreadable("the end of an XA transaction"))?;
+                group.xa = xid.map(Xa::Prepares);
+            }
             number if event::rows_kind(number).is_some() => rows_event(event, frame, &mut group)?,
             _ => {}
         }
-        match event::group_end(event, text.as_deref(), group.gtid.is_standalone()) {
+        let mut end = event::group_end(event, text.as_deref(), group.gtid.is_standalone());
+        if self.dialect == Dialect::Mysql && end == GroupEnd::No && group.position.is_some() {
+            // A single statement. The last event is the one behind the word that says where it ends.
+            end = GroupEnd::Commit;
+        }
+        match end {
             GroupEnd::No => {
                 self.group = Some(group);
                 Ok(None)
@@ -180,7 +204,7 @@ impl BinlogDecoder {
             let at = group.id();
             Error::new(ErrorKind::Decode, format!("no schema is known for table {name} at {at}"))
         })?;
-        let log = table_map::parse(&event.body)
+        let log = table_map::parse(&event.body, self.dialect)
             .ok_or_else(|| group.unreadable(&format!("the table map of {name}")))?;
         let plan = table_map::bind(&log, table).ok_or_else(|| nameless(&name))?;
         let plan = Arc::new(plan);
@@ -191,10 +215,23 @@ impl BinlogDecoder {
 
     fn statement(&self, event: &Event, group: &mut Group) -> Result<String> {
         let query = event::query(event).ok_or_else(|| group.unreadable("a statement"))?;
-        if group.gtid.is_completed_xa() {
+        if let (true, Some(xid)) = (group.gtid.is_completed_xa(), &group.gtid.xid) {
             let words: Vec<String> =
                 query.text.split_whitespace().take(2).map(str::to_ascii_uppercase).collect();
-            group.rolls_back = words == ["XA", "ROLLBACK"];
+            group.xa = Some(match words == ["XA", "ROLLBACK"] {
+                true => Xa::RollsBack(xid.clone()),
+                false => Xa::Commits(xid.clone()),
+            });
+            return Ok(query.text);
+        }
+        if self.dialect == Dialect::Mysql
+            && let Some(word) = XaWord::of(&query.text)
+        {
+            match word {
+                XaWord::Start | XaWord::End => {}
+                XaWord::Commit(xid) => group.xa = Some(Xa::Commits(xid)),
+                XaWord::Rollback(xid) => group.xa = Some(Xa::RollsBack(xid)),
+            }
             return Ok(query.text);
         }
         match statement::effect(&query, &self.mirrored) {
@@ -218,40 +255,55 @@ impl BinlogDecoder {
     fn end(&mut self, event: &Event, group: Group) -> Result<Transaction> {
         let id = group.id();
         let position = group.position();
+        let committed_at_micros = group.committed_at(event.timestamp_secs);
         let mut changes = group.changes;
-        if let (true, Some(xid)) = (group.gtid.is_prepared_xa(), &group.gtid.xid) {
-            self.prepared.insert(xid.clone(), std::mem::take(&mut changes));
-        } else if let (true, Some(xid)) = (group.gtid.is_completed_xa(), &group.gtid.xid) {
-            let prepared = self.prepared.remove(xid);
-            if !group.rolls_back {
-                changes = prepared.ok_or_else(|| forgotten_xa(&id))?;
+        match group.xa {
+            None => {}
+            Some(Xa::Prepares(xid)) => {
+                self.prepared.insert(xid, std::mem::take(&mut changes));
             }
+            Some(Xa::Commits(xid)) => {
+                changes = self.prepared.remove(&xid).ok_or_else(|| forgotten_xa(&id))?;
+            }
+            Some(Xa::RollsBack(xid)) => drop(self.prepared.remove(&xid)),
         }
-        let committed_at_micros = micros(event.timestamp_secs);
         Ok(Transaction { id, position, committed_at_micros, changes })
     }
 }
 
 impl Group {
     fn new(gtid: GtidEvent, began_at_secs: u32) -> Self {
+        let prepared = gtid.xid.clone().filter(|_| gtid.is_prepared_xa());
         Self {
+            xa: prepared.map(Xa::Prepares),
             gtid,
             began_at_secs,
             position: None,
             plans: HashMap::new(),
             changes: Vec::new(),
             savepoints: Vec::new(),
-            rolls_back: false,
         }
     }
 
     fn id(&self) -> TransactionId {
-        TransactionId::Gtid(self.gtid.domain, self.gtid.gtid)
+        self.gtid.id
+    }
+
+    /// When it was committed, microseconds since 1970-01-01 UTC; `secs` is the time of its last event.
+    fn committed_at(&self, secs: u32) -> i64 {
+        self.gtid.committed_at_micros.unwrap_or(i64::from(secs) * 1_000_000)
     }
 
     /// Where the log continues after it, once it was told; the group itself until then.
     fn position(&self) -> Position {
-        let own = || Position::Gtid(BTreeMap::from([(self.gtid.domain, self.gtid.gtid)]));
+        let own = || {
+            let mut own = match self.gtid.id {
+                TransactionId::Tagged(..) => Position::Gtids(GtidSet::default()),
+                _ => Position::Gtid(BTreeMap::new()),
+            };
+            own.advance(self.gtid.id);
+            own
+        };
         self.position.clone().unwrap_or_else(own)
     }
 
@@ -288,10 +340,13 @@ pub fn is_divisible(entry: &Bytes) -> bool {
 fn takes_back(event: &Event) -> bool {
     match event.kind {
         kind::GTID => GtidEvent::parse(event).is_some_and(|gtid| gtid.is_prepared_xa()),
+        kind::XA_PREPARE => true,
         kind::QUERY | kind::QUERY_COMPRESSED => event::query(event).is_some_and(|query| {
             let effect = statement::effect(&query, &Mirrored::default());
             let end = event::group_end(event, Some(&query.text), false);
-            matches!(effect, Effect::RollbackTo(_)) || end == GroupEnd::Rollback
+            matches!(effect, Effect::RollbackTo(_))
+                || end == GroupEnd::Rollback
+                || XaWord::of(&query.text) == Some(XaWord::Start)
         }),
         _ => false,
     }
@@ -319,10 +374,6 @@ fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
     let (table, frames) = (Arc::clone(&plan.table), frames.freeze());
     group.changes.push(Change::Unread(Unread { table, why, frames }));
     Ok(())
-}
-
-fn micros(secs: u32) -> i64 {
-    i64::from(secs) * 1_000_000
 }
 
 /// The error for a statement that may have changed rows of ours.

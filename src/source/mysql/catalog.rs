@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::charset::Charset;
 use super::codec::{bit_kind, decimal_kind};
-use super::session::Address;
+use super::dialect::Dialect;
+use super::session::{Address, named_values};
 use crate::change::schema::Cascade;
 use crate::change::{Column, Kind, Table, TableName};
 use crate::error::Result;
@@ -103,8 +104,10 @@ async fn describe_schema(
     let columns: Vec<ColumnRow> = connection.exec(COLUMNS, arguments()).await.map_err(explain)?;
     let keys: Vec<(String, String, u16)> =
         connection.exec(KEYS, arguments()).await.map_err(explain)?;
-    let foreign_keys: Vec<ForeignKeyRow> =
-        connection.exec(FOREIGN_KEYS, arguments()).await.map_err(explain)?;
+    let foreign_keys: Vec<ForeignKeyRow> = match logs_cascades(address, connection).await? {
+        true => Vec::new(),
+        false => connection.exec(FOREIGN_KEYS, arguments()).await.map_err(explain)?,
+    };
 
     let key: HashMap<(String, String), u16> =
         keys.into_iter().map(|(table, column, rank)| ((table, column), rank)).collect();
@@ -117,13 +120,14 @@ async fn describe_schema(
             let table = Table { id: table_id(&name), name, columns: Vec::new(), cascades };
             Described { table, unreadable: Vec::new(), collations: HashMap::new() }
         });
-        if let Some(reason) = unreadable(&source_type, &data_type, charset.as_deref()) {
+        let reason = unreadable(&source_type, &data_type, charset.as_deref(), address.dialect());
+        if let Some(reason) = reason {
             described.unreadable.push((column.clone(), reason));
         }
         if let (Some(charset), Some(collation)) = (charset, collation) {
             described.collations.insert(column.clone(), (charset, collation));
         }
-        let kind = kind(&data_type, &source_type, precision, scale);
+        let kind = kind(&data_type, &source_type, precision, scale, address.dialect());
         let key = key.get(&(table, column.clone())).copied();
         described.table.columns.push(Column { name: column, source_type, kind, key });
     }
@@ -136,6 +140,17 @@ async fn describe_schema(
         }
     }
     Ok(tables.into_values().collect())
+}
+
+/// MySQL from 9.6 on does what foreign keys ask for above its engine, and logs it, unless it is told
+/// otherwise at its start.
+async fn logs_cascades(address: &Address, connection: &mut Conn) -> Result<bool> {
+    if address.dialect() == Dialect::Mariadb {
+        return Ok(false);
+    }
+    let sql = "SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'";
+    let values = named_values(address, connection, sql).await?;
+    Ok(values.get("innodb_native_foreign_keys").is_some_and(|is| is == "OFF"))
 }
 
 fn cascades(rows: Vec<ForeignKeyRow>) -> HashMap<String, Vec<Cascade>> {
@@ -159,7 +174,13 @@ fn cascades(rows: Vec<ForeignKeyRow>) -> HashMap<String, Vec<Cascade>> {
 
 /// How a column is kept. It must agree with [`super::codec::Codec::kind`], which judges the same
 /// column by the log.
-fn kind(data_type: &str, source_type: &str, precision: Option<u64>, scale: Option<u64>) -> Kind {
+fn kind(
+    data_type: &str,
+    source_type: &str,
+    precision: Option<u64>,
+    scale: Option<u64>,
+    dialect: Dialect,
+) -> Kind {
     let small = |value: Option<u64>| value.and_then(|value| u8::try_from(value).ok()).unwrap_or(0);
     let int = |bytes| match source_type.contains("unsigned") {
         true => Kind::Unsigned { bytes },
@@ -180,22 +201,30 @@ fn kind(data_type: &str, source_type: &str, precision: Option<u64>, scale: Optio
         "datetime" => Kind::Timestamp,
         "timestamp" => Kind::TimestampTz,
         "uuid" => Kind::Uuid,
+        // In MariaDB it is a text that is checked.
+        "json" if dialect == Dialect::Mysql => Kind::Json,
+        "vector" => Kind::Bytes,
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Bytes,
         "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-        | "multipolygon" | "geometrycollection" => Kind::Bytes,
+        | "multipolygon" | "geometrycollection" | "geomcollection" => Kind::Bytes,
         _ => Kind::Text,
     }
 }
 
 /// Why a column cannot be read, if so.
-fn unreadable(source_type: &str, data_type: &str, charset: Option<&str>) -> Option<String> {
+fn unreadable(
+    source_type: &str,
+    data_type: &str,
+    charset: Option<&str>,
+    dialect: Dialect,
+) -> Option<String> {
     if source_type.contains("/*") && source_type.contains("COMPRESSED") {
         return Some("is COMPRESSED, which the log carries in a form of its own".to_owned());
     }
     if source_type.contains("mariadb-5.3") {
         return Some("has the time format of MariaDB 5.3".to_owned());
     }
-    if data_type == "vector" {
+    if data_type == "vector" && dialect == Dialect::Mariadb {
         return Some("is a VECTOR".to_owned());
     }
     let charset = charset?;

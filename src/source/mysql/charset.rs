@@ -36,7 +36,8 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(read_catalog);
 impl Charset {
     /// By name, as `information_schema` spells it.
     pub(super) fn of_name(name: &str) -> Option<Self> {
-        CATALOG.by_name.get(name).copied()
+        // MySQL before 8.0.28 says utf8 for utf8mb3.
+        CATALOG.by_name.get(if name == "utf8" { "utf8mb3" } else { name }).copied()
     }
 
     /// By collation id, as table maps and result sets carry it.

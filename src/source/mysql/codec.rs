@@ -4,6 +4,7 @@
 //! of rows.
 
 use super::charset::Charset;
+use super::json;
 use super::reader::{Reader, bit};
 use super::value::{
     self, Moment, write_bytes, write_date, write_datetime, write_double, write_float, write_inet6,
@@ -63,6 +64,10 @@ pub(super) enum Codec {
     Uuid,
     Inet6,
     Inet4,
+    /// MySQL's binary JSON.
+    Json {
+        length_bytes: u8,
+    },
     /// A type number we cannot read.
     Unsupported(u8),
 }
@@ -88,6 +93,7 @@ impl Codec {
             Codec::Bytes { .. } | Codec::Unsupported(_) => Kind::Bytes,
             Codec::Uuid => Kind::Uuid,
             Codec::Inet6 | Codec::Inet4 => Kind::Text,
+            Codec::Json { .. } => Kind::Json,
         }
     }
 
@@ -124,6 +130,7 @@ impl Codec {
             Codec::Uuid => "uuid".to_owned(),
             Codec::Inet6 => "inet6".to_owned(),
             Codec::Inet4 => "inet4".to_owned(),
+            Codec::Json { .. } => "json".to_owned(),
             Codec::Unsupported(number) => format!("type {number}"),
         }
     }
@@ -171,6 +178,9 @@ impl Codec {
                 let mut address = [0; 4];
                 fill(&mut address, reader.counted(1)?);
                 write_integer(std::net::Ipv4Addr::from(address), out);
+            }
+            Codec::Json { length_bytes } => {
+                json::write_text(reader.counted(usize::from(*length_bytes))?, out)?;
             }
             Codec::Unsupported(_) => return None,
             _ => return self.decode_time(reader, out),

@@ -1,7 +1,7 @@
-//! What a MariaDB server has committed for certain: a position in the log whose transactions
-//! every later snapshot sees.
+//! What a server has committed for certain: a position in the log whose transactions every later
+//! snapshot sees. MySQL says it itself.
 //!
-//! The end of the log is not that: a group of transactions is written there first and becomes
+//! MariaDB does not. The end of the log is not that: a group of transactions is written there first and becomes
 //! visible a moment later. `binlog_snapshot_position` is not that either: when the log is rotated
 //! in that moment, it names the new file with an offset of the old one, or the head of the new
 //! one, and claims what its snapshot does not see. So a position is read, and counts once the
@@ -12,14 +12,15 @@
 //!  a look:   gtid_binlog_pos, LOCK_log (SHOW MASTER STATUS), LOCK_commit_ordered (SHOW STATUS)
 //! ```
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::dialect::Dialect;
 use super::session::{self, Address};
-use crate::change::position::{Gtid, parse_gtids};
+use crate::change::gtid_set::Tsid;
+use crate::change::{Position, TransactionId};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Pause between two looks while nothing is known yet.
@@ -39,13 +40,13 @@ const REST_AT_END: Duration = Duration::from_millis(100);
 /// Follows one server on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
-    known: Option<BTreeMap<u32, Gtid>>,
+    known: Option<Position>,
     candidate: Option<Look>,
 }
 
 #[derive(Debug)]
 struct Look {
-    position: BTreeMap<u32, Gtid>,
+    position: Position,
     /// Group commits of the server so far.
     groups: u64,
     at: Instant,
@@ -64,7 +65,11 @@ impl Committed {
         address: &Address,
         connection: &mut Conn,
         waiting: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<BTreeMap<u32, Gtid>> {
+    ) -> Result<Position> {
+        if address.dialect() == Dialect::Mysql {
+            // A transaction is in gtid_executed once its engine has committed it.
+            return end_of_log(address, connection).await;
+        }
         loop {
             self.look(address, connection).await?;
             if let Some(known) = &self.known {
@@ -145,17 +150,64 @@ async fn semi_sync_timeout(address: &Address, connection: &mut Conn) -> Result<D
     Ok(if waits { Duration::from_millis(timeout_ms) } else { Duration::ZERO })
 }
 
-/// Where the log ends now: everything that is visible, and perhaps more.
-pub(super) async fn end_of_log(
-    address: &Address,
-    connection: &mut Conn,
-) -> Result<BTreeMap<u32, Gtid>> {
-    let text: Option<String> = connection
-        .query_first("SELECT @@GLOBAL.gtid_binlog_pos")
-        .await
-        .map_err(|error| address.explain(error, "could not read gtid_binlog_pos"))?;
-    let text = text.unwrap_or_default();
-    parse_gtids(&text).ok_or_else(|| {
-        Error::new(ErrorKind::Decode, format!("gtid_binlog_pos is `{text}`, not a GTID list"))
-    })
+/// Where the log ends now: everything that is visible (in MySQL nothing else), perhaps more.
+pub(super) async fn end_of_log(address: &Address, connection: &mut Conn) -> Result<Position> {
+    let explain = |error| address.explain(error, "could not read where the log ends");
+    let sql = address.dialect().log_end();
+    let text: Option<String> = connection.query_first(sql).await.map_err(explain)?;
+    address.dialect().position(text.unwrap_or_default().as_str())
+}
+
+/// What must have been read of the log until everything that is visible now was read.
+pub(super) async fn visible_by(address: &Address, connection: &mut Conn) -> Result<Position> {
+    if address.dialect() == Dialect::Mariadb {
+        return end_of_log(address, connection).await;
+    }
+    // What an engine has committed is owned by its thread until it is in gtid_executed. In this order:
+    // nothing falls between.
+    let explain = |error| address.explain(error, "could not read which transactions are under way");
+    let owned: Option<String> =
+        connection.query_first("SELECT @@GLOBAL.gtid_owned").await.map_err(explain)?;
+    let mut position = end_of_log(address, connection).await?;
+    for id in owned_gtids(&owned.unwrap_or_default()) {
+        position.advance(id);
+    }
+    Ok(position)
+}
+
+/// `uuid:5#70:6#71,uuid:tag:1#72`: who owns which, the threads left out.
+fn owned_gtids(text: &str) -> Vec<TransactionId> {
+    let mut owned = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let Some((uuid, words)) = part.split_once(':') else { continue };
+        let mut tag = "";
+        for word in words.split(':') {
+            let Some((number, _)) = word.split_once('#') else {
+                tag = word;
+                continue;
+            };
+            let tsid = uuid.parse().ok().and_then(|uuid| Tsid::new(uuid, tag));
+            if let Some((tsid, number)) = tsid.zip(number.parse().ok()) {
+                owned.push(TransactionId::Tagged(tsid, number));
+            }
+        }
+    }
+    owned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owned_transactions_are_read_as_the_server_spells_them() {
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        let texts = |text: &str| -> Vec<String> {
+            owned_gtids(text).iter().map(ToString::to_string).collect()
+        };
+        assert!(texts("").is_empty());
+        let all = format!("{uuid}:5#70:6#71,\n{uuid}:blue:1#72");
+        let expected = ["5", "6", "blue:1"].map(|gtid| format!("gtids:{uuid}:{gtid}"));
+        assert_eq!(texts(&all), expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! The chunks of a MariaDB source's copy: one short transaction each.
+//! The chunks of a MariaDB or MySQL source's copy: one short transaction each.
 //!
 //! What a chunk says that it has seen is a lower bound, read before its snapshot (`committed`).
 //! What it has seen beyond is laid over it once more, which changes nothing: the log goes on
@@ -69,7 +69,7 @@ impl MysqlCopier {
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
         let rows = self.rows(&described, after, rows_max).await?;
         self.run("COMMIT").await?;
-        let admit_after = committed::end_of_log(&self.address, &mut self.connection).await?;
+        let admit_after = committed::visible_by(&self.address, &mut self.connection).await?;
 
         if rows.is_cut {
             self.rows_fit.insert(table.clone(), rows.count);
@@ -80,7 +80,7 @@ impl MysqlCopier {
             visibility: Visibility::UpTo(seen),
             rows: rows.encoded.freeze(),
             row_count: u64::from(rows.count),
-            admit_after: Position::Gtid(admit_after),
+            admit_after,
             next_after: if is_done { None } else { rows.last_key },
         })
     }
@@ -93,7 +93,6 @@ impl MysqlCopier {
         loop {
             let seen =
                 self.committed.position(&self.address, &mut self.connection, waiting).await?;
-            let seen = Position::Gtid(seen);
             let Fence::Reached(fence) = &self.fence else { return Ok(seen) };
             if seen.covers(fence)? {
                 return Ok(seen);

@@ -1,4 +1,5 @@
-//! Binlog events as bytes: the common header, MariaDB's own events, and which one ends a group.
+//! Binlog events as bytes: the common header, statements, and which event ends a group. How groups
+//! are numbered: [`super::gtid`].
 //!
 //! Rows and table maps have their own files ([`super::rows`], [`super::table_map`]); statements
 //! are only taken apart here, [`super::statement`] says what they do.
@@ -11,7 +12,6 @@ use mysql_async::binlog::events::Event as RawEvent;
 
 use super::charset::Charset;
 use super::reader::Reader;
-use crate::change::position::Gtid;
 use crate::source::frame;
 
 /// The common header: timestamp, type, server, size, next position, flags.
@@ -38,6 +38,19 @@ pub(super) mod kind {
     pub(in super::super) const INCIDENT: u8 = 26;
     pub(in super::super) const HEARTBEAT: u8 = 27;
     pub(in super::super) const XA_PREPARE: u8 = 38;
+    // MySQL's own.
+    pub(in super::super) const IGNORABLE: u8 = 28;
+    pub(in super::super) const ROWS_QUERY: u8 = 29;
+    pub(in super::super) const GTID_OF_MYSQL: u8 = 33;
+    pub(in super::super) const ANONYMOUS_GTID: u8 = 34;
+    pub(in super::super) const PREVIOUS_GTIDS: u8 = 35;
+    pub(in super::super) const TRANSACTION_CONTEXT: u8 = 36;
+    pub(in super::super) const VIEW_CHANGE: u8 = 37;
+    pub(in super::super) const PARTIAL_UPDATE: u8 = 39;
+    pub(in super::super) const TRANSACTION_PAYLOAD: u8 = 40;
+    pub(in super::super) const HEARTBEAT_V2: u8 = 41;
+    pub(in super::super) const GTID_TAGGED: u8 = 42;
+    // MariaDB's own.
     pub(in super::super) const ANNOTATE: u8 = 160;
     pub(in super::super) const CHECKPOINT: u8 = 161;
     pub(in super::super) const GTID: u8 = 162;
@@ -65,6 +78,7 @@ pub(super) fn rows_kind(event: u8) -> Option<(RowsKind, bool, bool)> {
     let (first, v2, compressed) = match event {
         23..=25 => (23, false, false),
         30..=32 => (30, true, false),
+        kind::PARTIAL_UPDATE => return Some((RowsKind::Update, true, false)),
         166..=168 => (166, false, true),
         169..=171 => (169, true, true),
         _ => return None,
@@ -123,72 +137,6 @@ pub(super) fn offset(event: &[u8]) -> Option<u32> {
     let size = reader.u32()?;
     let end = reader.u32()?;
     end.checked_sub(size).filter(|offset| *offset > 0)
-}
-
-/// The event that begins a group of events (a transaction, or one statement).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct GtidEvent {
-    pub(super) domain: u32,
-    pub(super) gtid: Gtid,
-    flags: u8,
-    /// The identity of an XA transaction: format, lengths and both parts.
-    pub(super) xid: Option<Bytes>,
-}
-
-impl GtidEvent {
-    const STANDALONE: u8 = 1;
-    const GROUP_COMMIT: u8 = 2;
-    const PREPARED_XA: u8 = 64;
-    const COMPLETED_XA: u8 = 128;
-
-    pub(super) fn parse(event: &Event) -> Option<Self> {
-        let mut reader = Reader(&event.body);
-        let sequence = reader.le(8)?;
-        let domain = reader.u32()?;
-        let flags = reader.u8()?;
-        if flags & Self::GROUP_COMMIT != 0 {
-            reader.take(8)?;
-        }
-        let mut xid = None;
-        if flags & (Self::PREPARED_XA | Self::COMPLETED_XA) != 0 {
-            let begin = reader.0;
-            reader.take(4)?;
-            let parts = usize::from(reader.u8()?) + usize::from(reader.u8()?);
-            reader.take(parts)?;
-            xid = Some(Bytes::copy_from_slice(begin.get(..begin.len() - reader.0.len())?));
-        }
-        let gtid = Gtid { server: event.server, sequence };
-        Some(Self { domain, gtid, flags, xid })
-    }
-
-    /// A group of one statement, without BEGIN and COMMIT.
-    pub(super) fn is_standalone(&self) -> bool {
-        self.flags & Self::STANDALONE != 0
-    }
-
-    /// The group is an XA transaction that is prepared, not committed.
-    pub(super) fn is_prepared_xa(&self) -> bool {
-        self.flags & Self::PREPARED_XA != 0
-    }
-
-    /// The group commits or rolls back a prepared XA transaction.
-    pub(super) fn is_completed_xa(&self) -> bool {
-        self.flags & Self::COMPLETED_XA != 0
-    }
-}
-
-/// The event at the start of each binlog file: what the files before it hold.
-pub(super) fn gtid_list(event: &Event) -> Option<Vec<(u32, Gtid)>> {
-    let mut reader = Reader(&event.body);
-    // The upper four bits are flags.
-    let count = reader.u32()? & 0x0fff_ffff;
-    let mut list = Vec::new();
-    for _ in 0..count {
-        let domain = reader.u32()?;
-        let server = reader.u32()?;
-        list.push((domain, Gtid { server, sequence: reader.le(8)? }));
-    }
-    Some(list)
 }
 
 /// A statement as the log carries it.
@@ -289,6 +237,7 @@ pub(super) fn group_end(event: &Event, statement: Option<&str>, standalone: bool
                 | kind::USER_VAR
                 | kind::TABLE_MAP
                 | kind::ANNOTATE
+                | kind::ROWS_QUERY
                 | kind::BEGIN_LOAD_QUERY
                 | kind::APPEND_BLOCK
                 | kind::DELETE_FILE
@@ -300,5 +249,43 @@ pub(super) fn group_end(event: &Event, statement: Option<&str>, standalone: bool
         (_, Some(text)) if text.eq_ignore_ascii_case("COMMIT") => GroupEnd::Commit,
         (_, Some(text)) if text.eq_ignore_ascii_case("ROLLBACK") => GroupEnd::Rollback,
         _ => GroupEnd::No,
+    }
+}
+
+/// Events of a group that carry no rows and no statement of ours.
+pub(super) fn is_silent(number: u8) -> bool {
+    matches!(
+        number,
+        kind::XID
+            | kind::ANNOTATE
+            | kind::IGNORABLE
+            | kind::ROWS_QUERY
+            | kind::TRANSACTION_CONTEXT
+            | kind::VIEW_CHANGE
+            | kind::INTVAR
+            | kind::RAND
+            | kind::USER_VAR
+            | kind::APPEND_BLOCK
+            | kind::DELETE_FILE
+            | kind::BEGIN_LOAD_QUERY
+    )
+}
+
+/// Events that the server made up for this connection carry no checksum of their own.
+pub(super) fn has_bad_checksum(raw: &RawEvent) -> bool {
+    let header = raw.header();
+    let is_made_up = header.flags_raw() & FLAG_ARTIFICIAL != 0
+        || matches!(
+            header.event_type_raw(),
+            kind::ROTATE | kind::HEARTBEAT | kind::HEARTBEAT_V2 | kind::FORMAT_DESCRIPTION
+        );
+    if is_made_up {
+        return false;
+    }
+    match raw.footer().get_checksum_alg() {
+        Ok(Some(alg)) if alg as u8 == 1 => {
+            raw.checksum().is_some_and(|sum| u32::from_le_bytes(sum) != raw.calc_checksum(alg))
+        }
+        _ => false,
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::codec::Codec;
 use super::event::{self, RowsKind};
+use super::json;
 use super::reader::{Reader, bit};
 use super::table_map::Plan;
 use crate::change::{Cell, Change, Op, RowChange, Table};
@@ -27,6 +28,8 @@ pub(super) struct RowsEvent<'a> {
     /// Which columns the first image carries, and the second one of an update.
     present: &'a [u8],
     present_after: &'a [u8],
+    /// JSON may come as what changed in it (MySQL's PARTIAL_JSON).
+    is_partial: bool,
     rows: Cow<'a, [u8]>,
 }
 
@@ -51,7 +54,8 @@ pub(super) fn parse(number: u8, body: &[u8]) -> Option<RowsEvent<'_>> {
         true => Cow::Owned(event::inflate(reader.0)?),
         false => Cow::Borrowed(reader.0),
     };
-    Some(RowsEvent { kind, cascades, columns, present, present_after, rows })
+    let is_partial = number == event::kind::PARTIAL_UPDATE;
+    Some(RowsEvent { kind, cascades, columns, present, present_after, is_partial, rows })
 }
 
 /// Where a cell's text lies in the buffer that all cells of an event share.
@@ -73,9 +77,14 @@ pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Chang
     let mut text = Vec::with_capacity(event.rows.len() * 2);
     let mut images = Vec::new();
     while !reader.is_empty() {
-        images.push(image(&mut reader, plan, event.present, &mut text)?);
+        let before = reader;
+        images.push(image(&mut reader, plan, event.present, None, &mut text)?);
         if event.kind == RowsKind::Update {
-            images.push(image(&mut reader, plan, event.present_after, &mut text)?);
+            let partial = match event.is_partial {
+                true => Partial::read(&mut reader, before, plan, event.present)?,
+                false => None,
+            };
+            images.push(image(&mut reader, plan, event.present_after, partial, &mut text)?);
         }
     }
     let text = Bytes::from(text);
@@ -110,25 +119,81 @@ pub(super) fn why_unread(plan: &Plan) -> String {
     }
 }
 
+/// Which JSON columns of an image come as what changed in them, and what they were.
+struct Partial<'a> {
+    /// Among the table's JSON columns.
+    bits: &'a [u8],
+    /// The binary values before, of all the table's columns.
+    before: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> Partial<'a> {
+    /// Reads the head of an image; `Some(None)` if all of its values are whole. `image` is what comes
+    /// before it: the image before the update.
+    fn read(
+        reader: &mut Reader<'a>,
+        mut image: Reader<'a>,
+        plan: &Plan,
+        present: &[u8],
+    ) -> Option<Option<Self>> {
+        if reader.length()? & 1 == 0 {
+            return Some(None);
+        }
+        let is_json = |codec: &Codec| matches!(codec, Codec::Json { .. });
+        let count = plan.columns.iter().filter(|(codec, _)| is_json(codec)).count();
+        let bits = reader.take(count.div_ceil(8))?;
+        let carried = (0..plan.columns.len()).filter(|place| bit(present, *place)).count();
+        let nulls = image.take(carried.div_ceil(8))?;
+        let mut before = vec![None; plan.columns.len()];
+        let mut skipped = Vec::new();
+        let places = (0..plan.columns.len()).filter(|place| bit(present, *place));
+        for (rank, place) in places.enumerate() {
+            let (codec, _) = plan.columns.get(place)?;
+            match codec {
+                _ if bit(nulls, rank) => {}
+                Codec::Json { length_bytes } => {
+                    *before.get_mut(place)? = Some(image.counted(usize::from(*length_bytes))?);
+                }
+                codec => codec.decode(&mut image, &mut skipped)?,
+            }
+            skipped.clear();
+        }
+        Some(Some(Self { bits, before }))
+    }
+}
+
 fn image(
     reader: &mut Reader<'_>,
     plan: &Plan,
     present: &[u8],
+    partial: Option<Partial<'_>>,
     text: &mut Vec<u8>,
 ) -> Option<Vec<Span>> {
     let count = (0..plan.columns.len()).filter(|place| bit(present, *place)).count();
     let nulls = reader.take(count.div_ceil(8))?;
     let mut spans = vec![Span::Missing; plan.table.columns.len()];
-    let mut carried = 0;
+    let (mut carried, mut jsons) = (0, 0);
     for (place, (codec, target)) in plan.columns.iter().enumerate() {
+        let changes = match (codec, &partial) {
+            (Codec::Json { length_bytes }, Some(partial)) => {
+                jsons += 1;
+                bit(partial.bits, jsons - 1).then_some((*length_bytes, partial.before.get(place)?))
+            }
+            _ => None,
+        };
         if !bit(present, place) {
             continue;
         }
         let is_null = bit(nulls, carried);
         carried += 1;
         let begin = text.len();
-        if !is_null {
-            codec.decode(reader, text)?;
+        match changes {
+            _ if is_null => {}
+            None => codec.decode(reader, text)?,
+            Some((length_bytes, before)) => {
+                let changes = reader.counted(usize::from(length_bytes))?;
+                json::apply_diffs((*before)?, changes, text)?;
+            }
         }
         match target.and_then(|target| spans.get_mut(target)) {
             Some(span) if is_null => *span = Span::Null,

@@ -1,4 +1,4 @@
-//! Connections to a MariaDB source: address, transport security, the pinned session, errors.
+//! Connections to a MariaDB or MySQL source: address, transport security, the pinned session, errors.
 //!
 //! It knows nothing of tables or logs. Secrets are read when a connection is made, so that a
 //! changed password needs no restart.
@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder, SslOpts, UrlError};
 
+use super::dialect::Dialect;
 use crate::config::{Secret, SourceConfig, Tls};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::tls::{Protection, protection};
 
 /// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
 const PACKET_BYTES_MAX: usize = 1 << 30;
-/// Statements that pin a session.
-const SESSION: &str = include_str!("../../../sql/source/mysql/session.sql");
 /// How long the server keeps an idle session of ours.
 const IDLE_SECS_MAX: usize = 28_800;
 
@@ -23,6 +22,7 @@ const IDLE_SECS_MAX: usize = 28_800;
 #[derive(Debug, Clone)]
 pub(super) struct Address {
     source: String,
+    dialect: Dialect,
     opts: Opts,
     password: Option<Secret>,
     tls: Tls,
@@ -52,6 +52,7 @@ impl Address {
         }
         Ok(Self {
             source: source.to_owned(),
+            dialect: Dialect::of(config.kind),
             opts,
             password: config.password.clone(),
             tls: config.tls,
@@ -64,6 +65,11 @@ impl Address {
         self.opts.db_name().unwrap_or_default()
     }
 
+    /// What the server is, by the configuration.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The source's name in the configuration.
     pub(super) fn source(&self) -> &str {
         &self.source
@@ -71,6 +77,21 @@ impl Address {
 
     /// Connects and pins the session.
     pub(super) async fn connect(&self) -> Result<Conn> {
+        self.connect_with(self.dialect.session().split(";\n").collect()).await
+    }
+
+    /// What the server is, whatever the configuration says.
+    pub(super) async fn actual_dialect(&self) -> Result<Dialect> {
+        let mut connection = self.connect_with(Vec::new()).await?;
+        let explain = |error| self.explain(error, "could not read the server's version");
+        let version: Option<String> =
+            connection.query_first("SELECT VERSION()").await.map_err(explain)?;
+        connection.disconnect().await.unwrap_or_default();
+        let is_mariadb = version.is_some_and(|version| version.contains("MariaDB"));
+        Ok(if is_mariadb { Dialect::Mariadb } else { Dialect::Mysql })
+    }
+
+    async fn connect_with(&self, setup: Vec<&str>) -> Result<Conn> {
         let password = self.password.as_ref().map(Secret::read).transpose()?;
         let opts = OptsBuilder::from_opts(self.opts.clone())
             .pass(password)
@@ -79,11 +100,12 @@ impl Address {
             .max_allowed_packet(Some(PACKET_BYTES_MAX))
             .wait_timeout(Some(IDLE_SECS_MAX))
             .ssl_opts(self.ssl()?)
-            .setup(SESSION.split(";\n").collect());
+            .setup(setup);
         Conn::new(opts).await.map_err(|error| {
             let host = self.opts.ip_or_hostname();
             let port = self.opts.tcp_port();
-            self.explain(error, format!("could not connect to MariaDB at {host}:{port}"))
+            let name = self.dialect.name();
+            self.explain(error, format!("could not connect to {name} at {host}:{port}"))
         })
     }
 
@@ -151,7 +173,13 @@ fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
                 (ErrorKind::Setup, Some("run `trueup check`: it lists the grants that are missing"))
             }
             // ER_UNKNOWN_SYSTEM_VARIABLE, from the statement that pins the session.
-            1193 => (ErrorKind::Setup, Some("the server must be MariaDB 10.6 or later")),
+            1193 => (
+                ErrorKind::Setup,
+                Some(
+                    "the server must be MariaDB 10.6 or later with kind = \"mariadb\", or MySQL 8.0 or \
+                     later with kind = \"mysql\"",
+                ),
+            ),
             1049 => (ErrorKind::Setup, Some("name an existing database in the source's url")),
             // The binlog's reader fails for many reasons; the lost position is the grave one.
             1236 if is_lost_position(&server.message) => (

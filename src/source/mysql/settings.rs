@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::dialect::Dialect;
 use super::session::{Address, named_values};
-use crate::change::position::{Gtid, parse_gtids};
-use crate::error::{Error, ErrorKind, Result};
+use crate::change::Position;
+use crate::error::Result;
 use crate::finding::Finding;
 
 /// A log that is kept for less than this many seconds may be gone before an outage ends.
@@ -21,6 +22,7 @@ const EXPIRE_SECS: u64 = 7 * 86_400;
 /// Settings, load and rights of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
+    dialect: Dialect,
     settings: HashMap<String, String>,
     /// Redo bytes per day since its start, if it says so: about what a row binlog takes.
     written_bytes_per_day: Option<u64>,
@@ -31,8 +33,8 @@ pub(super) struct Server {
 
 /// Reads all that the rules need.
 pub(super) async fn read(address: &Address, connection: &mut Conn) -> Result<Server> {
-    let settings_sql = include_str!("../../../sql/source/mysql/settings.sql");
-    let settings = named_values(address, connection, settings_sql).await?;
+    let dialect = address.dialect();
+    let settings = named_values(address, connection, dialect.settings()).await?;
     let load_sql = include_str!("../../../sql/source/mysql/load.sql");
     let load = named_values(address, connection, load_sql).await?;
     let number = |name: &str| load.get(name).and_then(|value| value.parse::<u64>().ok());
@@ -44,7 +46,8 @@ pub(super) async fn read(address: &Address, connection: &mut Conn) -> Result<Ser
     let account: Option<String> =
         connection.query_first("SELECT CURRENT_USER()").await.map_err(explain)?;
     let grants: Vec<String> = connection.query("SHOW GRANTS").await.map_err(explain)?;
-    Ok(Server { settings, written_bytes_per_day, account: account.unwrap_or_default(), grants })
+    let account = account.unwrap_or_default();
+    Ok(Server { dialect, settings, written_bytes_per_day, account, grants })
 }
 
 impl Server {
@@ -52,16 +55,19 @@ impl Server {
         self.settings.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// The last transaction of each domain in the log.
-    pub(super) fn position(&self) -> Result<std::collections::BTreeMap<u32, Gtid>> {
-        let text = self.setting("gtid_binlog_pos");
-        parse_gtids(text).ok_or_else(|| {
-            Error::new(ErrorKind::Setup, format!("gtid_binlog_pos is `{text}`, not a GTID list"))
-        })
+    /// Where the log ends.
+    pub(super) fn position(&self) -> Result<Position> {
+        self.dialect.position(self.setting(match self.dialect {
+            Dialect::Mariadb => "gtid_binlog_pos",
+            Dialect::Mysql => "gtid_executed",
+        }))
     }
 
     /// What the server calls itself; another text later means another server.
     pub(super) fn identity(&self) -> String {
+        if self.dialect == Dialect::Mysql {
+            return format!("mysql:{}", self.setting("server_uuid"));
+        }
         match self.setting("server_uid") {
             "" => format!(
                 "mariadb:{}:{}:{}",
@@ -90,7 +96,8 @@ impl Server {
             else {
                 return false;
             };
-            let listed = rights.split(", ").any(|one| one == right || one == "ALL PRIVILEGES");
+            let mut rights = rights.split(',').map(str::trim);
+            let listed = rights.any(|one| one == right || one == "ALL PRIVILEGES");
             listed && rest.starts_with(" TO ")
         })
     }
@@ -107,12 +114,28 @@ impl Server {
     fn version(&self) -> Finding {
         let version = self.setting("version");
         let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
-        let is_known = (parts.next(), parts.next()) >= (Some(10), Some(6));
-        match is_known && version.contains("MariaDB") {
+        let number = (parts.next(), parts.next());
+        let (is_right, wanted, other) = match self.dialect {
+            Dialect::Mariadb => {
+                (number >= (Some(10), Some(6)), "MariaDB 10.6 or later", Dialect::Mysql)
+            }
+            Dialect::Mysql => {
+                (number >= (Some(8), Some(0)), "MySQL 8.0 or later", Dialect::Mariadb)
+            }
+        };
+        let is_mariadb = version.contains("MariaDB");
+        if is_mariadb != (self.dialect == Dialect::Mariadb) {
+            let kind = other.name().to_lowercase();
+            return Finding::error(
+                format!("the server is {version}, not {wanted}"),
+                format!("set kind = \"{kind}\" in the configuration of the source"),
+            );
+        }
+        match is_right {
             true => Finding::ok(format!("the server is {version}")),
             false => Finding::error(
-                format!("the server is {version}, not MariaDB 10.6 or later"),
-                "upgrade the server, or read from a replica that runs MariaDB 10.6 or later",
+                format!("the server is {version}, not {wanted}"),
+                format!("upgrade the server, or read from a replica that runs {wanted}"),
             ),
         }
     }
@@ -120,10 +143,14 @@ impl Server {
     fn log_findings(&self) -> Vec<Finding> {
         if self.setting("log_bin") != "ON" {
             let what = "the binlog is off (log_bin = OFF): there is no log to read";
+            let (section, gtids) = match self.dialect {
+                Dialect::Mariadb => ("mariadb", "gtid_strict_mode = ON"),
+                Dialect::Mysql => ("mysqld", "gtid_mode = ON\nenforce_gtid_consistency = ON"),
+            };
             let remedy = format!(
-                "add to my.cnf and restart the server:\n[mariadb]\nlog_bin = binlog\n\
+                "add to my.cnf and restart the server:\n[{section}]\nlog_bin = binlog\n\
                  binlog_format = ROW\nbinlog_row_metadata = FULL\nbinlog_row_image = FULL\n\
-                 gtid_strict_mode = ON\nbinlog_expire_logs_seconds = {EXPIRE_SECS}\n{}",
+                 {gtids}\nbinlog_expire_logs_seconds = {EXPIRE_SECS}\n{}",
                 self.disk()
             );
             return vec![Finding::error(what, remedy)];
@@ -133,7 +160,20 @@ impl Server {
             ("binlog_row_metadata", "FULL", "the log does not say what its columns are"),
             ("binlog_row_image", "FULL", "the log leaves out columns"),
         ];
-        wanted.map(|(name, want, why)| self.wanted(name, want, why)).into()
+        let mut findings: Vec<Finding> =
+            wanted.map(|(name, want, why)| self.wanted(name, want, why)).into();
+        if self.dialect == Dialect::Mysql {
+            findings.push(match self.setting("gtid_mode") {
+                "ON" => Finding::ok("gtid_mode = ON"),
+                is => Finding::error(
+                    format!("gtid_mode = {is}: transactions have no numbers of their own"),
+                    "one after the other: SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode \
+                     = OFF_PERMISSIVE; SET GLOBAL gtid_mode = ON_PERMISSIVE; SET GLOBAL gtid_mode = ON; \
+                     and add both to my.cnf",
+                ),
+            });
+        }
+        findings
     }
 
     fn wanted(&self, name: &str, want: &str, why: &str) -> Finding {
@@ -143,8 +183,12 @@ impl Server {
                 format!("{name} = {is}: {why}"),
                 format!(
                     "SET GLOBAL {name} = '{want}'; then reconnect all applications (sessions keep \
-                     the old value), and add to my.cnf for the next restart:\n[mariadb]\n{name} = \
+                     the old value), and add to my.cnf for the next restart:\n[{}]\n{name} = \
                      {want}\n{}",
+                    match self.dialect {
+                        Dialect::Mariadb => "mariadb",
+                        Dialect::Mysql => "mysqld",
+                    },
                     self.disk()
                 ),
             ),
@@ -167,23 +211,24 @@ impl Server {
     }
 
     fn right_findings(&self) -> Vec<Finding> {
-        ["REPLICATION SLAVE", "BINLOG MONITOR"]
-            .map(|right| {
-                if self.may(right) || self.may("SUPER") {
-                    Finding::ok(format!("{} may use {right}", self.account))
-                } else {
-                    Finding::error(
-                        format!("{} lacks {right}", self.account),
-                        self.grant(right, "*.*"),
-                    )
-                }
-            })
-            .into()
+        let rights: &[&str] = match self.dialect {
+            Dialect::Mariadb => &["REPLICATION SLAVE", "BINLOG MONITOR"],
+            Dialect::Mysql => &["REPLICATION SLAVE", "REPLICATION CLIENT", "XA_RECOVER_ADMIN"],
+        };
+        let finding = |right: &&str| {
+            if self.may(right) || self.may("SUPER") && self.dialect == Dialect::Mariadb {
+                Finding::ok(format!("{} may use {right}", self.account))
+            } else {
+                Finding::error(format!("{} lacks {right}", self.account), self.grant(right, "*.*"))
+            }
+        };
+        rights.iter().map(finding).collect()
     }
 
     fn risk_findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if self.setting("gtid_strict_mode") != "ON" {
+        let is_mariadb = self.dialect == Dialect::Mariadb;
+        if is_mariadb && self.setting("gtid_strict_mode") != "ON" {
             findings.push(Finding::warning(
                 "gtid_strict_mode = OFF: a write to a replica can make the log's order ambiguous, \
                  which stops us",
@@ -206,7 +251,9 @@ impl Server {
             )),
             _ => {}
         }
-        if !self.setting("gtid_slave_pos").is_empty() && self.setting("log_slave_updates") != "ON" {
+        let is_logged = self.setting("log_slave_updates") == "ON"
+            || self.setting("log_replica_updates") == "ON";
+        if (!is_mariadb || !self.setting("gtid_slave_pos").is_empty()) && !is_logged {
             findings.push(Finding::warning(
                 "log_slave_updates = OFF: if this server is a replica, its log lacks what it \
                  receives",
@@ -235,6 +282,7 @@ mod tests {
 
     fn server(settings: &[(&str, &str)], grants: &[&str]) -> Server {
         Server {
+            dialect: Dialect::Mariadb,
             settings: settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             written_bytes_per_day: Some(50 << 20),
             account: "trueup@%".to_owned(),

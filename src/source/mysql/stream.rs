@@ -1,4 +1,4 @@
-//! The log of a MariaDB source as frames.
+//! The log of a MariaDB or MySQL source as frames.
 //!
 //! It keeps whole groups of events together, drops rows of tables that are not mirrored and
 //! statements that change no rows of ours, and reads the catalog when a table is first met. It
@@ -10,7 +10,7 @@
 //!                      └─ what names a table not met yet waits in `held` for the catalog
 //! ```
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,13 +22,14 @@ use mysql_async::{BinlogStream, BinlogStreamRequest};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, GtidEvent, kind};
+use super::dialect::{self, Dialect};
+use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, kind};
+use super::gtid::{self, GtidEvent, XaWord};
 use super::session::Address;
 use super::statement::{self, Effect, Mirrored};
 use super::witness::{Testimony, Witness};
-use super::{binlog, catalog, table_map, witness};
-use crate::change::position::Gtid;
-use crate::change::{Position, Reached, Table, TableName, TransactionId};
+use super::{binlog, schemas, table_map, witness};
+use crate::change::{Position, Reached, Table, TableName};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
 
@@ -44,13 +45,15 @@ pub struct MysqlStream {
     mirrored: Mirrored,
     /// Tables whose schema this connection has handed over, and no statement changed since.
     met: HashSet<TableName>,
-    /// The end of the last whole group handed over, per domain.
-    position: BTreeMap<u32, Gtid>,
+    /// The end of the last whole group handed over.
+    position: Position,
     /// What the last whole group looked like, once one was read.
     witness: Option<Witness>,
     /// The binlog file that is being read.
     file: String,
     group: Option<InFlight>,
+    /// Bytes of events of a compressed transaction that are still to come.
+    unpacked: u64,
     ready: VecDeque<Captured>,
     /// An event that must not be handed over before schemas that are being read.
     held: Option<Held>,
@@ -65,6 +68,8 @@ struct InFlight {
     gtid: GtidEvent,
     /// The event that began it, until something of it is handed over.
     begin: Option<Bytes>,
+    /// MySQL: it is more than one statement.
+    has_begun: bool,
     /// Log numbers of the tables whose rows are handed over.
     wanted: HashSet<u64>,
     testimony: Option<Testimony>,
@@ -85,34 +90,43 @@ impl MysqlStream {
         start: &Position,
         tables: &[TableName],
     ) -> Result<Self> {
-        let Position::Gtid(position) = start else {
-            return Err(Error::new(ErrorKind::Bug, format!("{start} is no position of MariaDB")));
-        };
         let explain =
             |error| address.explain(error, format!("could not open the binlog at {start}"));
         let mut connection = address.connect().await?;
-        let gtids = start.to_string();
-        let setup = format!(
-            "SET @mariadb_slave_capability = 4, @slave_connect_state = '{}', \
-             @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0, \
-             @master_heartbeat_period = {}",
-            gtids.trim_start_matches("gtid:"),
-            event::HEARTBEAT.as_nanos()
-        );
-        connection.query_drop(setup).await.map_err(explain)?;
         // A number of our own per connection: the server drops an older one of the same number.
         let request = BinlogStreamRequest::new(rand::random::<u32>() | 0x4000_0000)
             .with_hostname(b"trueup")
             .with_pos(4);
+        let heartbeat = format!("@master_heartbeat_period = {}", event::HEARTBEAT.as_nanos());
+        let (setup, request) = match (address.dialect(), start) {
+            (Dialect::Mariadb, Position::Gtid(_)) => {
+                let setup = format!(
+                    "SET @mariadb_slave_capability = 4, @slave_connect_state = '{}', \
+                     @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0, {heartbeat}",
+                    start.to_string().trim_start_matches("gtid:"),
+                );
+                (setup, request)
+            }
+            (Dialect::Mysql, Position::Gtids(set)) => {
+                let setup = format!("SET {heartbeat}");
+                (setup, request.with_gtid().with_gtid_set(dialect::sids(set)?))
+            }
+            (dialect, _) => {
+                let what = format!("{start} is no position of {}", dialect.name());
+                return Err(Error::new(ErrorKind::Bug, what));
+            }
+        };
+        connection.query_drop(setup).await.map_err(explain)?;
         let log = connection.get_binlog_stream(request).await.map_err(explain)?;
         Ok(Self {
             log,
             mirrored: tables.iter().collect(),
             met: HashSet::new(),
-            position: position.clone(),
+            position: start.clone(),
             witness: None,
             file: String::new(),
             group: None,
+            unpacked: 0,
             ready: VecDeque::new(),
             held: None,
             waiting_since: None,
@@ -172,7 +186,8 @@ impl MysqlStream {
             Err(_) => return Err(broken("fell silent, not even a heartbeat came")),
         };
         self.waiting_since = None;
-        if has_bad_checksum(&raw) {
+        // What was packed into another event has none of its own.
+        if self.unpacked == 0 && event::has_bad_checksum(&raw) {
             return Err(broken("sent an event whose checksum is wrong"));
         }
         Ok(raw)
@@ -181,14 +196,25 @@ impl MysqlStream {
     fn accept(&mut self, raw: &RawEvent) -> Result<()> {
         let frame = event::frame(raw);
         let event = self.parsed(&frame)?;
+        if self.unpacked > 0 {
+            return self.unpack(&event, raw.header().event_size(), frame);
+        }
         match event.kind {
             kind::FORMAT_DESCRIPTION if !self.is_open => {
                 self.is_open = true;
                 self.idle();
             }
-            kind::HEARTBEAT if self.group.is_none() => self.idle(),
+            kind::HEARTBEAT | kind::HEARTBEAT_V2 if self.group.is_none() => self.idle(),
             kind::GTID_LIST if event.flags & FLAG_ARTIFICIAL == 0 => self.check_list(&event)?,
-            kind::GTID => self.begin(&event, frame)?,
+            kind::PREVIOUS_GTIDS => self.check_set(&event)?,
+            number if GtidEvent::is_one(number) => self.begin(&event, frame)?,
+            kind::ANONYMOUS_GTID => {
+                let what = "the log holds a transaction without a GTID".to_owned();
+                return Err(Error::new(ErrorKind::Gap, what).hint(
+                    "SET GLOBAL gtid_mode = ON (over OFF_PERMISSIVE and ON_PERMISSIVE), then copy the \
+                     source again",
+                ));
+            }
             kind::INCIDENT => {
                 let what = "the server lost events of its own log (an incident event)".to_owned();
                 return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
@@ -199,11 +225,18 @@ impl MysqlStream {
             | kind::CHECKPOINT
             | kind::START_ENCRYPTION
             | kind::HEARTBEAT
+            | kind::HEARTBEAT_V2
             | kind::GTID_LIST => {}
             _ => {
                 let testimony = self.group.as_mut().and_then(|group| group.testimony.as_mut());
                 if let Some(testimony) = testimony {
                     testimony.add(&frame);
+                }
+                if event.kind == kind::TRANSACTION_PAYLOAD {
+                    let bytes = gtid::payload_bytes(&event);
+                    let what = || self.unreadable("the head of a compressed transaction");
+                    self.unpacked = bytes.ok_or_else(what)?;
+                    return Ok(());
                 }
                 self.in_group(&event, frame)?;
             }
@@ -211,8 +244,24 @@ impl MysqlStream {
         Ok(())
     }
 
+    /// An event of a compressed transaction. The client unpacks it and says nothing where it cannot:
+    /// then the log goes on without these events.
+    fn unpack(&mut self, event: &Event, bytes: u32, frame: Bytes) -> Result<()> {
+        let left = self.unpacked.checked_sub(u64::from(bytes));
+        let is_of_another = GtidEvent::is_one(event.kind)
+            || matches!(
+                event.kind,
+                kind::HEARTBEAT | kind::HEARTBEAT_V2 | kind::ROTATE | kind::STOP
+            );
+        match left {
+            Some(left) if !is_of_another => self.unpacked = left,
+            _ => return Err(self.unreadable("a compressed transaction")),
+        }
+        self.in_group(event, frame)
+    }
+
     fn hold(&mut self, event: &Event, frame: Bytes, names: Vec<TableName>) {
-        let reading = read_schemas(self.address.clone(), event.clone(), names.clone());
+        let reading = schemas::read(self.address.clone(), event.clone(), names.clone());
         self.held = Some(Held { frame, names, reading: tokio::spawn(reading) });
     }
 
@@ -248,34 +297,44 @@ impl MysqlStream {
 
     fn reached(&self) -> Reached {
         let witness = self.witness.as_ref().map(ToString::to_string);
-        Reached { position: Position::Gtid(self.position.clone()), witness }
+        Reached { position: self.position.clone(), witness }
     }
 
     /// Each binlog file begins with what the files before it hold: more than we have read means
     /// that something was left out.
     fn check_list(&self, event: &Event) -> Result<()> {
-        let list = event::gtid_list(event).ok_or_else(|| self.unreadable("a GTID list"))?;
-        for (domain, gtid) in list {
-            let read = self.position.get(&domain).map_or(0, |gtid| gtid.sequence);
-            if read < gtid.sequence {
-                let id = TransactionId::Gtid(domain, gtid);
-                let here = Position::Gtid(self.position.clone());
-                let what = format!("the log goes on after {id}, but we have read only to {here}");
-                return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
-            }
+        let list = gtid::gtid_list(event).ok_or_else(|| self.unreadable("a GTID list"))?;
+        match list.into_iter().find(|id| self.position.includes(*id) != Some(true)) {
+            None => Ok(()),
+            Some(id) => Err(self.left_out(&id)),
         }
-        Ok(())
+    }
+
+    /// The same in MySQL.
+    fn check_set(&self, event: &Event) -> Result<()> {
+        let set = gtid::previous_gtids(event);
+        let set = set.ok_or_else(|| self.unreadable("the GTIDs before a binlog file"))?;
+        let before = Position::Gtids(set);
+        match self.position.covers(&before)? {
+            true => Ok(()),
+            false => Err(self.left_out(&before)),
+        }
+    }
+
+    fn left_out(&self, before: &dyn std::fmt::Display) -> Error {
+        let here = &self.position;
+        let what = format!("the log goes on after {before}, but we have read only to {here}");
+        Error::new(ErrorKind::Gap, what).hint("copy the source again")
     }
 
     fn begin(&mut self, event: &Event, frame: Bytes) -> Result<()> {
         let gtid = GtidEvent::parse(event).ok_or_else(|| self.unreadable("a GTID event"))?;
-        let last = self.position.get(&gtid.domain).map_or(0, |gtid| gtid.sequence);
-        if gtid.gtid.sequence <= last {
-            let id = TransactionId::Gtid(gtid.domain, gtid.gtid);
-            let what = format!("{id} comes after sequence {last}: the log's order is ambiguous");
+        if self.position.includes(gtid.id) != Some(false) {
+            let (id, here) = (gtid.id, &self.position);
+            let what = format!("{id} comes after {here}: the log's order is ambiguous");
             return Err(Error::new(ErrorKind::Gap, what).hint(
-                "SET GLOBAL gtid_strict_mode = ON, let one server alone write to each domain, then \
-                 copy the source again",
+                "let one server alone write to each domain (MariaDB: SET GLOBAL gtid_strict_mode = \
+                 ON), then copy the source again",
             ));
         }
         // A server that crashed leaves a group without an end, which never happened. If a part
@@ -284,7 +343,13 @@ impl MysqlStream {
         // The end of an XA transaction must find its beginning: all of them are handed over.
         let is_wanted = tail || gtid.is_prepared_xa() || gtid.is_completed_xa();
         let testimony = Testimony::begin(&self.file, &frame);
-        self.group = Some(InFlight { gtid, begin: Some(frame), wanted: HashSet::new(), testimony });
+        self.group = Some(InFlight {
+            gtid,
+            begin: Some(frame),
+            has_begun: false,
+            wanted: HashSet::new(),
+            testimony,
+        });
         if is_wanted {
             self.hand_over_begin();
         }
@@ -301,7 +366,10 @@ impl MysqlStream {
         let Some(group) = &mut self.group else {
             return Err(self.unreadable("an event outside a transaction"));
         };
-        let standalone = group.gtid.is_standalone();
+        let mut standalone = match self.address.dialect() {
+            Dialect::Mariadb => group.gtid.is_standalone(),
+            Dialect::Mysql => !group.has_begun,
+        };
         let mut text = None;
         let is_wanted = match event.kind {
             kind::TABLE_MAP => match table_map::peek(&event.body) {
@@ -318,6 +386,7 @@ impl MysqlStream {
             },
             kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => {
                 let query = event::query(event).ok_or_else(|| self.unreadable("a statement"))?;
+                standalone &= !self.begins(&query.text);
                 let effect = self.effect(&query)?;
                 // The decoder names the tables of a statement by their schemas.
                 if let Effect::Emptied(names) | Effect::Doubted(names) = &effect {
@@ -337,7 +406,9 @@ impl MysqlStream {
             number if event::rows_kind(number).is_some() => {
                 table_map::number(&event.body).is_some_and(|number| group.wanted.contains(&number))
             }
-            number if is_silent(number) || event.flags & FLAG_IGNORABLE != 0 => false,
+            // Of a group that is handed over.
+            kind::XA_PREPARE => group.begin.is_none(),
+            number if event::is_silent(number) || event.flags & FLAG_IGNORABLE != 0 => false,
             number => {
                 let what = format!("the log holds an event of type {number}, which is unknown");
                 return Err(Error::new(ErrorKind::Setup, what).hint("update Trueup"));
@@ -356,7 +427,7 @@ impl MysqlStream {
 
     fn end(&mut self, frame: Bytes) {
         let Some(group) = self.group.take() else { return };
-        self.position.insert(group.gtid.domain, group.gtid.gtid);
+        self.position.advance(group.gtid.id);
         self.witness = group.testimony.map(Testimony::finish);
         if group.begin.is_some() {
             self.idle();
@@ -370,6 +441,18 @@ impl MysqlStream {
         self.ready.push_back(Captured::End(reached));
     }
 
+    /// Whether a statement is the first of several, in MySQL.
+    fn begins(&mut self, text: &str) -> bool {
+        if self.address.dialect() == Dialect::Mariadb {
+            return false;
+        }
+        let begins = text.eq_ignore_ascii_case("BEGIN") || XaWord::of(text) == Some(XaWord::Start);
+        if let Some(group) = &mut self.group {
+            group.has_begun |= begins;
+        }
+        begins
+    }
+
     /// What a statement does to us. Those that do nothing stay out of the journal: some of them
     /// hold the passwords of accounts.
     fn effect(&self, query: &event::Query) -> Result<Effect> {
@@ -378,17 +461,17 @@ impl MysqlStream {
             // Its end is handed over like its beginning was.
             return Ok(Effect::Reshaped);
         }
+        if self.address.dialect() == Dialect::Mysql && XaWord::of(&query.text).is_some() {
+            return Ok(Effect::Reshaped);
+        }
         match statement::effect(query, &self.mirrored) {
-            Effect::Unknowable { what, why } => {
-                let id = TransactionId::Gtid(group.gtid.domain, group.gtid.gtid);
-                Err(binlog::unknowable(&what, why, &id))
-            }
+            Effect::Unknowable { what, why } => Err(binlog::unknowable(&what, why, &group.gtid.id)),
             effect => Ok(effect),
         }
     }
 
     fn unreadable(&self, what: &str) -> Error {
-        let here = Position::Gtid(self.position.clone());
+        let here = &self.position;
         Error::new(ErrorKind::Decode, format!("could not read {what} of the log after {here}"))
     }
 }
@@ -396,68 +479,5 @@ impl MysqlStream {
 impl std::fmt::Debug for MysqlStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MysqlStream").field("position", &self.position).finish_non_exhaustive()
-    }
-}
-
-/// The tables that `event` needs: as they were there, if it is a table map, with what only the
-/// catalog knows; else as the catalog shows them. One that is gone by now is only named.
-async fn read_schemas(address: Address, event: Event, names: Vec<TableName>) -> Result<Vec<Table>> {
-    let mut connection = address.connect().await?;
-    let described = catalog::describe(&address, &mut connection, &names).await?;
-    connection.disconnect().await.unwrap_or_default();
-    let mut tables = Vec::with_capacity(names.len());
-    for name in &names {
-        let known = described.iter().find(|described| described.table.name == *name);
-        let known = known.map_or_else(|| gone(name), |described| described.table.clone());
-        if event.kind != kind::TABLE_MAP {
-            tables.push(known);
-            continue;
-        }
-        let log = table_map::parse(&event.body).ok_or_else(|| {
-            Error::new(ErrorKind::Decode, format!("could not read the table map of {name}"))
-        })?;
-        tables.push(table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?);
-    }
-    Ok(tables)
-}
-
-/// A table of which nothing is left but its name.
-fn gone(name: &TableName) -> Table {
-    let id = catalog::table_id(name);
-    Table { id, name: name.clone(), columns: Vec::new(), cascades: Vec::new() }
-}
-
-/// Events of a group that carry no rows and no statement of ours.
-fn is_silent(number: u8) -> bool {
-    matches!(
-        number,
-        kind::XID
-            | kind::XA_PREPARE
-            | kind::ANNOTATE
-            | kind::INTVAR
-            | kind::RAND
-            | kind::USER_VAR
-            | kind::APPEND_BLOCK
-            | kind::DELETE_FILE
-            | kind::BEGIN_LOAD_QUERY
-    )
-}
-
-/// Events that the server made up for this connection carry no checksum of their own.
-fn has_bad_checksum(raw: &RawEvent) -> bool {
-    let header = raw.header();
-    let is_made_up = header.flags_raw() & FLAG_ARTIFICIAL != 0
-        || matches!(
-            header.event_type_raw(),
-            kind::ROTATE | kind::HEARTBEAT | kind::FORMAT_DESCRIPTION
-        );
-    if is_made_up {
-        return false;
-    }
-    match raw.footer().get_checksum_alg() {
-        Ok(Some(alg)) if alg as u8 == 1 => {
-            raw.checksum().is_some_and(|sum| u32::from_le_bytes(sum) != raw.calc_checksum(alg))
-        }
-        _ => false,
     }
 }

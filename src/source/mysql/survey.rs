@@ -1,25 +1,31 @@
-//! A MariaDB source as it is in one snapshot, for comparisons: digests of its tables, and exactly
+//! A MariaDB or MySQL source as it is in one snapshot, for comparisons: digests of its tables, and exactly
 //! what of its binlog the snapshot has seen. It reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use tokio::sync::Mutex;
 
 use super::Mysql;
+use super::dialect::Dialect;
 use super::session::Address;
 use crate::change::position::parse_gtids;
 use crate::change::{Position, TableName, Visibility};
-use crate::digest::{Digest, Family, golden, mariadb};
+use crate::digest::{Digest, Family, Hash, golden, mariadb};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Attempts to take a snapshot in whose moment the log is not rotated: then its position is not
 /// that of the snapshot.
 const ATTEMPTS: usize = 5;
+/// How long MySQL is waited for to commit nothing in the moment of a snapshot.
+const STILLNESS_MAX: Duration = Duration::from_secs(20);
+/// Between two attempts.
+const STILLNESS_PAUSE: Duration = Duration::from_millis(2);
 
-/// A snapshot of a MariaDB source. It ends when it is dropped.
+/// A snapshot of a source. It ends when it is dropped.
 #[derive(Debug)]
 pub struct MysqlSurvey {
     address: Address,
@@ -38,6 +44,10 @@ impl Mysql {
     pub async fn survey(&self) -> Result<MysqlSurvey> {
         let address = self.address.clone();
         let mut connection = address.connect().await?;
+        if address.dialect() == Dialect::Mysql {
+            let seen = between_commits(&address, &mut connection).await?;
+            return Ok(MysqlSurvey::new(address, connection, seen));
+        }
         for _ in 0..ATTEMPTS {
             let before = log_file(&address, &mut connection).await?;
             let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
@@ -52,17 +62,48 @@ impl Mysql {
                 let seen = Position::Gtid(seen.ok_or_else(|| {
                     Error::new(ErrorKind::Decode, format!("{file}:{offset} has no GTID"))
                 })?);
-                return Ok(MysqlSurvey {
-                    address,
-                    connection: Arc::new(Mutex::new(connection)),
-                    visibility: Visibility::UpTo(seen.clone()),
-                    covered_by: seen,
-                });
+                return Ok(MysqlSurvey::new(address, connection, seen));
             }
             run(&address, &mut connection, "ROLLBACK").await?;
         }
         let what = format!("the binlog was rotated at each of {ATTEMPTS} snapshots");
         Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"))
+    }
+}
+
+/// A snapshot in whose moment nothing was committed, and what it has seen. MySQL says no more than what
+/// was committed before and after it: one round trip takes all three.
+async fn between_commits(address: &Address, connection: &mut Conn) -> Result<Position> {
+    let explain = |error| address.explain(error, "could not take a snapshot");
+    let end = Instant::now() + STILLNESS_MAX;
+    loop {
+        let mut results = connection
+            .query_iter(
+                "SELECT @@GLOBAL.gtid_executed;
+                 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
+                 SELECT @@GLOBAL.gtid_owned; SELECT @@GLOBAL.gtid_executed",
+            )
+            .await
+            .map_err(explain)?;
+        let mut said: Vec<String> = Vec::new();
+        while !results.is_empty() {
+            said.extend(
+                results.collect::<Option<String>>().await.map_err(explain)?.pop().flatten(),
+            );
+        }
+        let [before, owned, after] = said.as_slice() else {
+            return Err(Error::new(ErrorKind::Decode, "the server does not name its transactions"));
+        };
+        if owned.is_empty() && before == after {
+            return Dialect::Mysql.position(before);
+        }
+        run(address, connection, "ROLLBACK").await?;
+        if Instant::now() > end {
+            let secs = STILLNESS_MAX.as_secs();
+            let what = format!("in {secs} s there was no moment without a commit to compare in");
+            return Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"));
+        }
+        tokio::time::sleep(STILLNESS_PAUSE).await;
     }
 }
 
@@ -95,6 +136,23 @@ async fn snapshot(address: &Address, connection: &mut Conn) -> Result<(String, u
 }
 
 impl MysqlSurvey {
+    fn new(address: Address, connection: Conn, seen: Position) -> Self {
+        Self {
+            address,
+            connection: Arc::new(Mutex::new(connection)),
+            visibility: Visibility::UpTo(seen.clone()),
+            covered_by: seen,
+        }
+    }
+
+    /// What rows are hashed with.
+    pub fn hash(&self) -> Hash {
+        match self.address.dialect() {
+            Dialect::Mariadb => Hash::Md5,
+            Dialect::Mysql => Hash::Sha256,
+        }
+    }
+
     /// The families that this server spells otherwise than was written down.
     ///
     /// # Errors
@@ -126,7 +184,7 @@ impl MysqlSurvey {
         digits: usize,
     ) -> Result<BTreeMap<String, Digest>> {
         let (all, key) = texts(columns, key_count);
-        let sql = mariadb::digests(&quoted(table), &all, &key, digits);
+        let sql = mariadb::digests(&quoted(table), &all, &key, digits, self.hash());
         let explain = |error| self.address.explain(error, format!("could not compare {table}"));
         let mut connection = self.connection.lock().await;
         let rows: Vec<(String, u64, String, String)> =
@@ -153,7 +211,7 @@ impl MysqlSurvey {
         buckets: &[String],
     ) -> Result<Vec<Vec<Option<String>>>> {
         let (all, key) = texts(columns, key_count);
-        let sql = mariadb::rows(&quoted(table), &all, &key, digits, buckets);
+        let sql = mariadb::rows(&quoted(table), &all, &key, (digits, self.hash()), buckets);
         let explain = |error| self.address.explain(error, format!("could not compare {table}"));
         let mut connection = self.connection.lock().await;
         let rows: Vec<Row> = connection.query(&sql).await.map_err(explain)?;

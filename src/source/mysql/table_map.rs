@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::charset::Charset;
 use super::codec::Codec;
+use super::dialect::Dialect;
 use super::reader::Reader;
 use crate::change::{Column, Table, TableName};
 
@@ -49,7 +50,7 @@ pub(super) fn number(body: &[u8]) -> Option<u64> {
 }
 
 /// Reads the whole body; `None` if it is malformed.
-pub(super) fn parse(body: &[u8]) -> Option<LogTable> {
+pub(super) fn parse(body: &[u8], dialect: Dialect) -> Option<LogTable> {
     let mut reader = Reader(body);
     let (_, name) = header(&mut reader)?;
     let count = reader.length()?;
@@ -61,7 +62,7 @@ pub(super) fn parse(body: &[u8]) -> Option<LogTable> {
     for number in types {
         raw_types.push(RawType::read(*number, &mut metadata)?);
     }
-    let columns = details.columns(&raw_types)?;
+    let columns = details.columns(&raw_types, dialect)?;
     Some(LogTable { name, columns })
 }
 
@@ -77,7 +78,7 @@ impl RawType {
     fn read(number: u8, metadata: &mut Reader<'_>) -> Option<Self> {
         let bytes = match number {
             // Blobs, float, double, geometry, and the times with fractions.
-            4 | 5 | 17 | 18 | 19 | 140 | 245 | 249..=252 | 255 => 1,
+            4 | 5 | 17 | 18 | 19 | 140 | 242 | 245 | 249..=252 | 255 => 1,
             15 | 16 | 141 | 246 | 247 | 248 | 253 | 254 => 2,
             _ => 0,
         };
@@ -97,7 +98,7 @@ impl RawType {
         Some(Self { number: real, a, b })
     }
 
-    /// MariaDB counts YEAR among the columns that have a sign.
+    /// YEAR is counted among the columns that have a sign.
     fn is_numeric(self) -> bool {
         matches!(self.number, 1..=5 | 8 | 9 | 13 | 246)
     }
@@ -106,9 +107,14 @@ impl RawType {
         matches!(self.number, 247 | 248)
     }
 
-    /// MariaDB counts geometry among the columns that have a character set.
-    fn is_character(self) -> bool {
-        matches!(self.number, 15 | 140 | 141 | 249..=255)
+    /// MariaDB counts geometry among the columns that have a character set, MySQL its vectors.
+    fn is_character(self, dialect: Dialect) -> bool {
+        match self.number {
+            15 | 140 | 141 | 249..=254 => true,
+            255 => dialect == Dialect::Mariadb,
+            242 => dialect == Dialect::Mysql,
+            _ => false,
+        }
     }
 
     fn codec(self, unsigned: bool, charset: Option<Charset>, values: Vec<Vec<u8>>) -> Codec {
@@ -136,7 +142,9 @@ impl RawType {
             7 => Codec::OldTimestamp,
             247 => Codec::Enum { bytes: self.b, values },
             248 => Codec::Set { bytes: self.b, values },
-            255 => Codec::Bytes { length_bytes: self.a, width: 0 },
+            // Geometry, and MySQL's vectors.
+            255 | 242 => Codec::Bytes { length_bytes: self.a, width: 0 },
+            245 => Codec::Json { length_bytes: self.a },
             249..=252 => string(self.a, 0, charset),
             15 => {
                 let longest = usize::from(self.a) | usize::from(self.b) << 8;
@@ -231,7 +239,7 @@ impl<'a> Details<'a> {
         Some(details)
     }
 
-    fn columns(&self, types: &[RawType]) -> Option<Vec<LogColumn>> {
+    fn columns(&self, types: &[RawType], dialect: Dialect) -> Option<Vec<LogColumn>> {
         let (mut numeric, mut text, mut listed) = (0, 0, 0);
         let (mut enums, mut sets) = (self.enum_values.iter(), self.set_values.iter());
         let mut columns = Vec::with_capacity(types.len());
@@ -249,7 +257,7 @@ impl<'a> Details<'a> {
                 let raw_values = if raw.number == 247 { enums.next() } else { sets.next() };
                 names = utf8_values(raw_values.map_or(&[], Vec::as_slice), charset);
                 listed += 1;
-            } else if raw.is_character() {
+            } else if raw.is_character(dialect) {
                 charset = self.charsets.at(text);
                 text += 1;
             }
@@ -324,8 +332,13 @@ fn own_type(codec: &Codec, column: Option<&Column>) -> Option<Codec> {
 /// catalog knows from `catalog` where the two agree. `None` if the log carries no names.
 pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
     let mut columns = Vec::with_capacity(log.columns.len());
+    // MySQL keeps what an index computes as hidden columns.
+    let is_hidden = |name: &str| name.starts_with("!hidden!");
     for column in &log.columns {
         let name = column.name.as_ref()?;
+        if is_hidden(name) {
+            continue;
+        }
         let known = catalog.columns.iter().find(|known| known.name == *name);
         let own = own_type(&column.codec, known);
         let kind = own.as_ref().unwrap_or(&column.codec).kind();

@@ -18,6 +18,7 @@ use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use sha2::{Digest, Sha256};
 
 use super::event::{self, Event, FLAG_ARTIFICIAL, HEARTBEAT, kind};
+use super::gtid;
 use super::session::Address;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -197,6 +198,8 @@ async fn gather(
     witness: &Witness,
 ) -> std::result::Result<Option<Witness>, mysql_async::Error> {
     let mut testimony: Option<Testimony> = None;
+    // Bytes of events that the client unpacked from another: not as they stand in the file.
+    let mut unpacked = 0_u64;
     loop {
         let silence = || {
             let what = "not even a heartbeat came";
@@ -206,17 +209,28 @@ async fn gather(
         let Some(raw) = read.transpose()? else { return Ok(None) };
         let frame = event::frame(&raw);
         let Some(event) = Event::parse(&event_of(&frame)) else { return Ok(None) };
+        if unpacked > 0 {
+            unpacked = unpacked.saturating_sub(u64::from(raw.header().event_size()));
+            continue;
+        }
+        if event.kind == kind::TRANSACTION_PAYLOAD {
+            unpacked = gtid::payload_bytes(&event).unwrap_or_default();
+        }
         let is_ours = event.flags & FLAG_ARTIFICIAL == 0
             && !matches!(event.kind, kind::FORMAT_DESCRIPTION | kind::START_ENCRYPTION);
-        if event.kind == kind::HEARTBEAT {
+        if matches!(event.kind, kind::HEARTBEAT | kind::HEARTBEAT_V2) {
             return Ok(None);
         }
-        if !is_ours || event::offset(&event_of(&frame)).is_none_or(|at| at < witness.offset) {
+        if !is_ours {
             continue;
         }
         match &mut testimony {
+            // From MariaDB 11.4 on, events within a transaction do not say where they are.
             Some(testimony) => testimony.add(&frame),
-            None => testimony = Testimony::begin(&witness.file, &frame),
+            None if event::offset(&event_of(&frame)).is_some_and(|at| at >= witness.offset) => {
+                testimony = Testimony::begin(&witness.file, &frame);
+            }
+            None => {}
         }
         if let Some(testimony) = testimony.take_if(|so_far| so_far.bytes >= witness.bytes) {
             return Ok(Some(testimony.finish()));

@@ -8,7 +8,7 @@ use super::catalog::{self, Listed, Server, quote};
 use super::publication::Publication;
 use super::session::Asked;
 use super::slot::Slot;
-use super::{Postgres, VERSION_MIN, grant};
+use super::{Postgres, TOO_OLD, VERSION_MIN, grant};
 use crate::error::Result;
 use crate::finding::Finding;
 
@@ -29,8 +29,12 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     let client = source.place.connect().await?;
     findings.push(Finding::ok(format!("connected to {}", source.place)));
     let server = Server::read(&client).await?;
-    let limits = Limits::read(&client).await?;
     findings.extend(about_server(&server));
+    if server.version < VERSION_MIN {
+        // What follows asks for what such a server does not know: its words would hide the reason.
+        return Ok(());
+    }
+    let limits = Limits::read(&client).await?;
     findings.extend(about_limits(&limits));
     let listed = catalog::list(&client, None).await?;
     let chosen = source.choose(&listed)?;
@@ -84,7 +88,7 @@ impl Limits {
 fn about_server(server: &Server) -> Vec<Finding> {
     let version = format!("PostgreSQL {}.{}", server.version / 10_000, server.version % 10_000);
     let mut findings = vec![if server.version < VERSION_MIN {
-        Finding::error(format!("{version} is too old"), "upgrade to PostgreSQL 14 or later")
+        Finding::error(format!("{version} is {TOO_OLD}"), "upgrade to PostgreSQL 14 or later")
     } else {
         Finding::ok(version)
     }];
@@ -250,4 +254,32 @@ async fn about_slot(
         None => String::new(),
     };
     Ok(Finding::ok(format!("replication slot \"{name}\" exists{room}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    #[test]
+    fn a_version_that_cannot_be_read_is_one_finding_that_says_why() {
+        let server = |version| Server {
+            identity: "1/1".to_owned(),
+            is_standby: false,
+            wal_level: "logical".to_owned(),
+            version,
+            encoding: "UTF8".to_owned(),
+            database: "erp".to_owned(),
+            log_end: 100,
+        };
+        for version in [100_023, 120_022, 130_023] {
+            let finding = &about_server(&server(version))[0];
+            assert_eq!(finding.severity, Severity::Error);
+            assert!(finding.what.contains("too old: its log carries no messages"), "{finding:?}");
+            assert!(finding.remedy.as_ref().is_some_and(|remedy| remedy.contains("PostgreSQL 14")));
+        }
+        for version in [140_000, 150_018, 180_004] {
+            assert_eq!(about_server(&server(version))[0].severity, Severity::Ok);
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Publication {
     is_for_all_tables: bool,
     /// All operations, through roots, no row filter, no column list.
     is_complete: bool,
+    /// It sends columns that the server computes, which no copy and no mirror has.
+    has_generated: bool,
     tables: BTreeSet<TableName>,
     /// Our role may change it.
     pub(crate) is_owned: bool,
@@ -49,6 +51,7 @@ impl Publication {
                 is_complete: row.try_get(1)?,
                 tables: tables.map(|(schema, name)| TableName::new(schema, name)).collect(),
                 is_owned: row.try_get(4)?,
+                has_generated: row.try_get(5)?,
             })
         };
         read().asking(what).map(Some)
@@ -68,12 +71,16 @@ impl Publication {
             ));
         }
         let is_as_wanted = current.is_complete
+            && !current.has_generated
             && current.tables.len() == wanted.len()
             && wanted.iter().all(|table| current.tables.contains(&table.name));
+        // The option is unknown before PostgreSQL 18, and is off unless somebody sets it.
+        let generated =
+            if current.has_generated { ", publish_generated_columns = none" } else { "" };
         (!is_as_wanted).then(|| {
             format!(
                 "ALTER PUBLICATION {name} SET TABLE {list}; ALTER PUBLICATION {name} SET \
-                    ({OPTIONS});"
+                    ({OPTIONS}{generated});"
             )
         })
     }

@@ -8,7 +8,7 @@ use super::MirrorTable;
 use super::registry::Mirrors;
 use super::sql::mirror_name;
 use crate::change::{Column, Kind};
-use crate::digest::{Digest, Family, golden, store};
+use crate::digest::{Digest, Family, Hash, golden, store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::reader::{self, Reader};
 use crate::store::refusal::InStore;
@@ -39,6 +39,8 @@ pub struct Compared {
     pub key_count: usize,
     /// Names of the others.
     pub left_out: Vec<String>,
+    /// What rows and keys are hashed with.
+    pub hash: Hash,
 }
 
 impl Compared {
@@ -46,7 +48,7 @@ impl Compared {
     ///
     /// # Errors
     /// [`ErrorKind::Setup`] if a column of the key cannot be.
-    pub fn of(table: &MirrorTable, misspelled: &BTreeSet<Family>) -> Result<Self> {
+    pub fn of(table: &MirrorTable, misspelled: &BTreeSet<Family>, hash: Hash) -> Result<Self> {
         let of = |column: &Column| {
             let is_stamp = column.kind == Kind::Text && column.source_type.starts_with("timestamp");
             let family = if is_stamp { Some(Family::Stamp) } else { family(column.kind) };
@@ -70,7 +72,7 @@ impl Compared {
                 None => left_out.push(column.name.clone()),
             }
         }
-        Ok(Self { columns, key_count, left_out })
+        Ok(Self { columns, key_count, left_out, hash })
     }
 }
 
@@ -149,9 +151,11 @@ impl MirrorSurvey<'_> {
         let what = || format!("could not digest the mirror of {}", table.name());
         let (all, key) = texts(compared);
         let sql = format!(
-            "SELECT substr(md5(k), 1, {digits}), count(*), {} FROM (SELECT k, md5(r) AS h FROM \
+            "SELECT substr({}, 1, {digits}), count(*), {} FROM (SELECT k, {} AS h FROM \
              (SELECT {} AS k, {} AS r FROM {} AS t)) GROUP BY 1",
+            store::hash(compared.hash, "k"),
             store::sums("h"),
+            store::hash(compared.hash, "r"),
             store::row_text(&key),
             store::row_text(&all),
             mirror_name(table),
@@ -191,10 +195,10 @@ impl MirrorSurvey<'_> {
         let (all, key) = texts(compared);
         let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
         let sql = format!(
-            "SELECT {} FROM {} AS t WHERE substr(md5({}), 1, {digits}) IN ({})",
+            "SELECT {} FROM {} AS t WHERE substr({}, 1, {digits}) IN ({})",
             all.join(", "),
             mirror_name(table),
-            store::row_text(&key),
+            store::hash(compared.hash, &store::row_text(&key)),
             wanted.join(", "),
         );
         let mut statement = self.connection.prepare(&sql).in_store(what)?;

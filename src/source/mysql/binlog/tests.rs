@@ -40,7 +40,7 @@ fn table_map() -> Vec<u8> {
 }
 
 fn schema() -> Vec<u8> {
-    let log = table_map::parse(&table_map()).unwrap();
+    let log = table_map::parse(&table_map(), Dialect::Mariadb).unwrap();
     let name = TableName::new("hr", "t");
     let known = Table { id: 1, name, columns: Vec::new(), cascades: Vec::new() };
     frame::schema(&table_map::merge(&log, &known).unwrap()).to_vec()
@@ -50,7 +50,7 @@ fn schema() -> Vec<u8> {
 fn a_group_without_an_end_is_dropped_when_the_next_begins() {
     let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
     let group = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), event(23, &row)];
-    let mut decoder = BinlogDecoder::new(Tables::new());
+    let mut decoder = BinlogDecoder::new(Tables::new(), Dialect::Mariadb);
     assert_eq!(decoder.feed(entry(&group)).unwrap(), []);
     let position = [&b"p"[..], b"gtid:7-1-42"].concat();
     let end = [position, event(kind::XID, &[0; 8])];
@@ -70,7 +70,7 @@ fn query(text: &str) -> Vec<u8> {
 fn a_group_can_be_taken_in_slices() {
     let row = |id| event(23, &[9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, id, 0, 0, 0]);
     let begin = [gtid(0, &[]), schema(), event(kind::TABLE_MAP, &table_map()), row(1)];
-    let mut decoder = BinlogDecoder::new(Tables::new());
+    let mut decoder = BinlogDecoder::new(Tables::new(), Dialect::Mariadb);
     assert!(decoder.take_open().is_none());
     assert_eq!(decoder.feed(entry(&begin)).unwrap(), []);
     let first = decoder.take_open().unwrap();
@@ -98,13 +98,13 @@ fn a_group_that_takes_something_back_is_not_sliced() {
 #[test]
 fn rows_without_their_table_are_an_error_that_names_the_place() {
     let row = [9, 0, 0, 0, 0, 0, 1, 0, 3, 1, 0, 5, 0, 0, 0];
-    let mut decoder = BinlogDecoder::new(Tables::new());
+    let mut decoder = BinlogDecoder::new(Tables::new(), Dialect::Mariadb);
     let error = decoder.feed(entry(&[gtid(0, &[]), event(23, &row)])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert!(error.chain().contains("gtid:7-1-42"), "{}", error.chain());
     let short = [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &table_map())];
     let cut = event(23, row.get(..13).unwrap());
-    let mut decoder = BinlogDecoder::new(Tables::new());
+    let mut decoder = BinlogDecoder::new(Tables::new(), Dialect::Mariadb);
     decoder.feed(entry(&[&short[..], &[cut]].concat())).unwrap();
 }
 
@@ -122,7 +122,7 @@ fn rows_that_cannot_be_read_are_set_aside_and_the_others_are_read() {
         row(2),
         event(kind::XID, &[0; 8]),
     ];
-    let whole = BinlogDecoder::new(Tables::new()).feed(entry(&group)).unwrap();
+    let whole = BinlogDecoder::new(Tables::new(), Dialect::Mariadb).feed(entry(&group)).unwrap();
     let [Change::Row(_), Change::Unread(unread), Change::Row(_)] = &whole[0].changes[..] else {
         panic!("{:?}", whole[0].changes)
     };
@@ -144,7 +144,7 @@ proptest! {
     ) {
         let mut all = vec![gtid(flags, &[1, 0, 0, 0, 1, 1, 1, 1]), schema()];
         all.extend(frames.iter().map(|(number, body)| event(*number, body)));
-        BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
+        BinlogDecoder::new(Tables::new(), Dialect::Mariadb).feed(entry(&all)).ok();
     }
 
     #[test]
@@ -160,6 +160,6 @@ proptest! {
         let rows = [&[9, 0, 0, 0, 0, 0, 1, 0, 3, 7, 7][..], &row].concat();
         let all =
             [schema(), gtid(0, &[]), event(kind::TABLE_MAP, &map), event(kinds, &rows)];
-        BinlogDecoder::new(Tables::new()).feed(entry(&all)).ok();
+        BinlogDecoder::new(Tables::new(), Dialect::Mariadb).feed(entry(&all)).ok();
     }
 }
