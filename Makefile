@@ -3,6 +3,8 @@
 
 # Options of `trueup demo`, as ARGS="--seconds 60".
 ARGS ?=
+# Seconds of `make soak`.
+DURATION ?= 600
 # Options of cargo, as CARGO_ARGS="--release".
 CARGO_ARGS ?=
 # BUNDLED=1 builds DuckDB into the binary, from source: it takes long.
@@ -13,7 +15,7 @@ else
 duckdb = duckdb
 endif
 
-.PHONY: help setup build demo test lint fmt clean
+.PHONY: help setup build demo test soak lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -31,6 +33,9 @@ demo: setup ## Run the whole system on private databases; ARGS="--seconds 60" en
 
 test: setup ## Run every test, then say what it answers and what was skipped
 	scripts/test $(CARGO_ARGS)
+
+soak: setup ## Do everything at random for long, then compare row by row; DURATION=600, TRUEUP_SEED=… repeats
+	scripts/soak $(DURATION) $(CARGO_ARGS)
 
 lint: setup ## Check format and lints as CI does
 	cargo fmt --check

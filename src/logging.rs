@@ -54,7 +54,8 @@ where
         .with_default_directive(LevelFilter::INFO.into())
         .parse(filter)
         .context(ErrorKind::Usage, || format!("{FILTER_VARIABLE} is not a log filter"))?
-        .and(filter_fn(is_free_of_values));
+        .and(filter_fn(is_free_of_values))
+        .and(filter_fn(is_said_once));
     let terminal = std::io::stderr().is_terminal();
     let base = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match format {
@@ -71,6 +72,12 @@ where
 fn is_free_of_values(line: &Metadata<'_>) -> bool {
     let ours = line.target() == "trueup" || line.target().starts_with("trueup::");
     ours || *line.level() <= Level::INFO
+}
+
+/// The replication client logs a broken connection as an error, which would call a person, and hands it to
+/// us, too: capture says it, and tries again.
+fn is_said_once(line: &Metadata<'_>) -> bool {
+    !line.target().starts_with("pgwire_replication")
 }
 
 #[cfg(test)]
@@ -119,6 +126,15 @@ mod tests {
         });
         assert!(!text.contains("parameters"), "{text}");
         assert!(text.contains("slow") && text.contains("chunk journaled"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_connection_of_a_log_is_no_error_that_calls_a_person() {
+        let text = logged("", || {
+            tracing::error!(target: "pgwire_replication::client", "replication worker terminated");
+            tracing::warn!(target: "trueup::capture", "capture failed, it is retried");
+        });
+        assert!(!text.contains("terminated") && text.contains("retried"), "{text}");
     }
 
     #[test]

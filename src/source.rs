@@ -441,6 +441,22 @@ impl Copier {
         }
     }
 
+    /// Before the first chunk of a table that joins: waits until what was prepared when the session was
+    /// opened is over. Where a log holds rows at the place where they were prepared (MariaDB), those of
+    /// a table that was not mirrored then are nowhere in it.
+    ///
+    /// # Errors
+    /// As [`Copier::chunk`].
+    pub async fn outwait_prepared(
+        &mut self,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<()> {
+        match self {
+            Copier::Postgres(_) => Ok(()),
+            Copier::Mysql(copier) => copier.outwait_prepared(waiting).await,
+        }
+    }
+
     /// Reads particular rows of `table` by their keys; keys without a row are left out. Its
     /// `next_after` is `None`. Waits for the fence as [`Copier::chunk`] does: it may be a later
     /// one than that of the table's chunks.

@@ -33,7 +33,7 @@ const POSTGRES: [(&str, &str); 6] = [
     ("ALTER TABLE t ALTER COLUMN d TYPE varchar(9) USING upper(d); {w}", "id a cc d e"),
 ];
 
-const MARIADB: [(&str, &str); 5] = [
+const MARIADB: [(&str, &str); 6] = [
     ("ALTER TABLE t ADD COLUMN d int NOT NULL DEFAULT 7 AFTER id; {w}", "id d a b c"),
     ("ALTER TABLE t DROP COLUMN b, ADD COLUMN e varchar(9) DEFAULT 'é'; {w}", "id d a c e"),
     (
@@ -41,6 +41,8 @@ const MARIADB: [(&str, &str); 5] = [
         "id d a c e",
     ),
     ("ALTER TABLE t CHANGE COLUMN c cc varchar(20); {w}", "id d a cc e"),
+    // Two of the same type, for each other's names.
+    ("ALTER TABLE t RENAME COLUMN cc TO e, RENAME COLUMN e TO cc; {w}", "id d a e cc"),
     // Looks as before, and is empty.
     ("ALTER TABLE t DROP COLUMN e; ALTER TABLE t ADD COLUMN e varchar(9); {w}", "id d a cc e"),
 ];

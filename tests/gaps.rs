@@ -252,6 +252,39 @@ async fn a_table_that_is_mirrored_no_more_is_gone_and_comes_back_whole() {
     count("0");
 }
 
+/// A copy that cannot go on with one table must not wait for it for ever, and the others with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_goes_while_it_is_copied_holds_up_no_other() {
+    let stage = Stage::new().await;
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for("erp", "1a 2b");
+    daemon.terminate();
+    assert!(daemon.wait(PATIENCE).success());
+    // GIVEN two tables that join, whose copy waits for a transaction before its first chunk
+    let tables = "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)";
+    stage.erp.batch_execute(&format!("{tables}; INSERT INTO b VALUES (7)")).await.unwrap();
+    let other = postgres::connect(servers::postgres(), &stage.erp_database).await;
+    other.batch_execute("BEGIN; SELECT txid_current()").await.unwrap();
+    let _daemon = stage.installation.start(&["run"], &[]);
+    let erp = || stage.status().0["sources"][0].clone();
+    wait_until("the copy to wait", PATIENCE, || {
+        let copy = erp()["copy"].clone();
+        if copy["waiting_for"].is_string() { Ok(()) } else { Err(copy.to_string()) }
+    });
+    // WHEN the one it would begin with goes THEN the other one is copied
+    stage.erp.batch_execute("DROP TABLE a").await.unwrap();
+    other.batch_execute("COMMIT").await.unwrap();
+    wait_until("the source to be streaming", PATIENCE, || {
+        let source = erp();
+        if source["state"] == "streaming" { Ok(()) } else { Err(source.to_string()) }
+    });
+    let rows = "SELECT id::VARCHAR FROM erp.b";
+    wait_until("the copied row", PATIENCE, || {
+        let found = store_rows(&stage.installation, rows)?;
+        if found == [[Some("7".to_owned())]] { Ok(()) } else { Err(format!("{found:?}")) }
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_must_keep_too_much_log_is_given_up_before_its_disk_fills() {
     let limits = "chunk_bytes = 20000\nsegment_bytes = 50000\njournal_bytes_max = 1000000";

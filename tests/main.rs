@@ -21,6 +21,7 @@ mod postgres_target;
 mod prometheus;
 mod reconcile;
 mod servers;
+mod soak;
 mod spine;
 mod sql;
 mod support;

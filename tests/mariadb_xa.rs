@@ -69,3 +69,54 @@ async fn what_is_prepared_waits_for_its_commit_across_crashes() {
     let left = store_rows(&installation, "SELECT count(*) FROM ops.prepared_xa").unwrap();
     assert_eq!(left[0][0].as_deref(), Some("0"));
 }
+
+/// What is prepared while nobody mirrors the table is in no log that is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_joins_waits_for_what_was_prepared_before() {
+    if !require("mariadb") {
+        return;
+    }
+    let server = MariadbServer::start(&Options::default()).unwrap();
+    server.create_database("xa").unwrap();
+    let run = |sql: &str| server.sql("xa", sql).unwrap();
+    run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY)");
+    let installation = Installation::new("");
+    let source = format!(
+        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"xa.*\", \"!xa.t\"]",
+        server.url("xa")
+    );
+    store::configure(&installation, (&source, server.password()), None);
+    let mut daemon = installation.start(&["run"], &[]);
+    let copied = || store_rows(&installation, "SELECT source FROM ops.source_ready");
+    wait_until("the copy", crate::agreement::PATIENCE, || {
+        copied()?.first().map(drop).ok_or_else(|| "not yet".to_owned())
+    });
+    // GIVEN rows of a table that is not mirrored yet, read as far as that goes
+    run("XA START 'early'; INSERT INTO t VALUES (1); XA END 'early'; XA PREPARE 'early'");
+    run("INSERT INTO a VALUES (1)");
+    wait_until("the log to be read", crate::agreement::PATIENCE, || {
+        let count = store_rows(&installation, "SELECT count(*) FROM hr.a")?;
+        if count[0][0].as_deref() == Some("1") { Ok(()) } else { Err(format!("{count:?}")) }
+    });
+    // WHEN it joins THEN its copy says what it waits for, over a kill too
+    daemon.terminate();
+    daemon.wait(crate::agreement::PATIENCE);
+    let joined = source.replace(", \"!xa.t\"", "");
+    store::configure(&installation, (&joined, server.password()), None);
+    let mut daemon = installation.start(&["run"], &[]);
+    let waits = || {
+        wait_until("the copy to wait", crate::agreement::PATIENCE, || {
+            let status = store::status(&installation)?;
+            let copy = status["sources"][0]["copy"].clone();
+            let whom = copy["waiting_for"].as_str().unwrap_or_default();
+            if whom.contains("XA RECOVER") { Ok(()) } else { Err(copy.to_string()) }
+        });
+    };
+    waits();
+    daemon.kill();
+    let _daemon = installation.start(&["run"], &[]);
+    run("INSERT INTO t VALUES (2)");
+    waits();
+    run("XA COMMIT 'early'");
+    wait_for(&installation, "1 2");
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 
 use crate::support::process::{Installation, Running};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, Towards};
 use crate::support::random::seeded;
 use crate::support::require::{data_file, require};
 use crate::support::servers;
@@ -135,6 +135,51 @@ fn a_slow_wire_holds_back_what_it_is_given() {
     let mut answer = [0; 3];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"two");
+}
+
+#[test]
+fn a_wire_that_is_reset_breaks_without_an_end() {
+    let proxy = Proxy::to(echo());
+    let mut stream = connect(&proxy);
+    assert_eq!(ask(&mut stream, b"one"), Some(*b"one"));
+    proxy.reset();
+    let broken = stream.read(&mut [0]).unwrap_err();
+    assert_eq!(broken.kind(), std::io::ErrorKind::ConnectionReset);
+    // As well while it holds something back.
+    let mut stream = connect(&proxy);
+    assert_eq!(ask(&mut stream, b"two"), Some(*b"two"));
+    proxy.delay(Duration::MAX);
+    stream.write_all(b"new").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    proxy.reset();
+    assert!(stream.read(&mut [0]).is_err());
+    proxy.restore();
+    assert_eq!(ask(&mut connect(&proxy), b"new"), Some(*b"new"));
+}
+
+#[test]
+fn a_wire_that_is_closed_in_one_direction_goes_on_in_the_other() {
+    // GIVEN a server that notes when its client ends, and speaks on
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Proxy::to(listener.local_addr().unwrap().port());
+    let mut client = connect(&proxy);
+    let (mut server, _) = listener.accept().unwrap();
+    proxy.half_close(Towards::Server);
+    assert_eq!(server.read(&mut [0]).unwrap(), 0, "the server must see an end");
+    client.write_all(b"unheard").unwrap();
+    let mut heard = [0; 2];
+    server.write_all(b"go").unwrap();
+    client.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"go");
+    // and the other way round
+    let mut client = connect(&proxy);
+    let (mut server, _) = listener.accept().unwrap();
+    proxy.half_close(Towards::Client);
+    assert_eq!(client.read(&mut [0]).unwrap(), 0, "the client must see an end");
+    server.write_all(b"unheard").unwrap();
+    client.write_all(b"on").unwrap();
+    server.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"on");
 }
 
 /// A server that says back what it hears; it ends with the test process.

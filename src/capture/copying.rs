@@ -53,6 +53,9 @@ pub(super) async fn run(
         if matches!(error.kind(), ErrorKind::Gap | ErrorKind::Ledger | ErrorKind::Bug) {
             return Err(error);
         }
+        if let Some(gone) = gone(capture).await {
+            return Err(gone);
+        }
         if capture.state.seen().rows_copied > before {
             pause = RETRY_PAUSE;
         }
@@ -100,6 +103,20 @@ async fn attempt(
         copy.run(&mut copier).await?;
     }
     Ok(())
+}
+
+/// A table that is to be copied and is not there any more: the session ends with it, and the next one goes
+/// on without.
+async fn gone(capture: &Capture) -> Option<Error> {
+    let progress = super::on_disk(|| capture.journal.copies(&capture.name)).ok()?;
+    let there = capture.source.catalog().await.ok()?;
+    let is_there = |copy: &&CopyProgress| {
+        there.iter().any(|one| one.is_mirrored && one.table.name.to_string() == copy.table)
+    };
+    let mut copied = progress.iter().filter(|copy| copy.state != CopyState::Done);
+    let gone = copied.find(|copy| !is_there(copy))?;
+    let what = format!("table {} is gone before its copy was done", gone.table);
+    Some(Error::new(ErrorKind::Unreachable, what))
 }
 
 /// Shows how many rows the source's statistics guess, of the tables that they know. Nobody waits
@@ -153,6 +170,9 @@ struct TableCopy<'a> {
 impl TableCopy<'_> {
     async fn run(&mut self, copier: &mut Copier) -> Result<()> {
         self.capture.state.update(|seen| seen.copying = Some(self.name.to_string()));
+        if self.progress.is_first_copy() {
+            copier.outwait_prepared(&self.waiting()).await?;
+        }
         while self.progress.state == CopyState::Copying {
             self.next_chunk(copier).await?;
         }

@@ -207,10 +207,7 @@ impl Mysql {
     /// Rows of an XA transaction stand in the log where it was prepared: one that is prepared
     /// before we begin to read and committed afterwards would be lost.
     async fn refuse_prepared_xa(&self, connection: &mut Conn) -> Result<()> {
-        let prepared: Vec<mysql_async::Row> = connection
-            .query("XA RECOVER")
-            .await
-            .map_err(|error| self.address.explain(error, "could not list XA transactions"))?;
+        let prepared = prepared_xa(&self.address, connection).await?;
         if prepared.is_empty() {
             return Ok(());
         }
@@ -290,6 +287,15 @@ impl Mysql {
         };
         examined.await.unwrap_or_else(|error: Error| vec![examine::finding(&error)])
     }
+}
+
+/// The names of XA transactions that are prepared and not finished.
+async fn prepared_xa(address: &Address, connection: &mut Conn) -> Result<Vec<Vec<u8>>> {
+    let rows: Vec<(u64, u64, u64, Vec<u8>)> = connection
+        .query("XA RECOVER")
+        .await
+        .map_err(|error| address.explain(error, "could not list XA transactions"))?;
+    Ok(rows.into_iter().map(|(.., name)| name).collect())
 }
 
 /// A session that looks at the end of the log.

@@ -58,6 +58,12 @@ pub(super) fn is_about_a_value(error: &Error) -> bool {
     refusal.is_some_and(|refusal| ABOUT_VALUES.contains(&refusal.class.as_str()))
 }
 
+/// True if DuckDB cannot do it while somebody else's transaction is open.
+pub(super) fn is_about_another(error: &Error) -> bool {
+    let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
+    refusal.is_some_and(|refusal| refusal.class == "TransactionContext")
+}
+
 /// Classes of DuckDB's errors that tell what is wrong with a statement, before it sees a row.
 const ABOUT_NAMES: [&str; 5] = ["Binder", "Catalog", "Parser", "Syntax", "Parameter Not Resolved"];
 /// Classes that tell what was wrong with a value, or with what was done to it.

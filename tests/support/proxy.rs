@@ -1,4 +1,6 @@
 //! A breakable wire: a loopback port that forwards to another, until a test breaks it.
+//!
+//! It can be cut in order or by a reset, closed in one direction only, delayed, silent, and refused.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -25,8 +27,27 @@ struct Wire {
     /// How long each piece waits before it is passed on, in both directions.
     delay_ms: AtomicU64,
     ending: AtomicBool,
-    /// Both ends of every connection, to cut them.
-    streams: Mutex<Vec<TcpStream>>,
+    /// Every connection there was since the last cut.
+    links: Mutex<Vec<Arc<Link>>>,
+}
+
+/// One connection through the wire.
+struct Link {
+    client: TcpStream,
+    server: TcpStream,
+    /// What is still to be said in this direction is swallowed.
+    deaf: [AtomicBool; 2],
+    /// It ends without a word.
+    is_reset: AtomicBool,
+}
+
+/// A direction of the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Towards {
+    /// What the client says.
+    Server,
+    /// What the server answers.
+    Client,
 }
 
 impl Proxy {
@@ -39,7 +60,7 @@ impl Proxy {
             refusing: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
             ending: AtomicBool::new(false),
-            streams: Mutex::new(Vec::new()),
+            links: Mutex::new(Vec::new()),
         });
         let acceptor = std::thread::spawn({
             let wire = Arc::clone(&wire);
@@ -55,9 +76,35 @@ impl Proxy {
 
     /// Breaks every connection there is; new ones work.
     pub(crate) fn cut(&self) {
-        for stream in self.wire.streams.lock().unwrap().drain(..) {
-            stream.shutdown(Shutdown::Both).ok();
+        for link in self.links() {
+            link.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Breaks every connection as a host that vanished does: both ends are told by a reset.
+    pub(crate) fn reset(&self) {
+        for link in self.links() {
+            link.is_reset.store(true, Ordering::SeqCst);
+            // Wakes whoever reads without a word to the other end. The last who lets go resets.
+            link.shutdown(Shutdown::Read);
+        }
+    }
+
+    /// Ends one direction of every connection, which its receiver sees as an end; the other one goes on.
+    /// What is still sent in it is swallowed.
+    pub(crate) fn half_close(&self, towards: Towards) {
+        for link in self.wire.links.lock().unwrap().iter() {
+            link.deaf[towards as usize].store(true, Ordering::SeqCst);
+            let receiver = match towards {
+                Towards::Server => &link.server,
+                Towards::Client => &link.client,
+            };
+            receiver.shutdown(Shutdown::Write).ok();
+        }
+    }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        std::mem::take(&mut self.wire.links.lock().unwrap())
     }
 
     /// Breaks every connection and refuses new ones until [`Proxy::restore`].
@@ -124,17 +171,57 @@ fn connect(client: TcpStream, wire: &Arc<Wire>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", wire.upstream_port)) else { return };
     for stream in [&client, &server] {
         stream.set_nodelay(true).ok();
-        wire.streams.lock().unwrap().push(stream.try_clone().unwrap());
     }
-    for (from, to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-    {
-        let wire = Arc::clone(wire);
-        std::thread::spawn(move || pump(from, to, &wire));
+    let (deaf, is_reset) = ([false, false].map(AtomicBool::new), AtomicBool::new(false));
+    let link = Arc::new(Link { client, server, deaf, is_reset });
+    let mut links = wire.links.lock().unwrap();
+    // (Those whose both directions are over are held by nobody else.)
+    links.retain(|link| Arc::strong_count(link) > 1);
+    links.push(Arc::clone(&link));
+    drop(links);
+    for towards in [Towards::Server, Towards::Client] {
+        let (wire, link) = (Arc::clone(wire), Arc::clone(&link));
+        std::thread::spawn(move || {
+            pump(&link, towards, &wire);
+            link.end();
+        });
+    }
+}
+
+impl Link {
+    fn shutdown(&self, how: Shutdown) {
+        for stream in [&self.client, &self.server] {
+            stream.shutdown(how).ok();
+        }
+    }
+
+    /// One direction is over, and so is the other.
+    fn end(&self) {
+        if !self.is_reset.load(Ordering::SeqCst) {
+            self.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.is_reset.load(Ordering::SeqCst) {
+            return;
+        }
+        for stream in [&self.client, &self.server] {
+            // The standard library has no word for it yet; closing the copy does not close ours.
+            let stream = tokio::net::TcpSocket::from_std_stream(stream.try_clone().unwrap());
+            stream.set_zero_linger().ok();
+        }
     }
 }
 
 /// Passes on what arrives, each piece after the delay in force while it waits.
-fn pump(mut from: TcpStream, mut to: TcpStream, wire: &Wire) {
+fn pump(link: &Link, towards: Towards, wire: &Wire) {
+    let (mut from, mut to) = match towards {
+        Towards::Server => (&link.client, &link.server),
+        Towards::Client => (&link.server, &link.client),
+    };
     let mut piece = vec![0; 64 << 10];
     loop {
         let length = match from.read(&mut piece) {
@@ -145,15 +232,14 @@ fn pump(mut from: TcpStream, mut to: TcpStream, wire: &Wire) {
         };
         let arrived = Instant::now();
         while arrived.elapsed() < Duration::from_millis(wire.delay_ms.load(Ordering::SeqCst)) {
-            if wire.ending.load(Ordering::SeqCst) {
+            if wire.ending.load(Ordering::SeqCst) || link.is_reset.load(Ordering::SeqCst) {
                 return;
             }
             std::thread::sleep(TICK);
         }
-        if to.write_all(&piece[..length]).is_err() {
+        let is_deaf = || link.deaf[towards as usize].load(Ordering::SeqCst);
+        if !is_deaf() && to.write_all(&piece[..length]).is_err() && !is_deaf() {
             break;
         }
     }
-    from.shutdown(Shutdown::Both).ok();
-    to.shutdown(Shutdown::Both).ok();
 }

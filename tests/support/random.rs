@@ -6,10 +6,15 @@ use rand::rngs::StdRng;
 /// A generator for one test. Its seed is `TRUEUP_SEED` if that is set, else a new one, and is
 /// shown when the test fails.
 pub(crate) fn seeded() -> StdRng {
-    let seed = match std::env::var("TRUEUP_SEED") {
-        Ok(text) => text.parse().expect("TRUEUP_SEED is not a whole number below 2^64"),
-        Err(_) => rand::random(),
-    };
+    let seed = seed();
     eprintln!("repeat with TRUEUP_SEED={seed}");
     StdRng::seed_from_u64(seed)
+}
+
+/// The seed itself, for a test that says it in its own way.
+pub(crate) fn seed() -> u64 {
+    match std::env::var("TRUEUP_SEED") {
+        Ok(text) => text.parse().expect("TRUEUP_SEED is not a whole number below 2^64"),
+        Err(_) => rand::random(),
+    }
 }

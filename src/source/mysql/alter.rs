@@ -63,6 +63,8 @@ pub(super) fn keeps_keys(action: &[Token]) -> bool {
         // A new key of the server's own would number the rows.
         "ADD" => !has("AUTO_INCREMENT") && !has("SERIAL"),
         "MODIFY" | "CHANGE" => true,
+        // Two columns may change their names for each other's.
+        "RENAME" => word(1) == "COLUMN",
         _ => false,
     };
     let names_other =

@@ -26,6 +26,8 @@ use crate::source::{Chunk, Fence};
 const CHUNK_BYTES_MAX: usize = 8 << 20;
 /// Pause before it is looked again whether the fence is open. Short: most commits are.
 const FENCE_PAUSE: Duration = Duration::from_millis(20);
+/// Pause before it is looked again whether what was prepared is over: that takes as long as people like.
+const PREPARED_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open copy session.
 #[derive(Debug)]
@@ -34,15 +36,39 @@ pub struct MysqlCopier {
     connection: Conn,
     committed: Committed,
     fence: Fence,
+    /// XA transactions that were prepared when the session was opened, and may be still.
+    prepared: Vec<Vec<u8>>,
     /// Rows that fitted into the last chunk of a table that ended early.
     rows_fit: HashMap<TableName, u32>,
 }
 
 impl MysqlCopier {
     pub(super) async fn open(address: Address, fence: Fence) -> Result<Self> {
-        let connection = address.connect().await?;
+        let mut connection = address.connect().await?;
+        let prepared = super::prepared_xa(&address, &mut connection).await?;
         let committed = Committed::default();
-        Ok(Self { address, connection, committed, fence, rows_fit: HashMap::new() })
+        Ok(Self { address, connection, committed, fence, prepared, rows_fit: HashMap::new() })
+    }
+
+    /// See [`crate::source::Copier::outwait_prepared`].
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn outwait_prepared(
+        &mut self,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<()> {
+        while !self.prepared.is_empty() {
+            let now = super::prepared_xa(&self.address, &mut self.connection).await?;
+            self.prepared.retain(|known| now.contains(known));
+            if let Some(count) = std::num::NonZero::new(self.prepared.len()) {
+                waiting(format!(
+                    "{count} XA transactions that are prepared (XA RECOVER lists them)"
+                ));
+                tokio::time::sleep(PREPARED_PAUSE).await;
+            }
+        }
+        Ok(())
     }
 
     /// See [`crate::source::Copier::chunk`]; `waiting` is told of commits that are under way.

@@ -428,6 +428,7 @@ mod tests {
             "ALTER TABLE person_new RENAME TO person",
             "ALTER TABLE spare EXCHANGE PARTITION p0 WITH TABLE person",
             "ALTER TABLE person DROP PARTITION p0",
+            "ALTER TABLE person RENAME TO person_old",
             "ALTER TABLE person MODIFY a bigint, DROP PARTITION p0",
             "ALTER TABLE person ADD COLUMN n int AUTO_INCREMENT UNIQUE",
             "ALTER TABLE person MODIFY a bigint PRIMARY KEY",
@@ -453,6 +454,7 @@ mod tests {
             "ALTER TABLE person DROP COLUMN a, ADD COLUMN IF NOT EXISTS A int",
             "ALTER TABLE hr.person ADD b int, CHANGE c d int, ADD INDEX (b)",
             "ALTER TABLE person CHANGE COLUMN c c varchar(20) NOT NULL DEFAULT ''",
+            "ALTER TABLE person RENAME COLUMN a TO b, RENAME COLUMN b TO a, RENAME KEY i TO j",
         ] {
             let person = vec![TableName::new("hr", "person")];
             assert_eq!(said(text), Effect::Doubted(person), "{text}");

@@ -190,16 +190,8 @@ impl Mirrors {
     ) -> Result<MirrorTable> {
         let what = || format!("could not widen columns of {}", mirror.name());
         let mut widened = mirror.clone();
-        for statement in sql::drop_temporary(mirror) {
-            execute(connection, &statement, what)?;
-        }
         for place in places {
             let Some(column) = widened.table.columns.get_mut(*place) else { continue };
-            execute(connection, &sql::widen(mirror, column), what)?;
-            let rank = mirror.table.key().position(|in_key| in_key == *place);
-            if let Some(rank) = rank.filter(|_| mirror.state == MirrorState::Resync) {
-                execute(connection, &resync::widen(mirror, rank, column), what)?;
-            }
             tracing::warn!(
                 source = %mirror.source,
                 table = %mirror.name(),
@@ -207,6 +199,13 @@ impl Mirrors {
                 "a value does not fit its column's type, the mirror keeps the column as text"
             );
             column.kind = Kind::Text;
+        }
+        let mut statements = sql::widen(mirror, &widened);
+        if mirror.state == MirrorState::Resync {
+            statements.extend(resync::widen(mirror, &widened));
+        }
+        for statement in statements {
+            execute(connection, &statement, what)?;
         }
         self.put(connection, widened.clone())?;
         Ok(widened)

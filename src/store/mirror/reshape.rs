@@ -15,8 +15,7 @@ use std::sync::Arc;
 use duckdb::params;
 
 use super::registry::{difference, is_same_column};
-use super::sql::mirror_name;
-use super::{MirrorState, MirrorTable, Mirrors, Placed, qualified};
+use super::{MirrorState, MirrorTable, Mirrors, Placed};
 use crate::change::{
     Cell, Change, Column, Op, RowChange, Table, TableName, TransactionId, Visibility,
 };
@@ -341,7 +340,6 @@ fn keeps_values(old: &str, new: &str) -> bool {
 
 /// The mirror made anew with other columns. Columns are found by name: one that was renamed is another.
 fn statements(old: &MirrorTable, new: &MirrorTable) -> Vec<String> {
-    let kept = format!("track.{}", quoted(&format!("reshaped:{}.{}", old.source, old.mirror)));
     let cells: Vec<String> = new
         .table
         .columns
@@ -356,16 +354,7 @@ fn statements(old: &MirrorTable, new: &MirrorTable) -> Vec<String> {
             }
         })
         .collect();
-    let mut statements = super::sql::drop_temporary(old);
-    statements.extend([
-        format!("DROP TABLE IF EXISTS {kept}"),
-        format!("CREATE TABLE {kept} AS SELECT {} FROM {}", cells.join(", "), qualified(old)),
-        format!("DROP TABLE {}", mirror_name(old)),
-        super::sql::create_mirror(new),
-        format!("INSERT INTO {} SELECT * FROM {kept}", mirror_name(new)),
-        format!("DROP TABLE {kept}"),
-    ]);
-    statements
+    super::sql::made_anew(old, new, &cells)
 }
 
 /// Fits a row to other columns of its table: what they do not have is left out; what it does not have is

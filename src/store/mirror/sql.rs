@@ -1,7 +1,7 @@
 //! The SQL of one mirror table, generated from its columns. Pure text.
 
 use super::spelling::canonical;
-use super::{MirrorState, MirrorTable};
+use super::{MirrorState, MirrorTable, qualified};
 use crate::change::{Column, Kind};
 use crate::store::stage::FIXED_COLUMNS;
 use crate::store::types::{quoted, sql_type, tried, typed};
@@ -209,13 +209,31 @@ pub(super) fn insert_after(mirror: &MirrorTable) -> String {
     )
 }
 
-pub(super) fn widen(mirror: &MirrorTable, column: &Column) -> String {
-    format!(
-        "ALTER TABLE {} ALTER COLUMN {} TYPE VARCHAR USING {}",
-        mirror_name(mirror),
-        quoted(&column.name),
-        canonical(column),
-    )
+/// Makes the mirror anew, with `cells` of the old one in the columns of the new one. No ALTER does that:
+/// where its expression has functions, DuckDB cannot replay it, and opens no store that was killed then.
+pub(super) fn made_anew(old: &MirrorTable, new: &MirrorTable, cells: &[String]) -> Vec<String> {
+    let kept = format!("track.{}", quoted(&format!("anew:{}.{}", old.source, old.mirror)));
+    let mut statements = drop_temporary(old);
+    statements.extend([
+        format!("DROP TABLE IF EXISTS {kept}"),
+        format!("CREATE TABLE {kept} AS SELECT {} FROM {}", cells.join(", "), qualified(old)),
+        format!("DROP TABLE {}", mirror_name(old)),
+        create_mirror(new),
+        format!("INSERT INTO {} SELECT * FROM {kept}", mirror_name(new)),
+        format!("DROP TABLE {kept}"),
+    ]);
+    statements
+}
+
+/// Makes the mirror anew as `widened`: what became text there is spelled as the log would.
+pub(super) fn widen(mirror: &MirrorTable, widened: &MirrorTable) -> Vec<String> {
+    let columns = mirror.table.columns.iter().zip(&widened.table.columns);
+    let cells = columns.map(|(column, new)| {
+        let name = quoted(&column.name);
+        let cell = if column.kind == new.kind { name.clone() } else { canonical(column) };
+        format!("{cell} AS {name}")
+    });
+    made_anew(mirror, widened, &cells.collect::<Vec<_>>())
 }
 
 pub(super) fn temporary(name: &str) -> String {

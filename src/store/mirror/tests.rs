@@ -1,6 +1,8 @@
 //! The mirror against a model of a source: whatever interleaving of writers, chunks and log
 //! there was, the mirror ends as the source ended.
 
+mod killed;
+
 use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;

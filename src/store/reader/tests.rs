@@ -178,3 +178,21 @@ fn a_store_whose_daemon_was_killed_opens_again() {
     let rows = reader.query("SELECT typname FROM pg.pg_type WHERE oid = 23", 2).unwrap();
     assert_eq!(rows.rows, [[Some("int4".to_owned())]]);
 }
+
+/// Housekeeping may wait; conforming must not fail because of it.
+#[test]
+fn a_checkpoint_waits_for_whoever_writes_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let statement = store.reader().unwrap().statement().unwrap();
+    let before = store.wal_bytes();
+    assert!(before > 0);
+    let tidied = statement.apart(|connection| {
+        connection.execute_batch("CREATE TABLE ops.apart (a INTEGER)").unwrap();
+        store.tidy_up()
+    });
+    tidied.unwrap();
+    assert!(store.wal_bytes() >= before, "it was not done while somebody wrote");
+    store.tidy_up().unwrap();
+    assert!(store.wal_bytes() < before, "it is done afterwards");
+}

@@ -47,18 +47,22 @@ pub(in crate::store::mirror) fn forget(
     execute(connection, &drop_it, || what(mirror)).map(drop)
 }
 
-/// A column of the key becomes text here, too, spelled as in the mirror.
-pub(in crate::store::mirror) fn widen(
-    mirror: &MirrorTable,
-    rank: usize,
-    column: &Column,
-) -> String {
-    let own = Column { name: format!("k{rank}"), ..column.clone() };
-    format!(
-        "ALTER TABLE {} ALTER COLUMN k{rank} TYPE VARCHAR USING {}",
-        name(mirror),
-        canonical(&own)
-    )
+/// What became text in the key of the mirror becomes text here, too, spelled as there.
+pub(in crate::store::mirror) fn widen(mirror: &MirrorTable, widened: &MirrorTable) -> Vec<String> {
+    let (name, kept) = (name(mirror), "track.\"anew:shown\"");
+    let columns = key_columns(mirror).zip(key_columns(widened)).enumerate();
+    let cells = columns.map(|(rank, (column, new))| {
+        let own = Column { name: format!("k{rank}"), ..column.clone() };
+        let cell = if column.kind == new.kind { quoted(&own.name) } else { canonical(&own) };
+        format!("{cell} AS k{rank}, ")
+    });
+    let cells: String = cells.collect();
+    vec![
+        format!("CREATE OR REPLACE TABLE {kept} AS SELECT {cells}by_chunk FROM {name}"),
+        format!("DROP TABLE {name}"),
+        format!("CREATE TABLE {name} AS SELECT * FROM {kept}"),
+        format!("DROP TABLE {kept}"),
+    ]
 }
 
 /// The log has shown these of the staged keys: what chunks show of them, or do not, is older.
