@@ -1,7 +1,7 @@
 //! MariaDB as a source, against a real server: copy, log and the server's own words agree.
 
 mod dumps;
-mod harness;
+pub(crate) mod harness;
 mod keys;
 mod log;
 mod reconnect;

@@ -9,6 +9,7 @@ mod daemon;
 mod engine;
 mod faults;
 mod mariadb;
+mod mysql;
 mod oracle;
 mod postgres;
 mod reshaping;
@@ -37,7 +38,7 @@ const FLOOR_SECS: u64 = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_happens_source_and_mirror_agree() {
-    if !require("postgres") || !require("mariadb") {
+    if !require("postgres") || !require("mariadb") || !require("mysql") {
         return;
     }
     let secs = std::env::var("TRUEUP_SOAK_SECS").ok();

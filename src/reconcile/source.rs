@@ -188,7 +188,7 @@ fn last_seen(
                         let known = reader.tables_before(&side.name, entry.first)?;
                         let tables: Tables =
                             known.into_iter().map(|table| (table.id, table)).collect();
-                        decoder.insert(Decoder::new(side.kind, tables))
+                        decoder.insert(Decoder::new(side.kind, tables).of_order())
                     }
                 };
                 for transaction in decoder.feed(entry.bytes)? {

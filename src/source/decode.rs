@@ -66,6 +66,16 @@ impl Decoder {
         }
     }
 
+    /// For whoever asks only which transactions there are, and in which order: one that was prepared before
+    /// the first entry has no changes, and is no gap.
+    #[must_use]
+    pub fn of_order(self) -> Self {
+        match self {
+            Decoder::Binlog(decoder) => Decoder::Binlog(decoder.of_order()),
+            other => other,
+        }
+    }
+
     /// Feeds the frames of one journal entry and returns the transactions that became whole.
     /// A transaction spread over entries comes out with its last one.
     ///

@@ -41,8 +41,9 @@ mod token;
 mod value;
 mod witness;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -52,10 +53,15 @@ use crate::change::position::parse_gtids;
 use crate::change::{Position, Reached, TableName};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
-use committed::Committed;
 use dialect::Dialect;
 use session::Address;
 use settings::Server;
+
+/// How long a new source waits for a moment at which no XA transaction is prepared: applications that use
+/// them have such moments all the time, and one that somebody forgot never ends.
+const PREPARED_PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two looks for it.
+const PREPARED_LOOK: Duration = Duration::from_millis(10);
 
 /// A configured MariaDB or MySQL source.
 #[derive(Debug, Clone)]
@@ -180,12 +186,7 @@ impl Mysql {
         examine::refuse(self.address.source(), &tables.findings)?;
         let start = match ledger {
             Some(ledger) => ledger.clone(),
-            None => {
-                // In this order: what is prepared before the beginning and still open is seen.
-                let beginning = self.beginning(&mut connection).await?;
-                self.refuse_prepared_xa(&mut connection).await?;
-                beginning
-            }
+            None => self.beginning(&mut connection).await?,
         };
         Ok(Prepared {
             // What is in the log may not be visible to a snapshot yet.
@@ -197,24 +198,41 @@ impl Mysql {
         })
     }
 
-    /// Where the log of a new source begins: everything before it is visible to every chunk. The
-    /// end of the log is not such a place: what is written there may not be committed yet, and
-    /// would be in neither log nor copy.
+    /// Where the log of a new source begins: its end, at a moment at which nothing is prepared. Rows of an
+    /// XA transaction stand in the log where it was prepared: one that lies across the beginning would be
+    /// lost, also if it has ended by the time that somebody looks. What is written there may not be
+    /// committed yet, and would be in neither log nor copy: that is waited for.
     async fn beginning(&self, connection: &mut Conn) -> Result<Position> {
-        Committed::default().position(&self.address, connection, &|_| {}).await
+        let until = Instant::now() + PREPARED_PATIENCE;
+        loop {
+            let before = self.xa_statements(connection).await?;
+            let open = prepared_xa(&self.address, connection).await?;
+            let end = committed::end_of_log(&self.address, connection).await?;
+            let still = prepared_xa(&self.address, connection).await?;
+            let are_none = open.is_empty() && still.is_empty();
+            if are_none && self.xa_statements(connection).await? == before {
+                committed::outwait(&self.address, connection, &end).await?;
+                return Ok(end);
+            }
+            if Instant::now() > until {
+                let count = open.len().max(still.len()).max(1);
+                let what = format!("{count} XA transactions are prepared and not finished");
+                return Err(Error::new(ErrorKind::Setup, what).hint(
+                    "finish those that XA RECOVER lists (XA COMMIT or XA ROLLBACK), then start again",
+                ));
+            }
+            tokio::time::sleep(PREPARED_LOOK).await;
+        }
     }
 
-    /// Rows of an XA transaction stand in the log where it was prepared: one that is prepared
-    /// before we begin to read and committed afterwards would be lost.
-    async fn refuse_prepared_xa(&self, connection: &mut Conn) -> Result<()> {
-        let prepared = prepared_xa(&self.address, connection).await?;
-        if prepared.is_empty() {
-            return Ok(());
-        }
-        let what = format!("{} XA transactions are prepared and not finished", prepared.len());
-        Err(Error::new(ErrorKind::Setup, what).hint(
-            "finish those that XA RECOVER lists (XA COMMIT or XA ROLLBACK), then start again",
-        ))
+    /// How many statements of XA transactions the server has begun.
+    async fn xa_statements(&self, connection: &mut Conn) -> Result<BTreeMap<String, String>> {
+        let rows: Vec<(String, String)> = connection
+            .query("SHOW GLOBAL STATUS LIKE 'Com\\_xa\\_%'")
+            .await
+            .map_err(|error| self.address.explain(error, "could not count XA statements"))?;
+        // (XA RECOVER is what we do ourselves.)
+        Ok(rows.into_iter().filter(|(name, _)| name != "Com_xa_recover").collect())
     }
 
     async fn tables(&self, connection: &mut Conn, server: &Server) -> Result<examine::Tables> {

@@ -44,7 +44,7 @@ fn config_of(
     }
 }
 
-pub(super) fn source(server: &BinlogServer, database: &str, tables: &[&str]) -> Mysql {
+pub(crate) fn source(server: &BinlogServer, database: &str, tables: &[&str]) -> Mysql {
     source_of(SourceKind::Mariadb, server, database, tables)
 }
 
@@ -75,7 +75,7 @@ fn end_of_log_of(kind: SourceKind, server: &BinlogServer) -> Position {
 }
 
 /// An open log with its decoder: what capture and conform do with it.
-pub(super) struct Log {
+pub(crate) struct Log {
     pub(super) stream: MysqlStream,
     kind: SourceKind,
     decoder: Decoder,
@@ -108,7 +108,7 @@ impl Log {
     }
 
     /// Prepares the source and opens its log where that says.
-    pub(super) async fn start(source: &Mysql) -> Self {
+    pub(crate) async fn start(source: &Mysql) -> Self {
         let prepared = source.prepare(None).await.unwrap();
         let tables: Vec<TableName> =
             prepared.tables.iter().map(|table| table.name.clone()).collect();
@@ -159,7 +159,7 @@ impl Log {
     }
 
     /// Reads what the server has now.
-    pub(super) async fn read_all(&mut self, server: &BinlogServer) -> Vec<Transaction> {
+    pub(crate) async fn read_all(&mut self, server: &BinlogServer) -> Vec<Transaction> {
         self.read_to(&end_of_log_of(self.kind, server)).await.unwrap()
     }
 

@@ -118,13 +118,15 @@ impl Daemon {
     pub(crate) async fn mend_gaps(&self) {
         let Some(status) = self.status().await else { return };
         for source in status["sources"].as_array().into_iter().flatten() {
-            let (Some(name), Some("gap")) = (source["name"].as_str(), source["state"].as_str())
-            else {
+            let name = source["name"].as_str().unwrap_or_default();
+            let message = source["message"].as_str().unwrap_or_default();
+            let (world, is_gap) = (&self.worlds[name], source["state"] == "gap");
+            let was_gap = world.has_gap.swap(is_gap, Ordering::Relaxed);
+            count(&world.counts.gaps, u64::from(was_gap && !is_gap));
+            if !is_gap {
                 continue;
-            };
-            let message = source["message"].as_str().unwrap_or_default().to_owned();
-            let world = &self.worlds[name];
-            if !world.is_expected(&message) {
+            }
+            if !world.is_expected(message) {
                 self.trouble(format!("{name} is a gap that nobody made: {message}"));
             }
             let resync = self.installation.command(&["resync", name, "--gap", "--json"]);

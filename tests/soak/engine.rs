@@ -1,5 +1,5 @@
-//! What the soak needs of a kind of source. A third one (MySQL) is one more file beside
-//! `postgres.rs` and `mariadb.rs`, and one more line in `Stage::begin`.
+//! What the soak needs of a kind of source. Another one is one more file beside `postgres.rs` and
+//! `mariadb.rs`, and one more line in `Stage::begin`.
 //!
 //! It holds no statements: those that read the same everywhere are in `statements.rs`.
 

@@ -1,4 +1,4 @@
-//! MariaDB in the soak.
+//! MariaDB and MySQL in the soak. Statements are MariaDB's; `mysql.rs` spells them for the other.
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable;
@@ -7,9 +7,10 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use trueup::change::Position;
 use trueup::config::SourceKind;
-use trueup::demo::servers::{MariadbServer, Options};
+use trueup::demo::servers::{BinlogServer, MariadbServer, MysqlServer, Options};
 
 use super::engine::{Alter, Engine, Session, value};
+use super::mysql;
 use super::oracle::{How, Mirrored, Reading, Stored, grouped};
 use super::statements::salt;
 use super::world::{Kind, Shape};
@@ -50,28 +51,55 @@ const FAMILY: i64 = 400;
 const EVERY: i64 = 60;
 const WIDE: i64 = 200;
 
-pub(crate) struct Mariadb {
-    server: MariadbServer,
+/// A private server of either kind.
+pub(crate) struct Binlog {
+    server: Server,
 }
 
-impl Mariadb {
-    pub(crate) fn start() -> Self {
+enum Server {
+    Mariadb(MariadbServer),
+    Mysql(MysqlServer),
+}
+
+impl Binlog {
+    pub(crate) fn start(kind: SourceKind) -> Self {
         let options = Options::default()
             // Log files come and go.
             .setting("max_binlog_size", "16M")
             .setting("innodb_lock_wait_timeout", "3")
             .setting("innodb_buffer_pool_size", "128M")
             .setting("max_allowed_packet", "64M");
-        let server = MariadbServer::start(&options).unwrap();
-        server.create_database(DATABASE).unwrap();
-        Self { server }
+        let server = match kind {
+            SourceKind::Mysql => Server::Mysql(MysqlServer::start(&options).unwrap()),
+            _ => Server::Mariadb(MariadbServer::start(&options).unwrap()),
+        };
+        let started = Self { server };
+        started.server().create_database(DATABASE).unwrap();
+        if started.kind() == SourceKind::Mysql {
+            started.server().sql("", mysql::NUMBERS).unwrap();
+        }
+        started
+    }
+
+    fn server(&self) -> &BinlogServer {
+        match &self.server {
+            Server::Mariadb(server) => server,
+            Server::Mysql(server) => server,
+        }
+    }
+
+    fn kind(&self) -> SourceKind {
+        match &self.server {
+            Server::Mariadb(_) => SourceKind::Mariadb,
+            Server::Mysql(_) => SourceKind::Mysql,
+        }
     }
 }
 
 #[async_trait]
-impl Engine for Mariadb {
+impl Engine for Binlog {
     fn source(&self) -> &'static str {
-        "hr"
+        if self.kind() == SourceKind::Mysql { "crm" } else { "hr" }
     }
 
     fn schema(&self) -> &'static str {
@@ -79,49 +107,55 @@ impl Engine for Mariadb {
     }
 
     fn configuration(&self, port: u16) -> String {
+        let kind = if self.kind() == SourceKind::Mysql { "mysql" } else { "mariadb" };
         format!(
-            "[source.hr]\nkind = \"mariadb\"\nurl = \"mysql://root@127.0.0.1:{port}/{DATABASE}\"\n\
-             tables = [\"{DATABASE}.*\"]\n"
+            "[source.{}]\nkind = \"{kind}\"\nurl = \"mysql://root@127.0.0.1:{port}/{DATABASE}\"\n\
+             tables = [\"{DATABASE}.*\"]\n",
+            self.source()
         )
     }
 
     fn password(&self) -> &str {
-        self.server.password()
+        self.server().password()
     }
 
     fn port(&self) -> u16 {
-        self.server.port()
+        self.server().port()
     }
 
     async fn connect(&self) -> Result<Box<dyn Session>, String> {
         let options = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
-            .tcp_port(self.server.port())
+            .tcp_port(self.server().port())
             .user(Some("root"))
-            .pass(Some(self.server.password()))
+            .pass(Some(self.server().password()))
             .db_name(Some(DATABASE))
             .prefer_socket(false)
             .init(vec!["SET time_zone = '+00:00', NAMES utf8mb4, lock_wait_timeout = 5"]);
         let connection = Conn::new(options).await.map_err(|error| error.to_string())?;
-        Ok(Box::new(MariadbSession(connection)))
+        Ok(Box::new(BinlogSession(connection, self.kind())))
     }
 
     async fn end_of_log(&self) -> Position {
         let mut session = self.connect().await.unwrap();
-        let rows = session.rows("SELECT concat('gtid:', @@gtid_binlog_pos)").await.unwrap();
+        let rows = session.rows(match self.kind() {
+            SourceKind::Mysql => "SELECT concat('gtids:', @@GLOBAL.gtid_executed)",
+            _ => "SELECT concat('gtid:', @@gtid_binlog_pos)",
+        });
+        let rows = rows.await.unwrap();
         rows[0][0].clone().unwrap().parse().unwrap()
     }
 
     fn restart(&self) {
-        self.server.restart().unwrap();
+        self.server().restart().unwrap();
     }
 
     fn kill(&self) {
-        self.server.kill().unwrap();
+        self.server().kill().unwrap();
     }
 
     fn start_again(&self) {
-        self.server.start_again().unwrap();
+        self.server().start_again().unwrap();
     }
 
     fn tables(&self) -> Vec<String> {
@@ -142,11 +176,14 @@ impl Engine for Mariadb {
              INSERT INTO wide SELECT seq, 0, repeat(md5(seq), 200 + seq), repeat('x', 9000)
              FROM seq_1_to_{WIDE};"
         );
-        vec![tables, types::table(SourceKind::Mariadb, "every")]
+        vec![tables, types::table(self.kind(), "every")]
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        KINDS
+        match self.kind() {
+            SourceKind::Mysql => mysql::KINDS,
+            _ => KINDS,
+        }
     }
 
     fn own(&self, rng: &mut StdRng) -> Vec<String> {
@@ -154,7 +191,7 @@ impl Engine for Mariadb {
             0..=4 => family(rng),
             5 => tags(rng),
             6 => nodes(rng),
-            7 => every(rng),
+            7 => every(self.kind(), rng),
             _ => wide(rng),
         }
     }
@@ -173,7 +210,7 @@ impl Engine for Mariadb {
 
     fn alter(&self, shape: &Shape, change: &Alter) -> String {
         let table = &shape.name;
-        let typed = |kind: &usize| KINDS[*kind].sql;
+        let typed = |kind: &usize| self.kinds()[*kind].sql;
         let number = |name: &str| name.chars().last().map_or(0, |last| u32::from(last) % 3);
         match change {
             Alter::Create => {
@@ -185,7 +222,7 @@ impl Engine for Mariadb {
             Alter::RenameTable(to) => format!("RENAME TABLE {table} TO {to}"),
             Alter::Truncate => format!("TRUNCATE TABLE {table}"),
             Alter::Add(name, kind, has_value) => {
-                let value = value(&KINDS[*kind], "5", 11);
+                let value = value(&self.kinds()[*kind], "5", 11);
                 let default =
                     if *has_value { format!(" DEFAULT ({value})") } else { String::new() };
                 let place = if number(name) == 0 { " AFTER id" } else { "" };
@@ -242,7 +279,7 @@ impl Engine for Mariadb {
                 panic!("{row:?}")
             };
             let kept = stored.type_of(table, name);
-            (table.clone(), reading(name, kind, is_key == "1", kept))
+            (table.clone(), reading(self.kind(), name, kind, is_key == "1", kept))
         });
         grouped(readings.collect())
     }
@@ -255,7 +292,13 @@ const COLUMNS: &str = "
     WHERE c.TABLE_SCHEMA = database() AND t.TABLE_TYPE = 'BASE TABLE'
     ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION";
 
-fn reading(name: &str, declared: &str, is_key: bool, stored: Option<&str>) -> Reading {
+fn reading(
+    server: SourceKind,
+    name: &str,
+    declared: &str,
+    is_key: bool,
+    stored: Option<&str>,
+) -> Reading {
     let column = format!("`{name}`");
     let mut source = format!("convert({column} using utf8mb4)");
     let mut store = format!("\"{name}\"::VARCHAR");
@@ -263,7 +306,7 @@ fn reading(name: &str, declared: &str, is_key: bool, stored: Option<&str>) -> Re
     let kind = declared.split(['(', ' ']).next().unwrap_or_default();
     let is_binary = kind.ends_with("blob") || kind.ends_with("binary");
     match kind {
-        _ if is_binary || kind == "geometry" || kind == "point" => {
+        _ if is_binary || ["geometry", "point", "vector"].contains(&kind) => {
             (source, store) = (format!("lower(hex({column}))"), format!("lower(hex(\"{name}\"))"));
         }
         "bit" | "year" => source = format!("convert({column} + 0 using utf8mb4)"),
@@ -282,6 +325,10 @@ fn reading(name: &str, declared: &str, is_key: bool, stored: Option<&str>) -> Re
         // With their zone where they are text, too.
         "timestamp" | "datetime" | "time" => how = How::Time,
         _ => {}
+    }
+    if server == SourceKind::Mysql && matches!(kind, "float" | "double") {
+        // As text MySQL cuts the last digits of a long one, but not in JSON.
+        source = format!("cast(cast({column} AS json) AS char)");
     }
     Reading { name: name.to_owned(), is_key, source, store, how }
 }
@@ -354,13 +401,13 @@ fn nodes(rng: &mut StdRng) -> Vec<String> {
 }
 
 /// A table with a column of every type.
-fn every(rng: &mut StdRng) -> Vec<String> {
+fn every(kind: SourceKind, rng: &mut StdRng) -> Vec<String> {
     let id = rng.random_range(1..=EVERY);
     let value = |rng: &mut StdRng, case: &types::Case| match rng.random_ratio(1, 10) {
         true => "NULL".to_owned(),
         false => case.3(rng),
     };
-    let cases = types::cases(SourceKind::Mariadb);
+    let cases = types::cases(kind);
     let change = match rng.random_range(0..4) {
         0 => format!("DELETE FROM every WHERE id = {id}"),
         1 => {
@@ -394,12 +441,21 @@ fn wide(rng: &mut StdRng) -> Vec<String> {
     }
 }
 
-struct MariadbSession(Conn);
+struct BinlogSession(Conn, SourceKind);
+
+impl BinlogSession {
+    fn spelled(&self, sql: &str) -> String {
+        match self.1 {
+            SourceKind::Mysql => mysql::spelled(sql),
+            _ => sql.to_owned(),
+        }
+    }
+}
 
 #[async_trait]
-impl Session for MariadbSession {
+impl Session for BinlogSession {
     async fn run(&mut self, sql: &str) -> Result<u64, String> {
-        self.0.query_drop(sql).await.map_err(|error| error.to_string())?;
+        self.0.query_drop(self.spelled(sql)).await.map_err(|error| error.to_string())?;
         let words = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
         let is_change = words.iter().any(|word| sql.starts_with(word));
         Ok(if is_change { self.0.affected_rows() } else { 0 })
@@ -407,7 +463,7 @@ impl Session for MariadbSession {
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, String> {
         let rows: Vec<mysql_async::Row> =
-            self.0.query(sql).await.map_err(|error| error.to_string())?;
+            self.0.query(self.spelled(sql)).await.map_err(|error| error.to_string())?;
         Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
     }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use trueup::change::Position;
+use trueup::config::SourceKind;
 
 use super::daemon::Daemon;
 use super::engine::{Alter, Engine};
-use super::mariadb::Mariadb;
+use super::mariadb::Binlog;
 use super::oracle;
 use super::postgres::Postgres;
 use super::reshaping::REKEYED;
@@ -46,12 +47,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// Servers with tables and rows, and a daemon that has copied them.
     pub(crate) async fn begin() -> Self {
-        let (postgres, mariadb) = tokio::join!(
+        let (postgres, mariadb, mysql) = tokio::join!(
             tokio::task::spawn_blocking(Postgres::start),
-            tokio::task::spawn_blocking(Mariadb::start)
+            tokio::task::spawn_blocking(|| Binlog::start(SourceKind::Mariadb)),
+            tokio::task::spawn_blocking(|| Binlog::start(SourceKind::Mysql))
         );
-        let engines: [Arc<dyn Engine>; 2] =
-            [Arc::new(postgres.unwrap()), Arc::new(mariadb.unwrap())];
+        let engines: [Arc<dyn Engine>; 3] =
+            [Arc::new(postgres.unwrap()), Arc::new(mariadb.unwrap()), Arc::new(mysql.unwrap())];
         let mut sources = Vec::new();
         for engine in engines {
             let world = Arc::new(World::new(shapes(engine.as_ref())));

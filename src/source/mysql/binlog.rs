@@ -32,6 +32,9 @@ pub struct BinlogDecoder {
     plans: HashMap<TableName, (Bytes, Arc<Plan>)>,
     /// Prepared XA transactions by identity, with their changes.
     prepared: HashMap<Bytes, Vec<Change>>,
+    /// Changes do not count, only which transactions there are: see
+    /// [`crate::source::decode::Decoder::of_order`].
+    is_of_order: bool,
     group: Option<Box<Group>>,
 }
 
@@ -68,10 +71,16 @@ impl BinlogDecoder {
             mirrored: Mirrored::default(),
             plans: HashMap::new(),
             prepared: HashMap::new(),
+            is_of_order: false,
             group: None,
         };
         decoder.mirrored = decoder.tables.keys().collect();
         decoder
+    }
+
+    /// See [`crate::source::decode::Decoder::of_order`].
+    pub(in crate::source) fn of_order(self) -> Self {
+        Self { is_of_order: true, ..self }
     }
 
     /// See [`crate::source::decode::Decoder::feed`].
@@ -263,7 +272,10 @@ impl BinlogDecoder {
                 self.prepared.insert(xid, std::mem::take(&mut changes));
             }
             Some(Xa::Commits(xid)) => {
-                changes = self.prepared.remove(&xid).ok_or_else(|| forgotten_xa(&id))?;
+                let prepared = self.prepared.remove(&xid);
+                if !self.is_of_order {
+                    changes = prepared.ok_or_else(|| forgotten_xa(&id))?;
+                }
             }
             Some(Xa::RollsBack(xid)) => drop(self.prepared.remove(&xid)),
         }

@@ -95,6 +95,22 @@ impl Committed {
     }
 }
 
+/// Waits until every snapshot taken from now on includes what the log holds up to `end`.
+pub(super) async fn outwait(
+    address: &Address,
+    connection: &mut Conn,
+    end: &Position,
+) -> Result<()> {
+    let mut committed = Committed::default();
+    loop {
+        let known = committed.position(address, connection, &|_| {}).await?;
+        if known.covers(end)? {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
 impl Look {
     /// In this order, see the diagram above.
     async fn new(address: &Address, connection: &mut Conn) -> Result<Self> {
