@@ -164,6 +164,9 @@ fn a_wire_that_is_closed_in_one_direction_goes_on_in_the_other() {
     let proxy = Proxy::to(listener.local_addr().unwrap().port());
     let mut client = connect(&proxy);
     let (mut server, _) = listener.accept().unwrap();
+    // What was carried once is known to the proxy.
+    client.write_all(b"?").unwrap();
+    server.read_exact(&mut [0]).unwrap();
     proxy.half_close(Towards::Server);
     assert_eq!(server.read(&mut [0]).unwrap(), 0, "the server must see an end");
     client.write_all(b"unheard").unwrap();
@@ -174,6 +177,9 @@ fn a_wire_that_is_closed_in_one_direction_goes_on_in_the_other() {
     // and the other way round
     let mut client = connect(&proxy);
     let (mut server, _) = listener.accept().unwrap();
+    // What was carried once is known to the proxy.
+    client.write_all(b"?").unwrap();
+    server.read_exact(&mut [0]).unwrap();
     proxy.half_close(Towards::Client);
     assert_eq!(client.read(&mut [0]).unwrap(), 0, "the client must see an end");
     server.write_all(b"unheard").unwrap();
