@@ -12,10 +12,12 @@ mod anew;
 mod asking;
 pub mod assembler;
 mod copying;
+mod pace;
 mod preparing;
 mod retention;
 mod session;
 mod state;
+mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -42,6 +42,8 @@ pub enum Change {
     Truncate(Vec<Arc<Table>>),
     /// Values of this table's rows changed in a way that the log does not tell.
     Doubted(Arc<Table>),
+    /// What this table is from here on the log does not tell: it has other rows, keys or foreign keys.
+    Replaced(Arc<Table>),
     /// Rows changed in a way that the log tells and this version cannot read.
     Unread(Unread),
 }

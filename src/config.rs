@@ -114,6 +114,10 @@ pub struct Limits {
     pub batch_wait_ms: u64,
     /// Rows of one copy chunk.
     pub copy_chunk_rows: u32,
+    /// Tables of a source that are copied side by side.
+    pub copy_tables: usize,
+    /// Rows that all copies of a source read a second; 0: as many as it gives.
+    pub copy_rows_per_sec: u32,
     /// Size at which a journal segment is closed and the next one begun.
     pub segment_bytes: u64,
     /// How long conformed journal segments are kept.
@@ -174,6 +178,8 @@ pub struct Limits {
     pub kpi_series_max: usize,
     /// How long an idle source waits between two advances of its confirmed position.
     pub idle_confirm_secs: u64,
+    /// Seconds between two looks at which tables a source has; 0: only when its log is opened.
+    pub tables_every_secs: u64,
 }
 
 impl Default for Limits {
@@ -183,6 +189,8 @@ impl Default for Limits {
             batch_bytes: 8 << 20,
             batch_wait_ms: 10,
             copy_chunk_rows: 10_000,
+            copy_tables: 2,
+            copy_rows_per_sec: 0,
             segment_bytes: 256 << 20,
             journal_retention_hours: 24,
             outbox_retention_hours: 168,
@@ -212,6 +220,7 @@ impl Default for Limits {
             kpi_timeout_secs: 30,
             kpi_series_max: 1_000,
             idle_confirm_secs: 10,
+            tables_every_secs: 30,
         }
     }
 }
@@ -242,6 +251,10 @@ pub struct SourceConfig {
     /// Patterns of tables to mirror: `schema.table`, `*` as wildcard, `!` excludes.
     #[serde(default)]
     pub tables: Vec<String>,
+    /// Patterns of columns to mirror: `column`, `table.column` or `schema.table.column`, `*` as wildcard,
+    /// `!` excludes; later ones win. All columns if absent.
+    #[serde(default)]
+    pub columns: Vec<String>,
     /// The mapping pack, if this source feeds canonical entities.
     #[serde(default)]
     pub mapping: Option<String>,

@@ -70,6 +70,9 @@ pub struct Conform {
     pub limits: Limits,
     /// The kind of every source, by name.
     pub kinds: HashMap<String, SourceKind>,
+    /// Whether a source leaves out columns: the journal has them, and is kept no longer than it is
+    /// needed.
+    pub leaves_out: bool,
     /// The configured mappings.
     pub mappings: MappingSet,
     /// Names of the configured targets: what they have not got is not thrown away.
@@ -339,7 +342,9 @@ impl<'a> Session<'a> {
         if decided.looks {
             self.tell_lacking()?;
         }
-        if self.store.take_doubt() | std::mem::take(&mut self.proof_changed) {
+        let changed = self.store.take_doubt() | std::mem::take(&mut self.proof_changed);
+        // (Who waits to hear how far we are waits only while there are some.)
+        if changed || !self.doubtful.is_empty() {
             self.tell_unproven()?;
         }
         if was_open && self.open.is_none() && self.evaluator.has_failed() {
@@ -382,9 +387,9 @@ impl<'a> Session<'a> {
 
     /// Tells the captures what must be copied again, as of the mark.
     fn tell_unproven(&mut self) -> Result<()> {
-        let (sources, waiting) = self.store.unproven()?;
+        let (sources, tables) = self.store.unproven()?;
         self.doubtful = sources;
-        self.conform.unproven.send_replace(waiting);
+        self.conform.unproven.send_replace(Unproven { upto: self.mark.journal_seq, tables });
         Ok(())
     }
 

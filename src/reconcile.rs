@@ -220,6 +220,11 @@ impl Reconcile {
     fn failed(&self, pair: &str, error: &Error) {
         self.metrics.compares.with_label_values(&[pair, "failed"]).inc();
         self.state.failed(pair, error);
-        tracing::error!(pair, error = %error.chain(), "a comparison failed");
+        let why = error.chain();
+        match error.kind() {
+            // Nobody has to act: it is done again when the side is there.
+            ErrorKind::Unreachable => tracing::warn!(pair, error = %why, "a comparison failed"),
+            _ => tracing::error!(pair, error = %why, "a comparison failed"),
+        }
     }
 }

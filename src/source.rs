@@ -5,15 +5,17 @@
 //! uses to turn journaled frames into [`Transaction`]s. Nothing on the I/O side can fail on a
 //! value, so a poison row never holds the source.
 
+pub(crate) mod columns;
 pub mod decode;
 pub mod entry;
 pub mod frame;
+mod log_end;
 pub mod mysql;
 pub mod postgres;
 mod survey;
 pub mod tls;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,6 +24,7 @@ use crate::change::{Position, Reached, Table, TableName, Visibility};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
+pub use log_end::LogEnd;
 pub use survey::Survey;
 
 /// What a stream hands to capture, in log order.
@@ -96,6 +99,15 @@ pub struct Chunk {
     pub admit_after: Position,
     /// The key of its last row; the next chunk begins after it. `None`: the table is done.
     pub next_after: Option<Vec<crate::change::Cell>>,
+}
+
+/// What tells whether a table is the one that it was, where the log does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Another one when another table comes under the name, or when it can be mirrored.
+    pub table: String,
+    /// Another one when rows came or went with partitions.
+    pub parts: String,
 }
 
 /// A table that could be mirrored, for whoever chooses.
@@ -189,6 +201,42 @@ impl Source {
         match self {
             Source::Postgres(source) => source.prepare(ledger).await,
             Source::Mysql(source) => source.prepare(ledger).await,
+        }
+    }
+
+    /// The same for a source that was captured before: a table that is not among the `mirrored` (names as
+    /// text) and cannot be mirrored as it is must not hold up the others. It is left out, with a warning.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn prepare_again(&self, ledger: &Position, mirrored: &[String]) -> Result<Prepared> {
+        match self {
+            Source::Postgres(source) => source.prepare_among(Some(ledger), Some(mirrored)).await,
+            Source::Mysql(source) => source.prepare_among(Some(ledger), Some(mirrored)).await,
+        }
+    }
+
+    /// The tables that the configuration chooses, as the catalog shows them now. Cheap: asked again and
+    /// again.
+    ///
+    /// # Errors
+    /// As [`Source::prepare`].
+    pub async fn chosen(&self) -> Result<BTreeMap<TableName, Identity>> {
+        match self {
+            Source::Postgres(source) => source.chosen().await,
+            Source::Mysql(source) => source.chosen().await,
+        }
+    }
+
+    /// Refuses a table as it is `now` if a column that the configuration left out of it `before` may have
+    /// come back under another name, or if its rows cannot be followed without one that is left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub fn follow(&self, before: Option<&Table>, now: &Table) -> Result<()> {
+        match self {
+            Source::Postgres(source) => source.columns().follow(before, now),
+            Source::Mysql(source) => source.columns().follow(before, now),
         }
     }
 
@@ -320,45 +368,6 @@ fn one_anew(table: &TableName) -> String {
         "add \"!{table}\" to `tables` and start the daemon, then take it out and start it again: \
          the table is copied anew"
     )
-}
-
-/// A session that looks at the end of a source's log.
-pub enum LogEnd {
-    /// PostgreSQL.
-    Postgres(Box<postgres::LogEnd>),
-    /// MariaDB.
-    Mysql(Box<mysql::LogEnd>),
-}
-
-impl std::fmt::Debug for LogEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogEnd").finish_non_exhaustive()
-    }
-}
-
-impl LogEnd {
-    /// Where the log ends now.
-    ///
-    /// # Errors
-    /// The connection broke: open another.
-    pub async fn look(&mut self) -> Result<Position> {
-        match self {
-            LogEnd::Postgres(session) => session.look().await,
-            LogEnd::Mysql(session) => session.look().await,
-        }
-    }
-
-    /// Bytes of log that the server keeps because we have not confirmed them; `None` if it keeps
-    /// its log by its own rules (MariaDB), or nothing of ours is there.
-    ///
-    /// # Errors
-    /// As [`LogEnd::look`].
-    pub async fn retained(&mut self) -> Result<Option<u64>> {
-        match self {
-            LogEnd::Postgres(session) => session.retained().await,
-            LogEnd::Mysql(_) => Ok(None),
-        }
-    }
 }
 
 /// Refuses a source that lacks tables which its mapping reads.

@@ -1,6 +1,8 @@
 //! Columns that change while a table is mirrored and written to, on every engine: the mirror follows,
 //! shows what no log tells, and the other sources go on.
 
+mod choice;
+
 use std::time::Duration;
 
 use trueup::demo::servers::BinlogServer;

@@ -26,6 +26,7 @@ mod spine;
 mod sql;
 mod support;
 mod support_works;
+mod tables;
 mod tidy;
 mod tryton;
 mod types;

@@ -2,6 +2,7 @@
 //! dark. Tables as `psql` shows them are the oracle.
 
 mod copying;
+mod failover;
 mod faults;
 mod logging;
 mod standing;
@@ -82,6 +83,7 @@ impl Bench {
             kind: SourceKind::Postgres,
             url: self.server.url(&self.database),
             password: Some(password.try_into().unwrap()),
+            columns: Vec::new(),
             tables: tables.iter().map(|&pattern| pattern.to_owned()).collect(),
             mapping: None,
             timezone: "UTC".to_owned(),
@@ -191,7 +193,7 @@ impl Reader {
     fn rows(&self) -> Vec<trueup::change::RowChange> {
         let row = |change: &Change| match change {
             Change::Row(row) => Some(row.clone()),
-            Change::Truncate(_) | Change::Doubted(_) => None,
+            Change::Truncate(_) | Change::Doubted(_) | Change::Replaced(_) => None,
             Change::Unread(unread) => {
                 panic!("a row of {} is unread: {}", unread.table.name, unread.why)
             }
@@ -274,7 +276,9 @@ fn lay(chunks: &[Chunk], transactions: &[Transaction]) -> BTreeMap<String, Strin
         }
         for change in &transaction.changes {
             match change {
-                Change::Doubted(table) => panic!("{} is doubted", table.name),
+                Change::Doubted(table) | Change::Replaced(table) => {
+                    panic!("{} is doubted", table.name)
+                }
                 Change::Unread(unread) => {
                     panic!("a row of {} is unread: {}", unread.table.name, unread.why)
                 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use trueup::demo::servers::BinlogServer;
+use trueup::demo::servers::{BinlogServer, MariadbServer, Options};
 
 use crate::agreement::postgres::connect;
 use crate::agreement::{mariadb, store};
@@ -266,4 +266,33 @@ async fn of_a_binlog(kind: &str, server: &'static BinlogServer, tables: &str) {
     tokio::task::block_in_place(|| prove(&installation, "hr", &written, "[f]"));
     stop.store(true, Ordering::Relaxed);
     tasks.join_all().await;
+}
+
+/// What is tried again by itself is a warning: an error calls a person.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_with_a_source_that_is_away_fails_and_calls_nobody() {
+    if !require("mariadb") {
+        return;
+    }
+    let server = MariadbServer::start(&Options::default()).unwrap();
+    server.create_database("away").unwrap();
+    server.sql("away", "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)").unwrap();
+    let installation = Installation::new("");
+    let source = format!(
+        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"away.*\"]",
+        server.url("away")
+    );
+    store::configure(&installation, (&source, server.password()), None);
+    let daemon = installation.start(&["run"], &[]);
+    wait_until("the copy", PATIENCE, || {
+        let rows = spine::store_rows(&installation, "SELECT source FROM ops.source_ready")?;
+        rows.first().map(drop).ok_or_else(|| "not yet".to_owned())
+    });
+    server.kill().unwrap();
+    let compared = installation.output(&["reconcile"]);
+    assert_eq!(compared.status.code(), Some(69), "{compared:?}");
+    let said = daemon.output();
+    let failed = said.lines().find(|line| line.contains("a comparison failed"));
+    assert!(failed.is_some_and(|line| line.contains("\"WARN\"")), "{said}");
+    assert!(!said.contains("\"ERROR\""), "{said}");
 }

@@ -14,6 +14,15 @@ CREATE TABLE IF NOT EXISTS source (
     gap      TEXT                   -- why changes may be lost; NULL: none
 );
 
+-- Of what the tables of a source consisted when they were looked at last (partitions).
+CREATE TABLE IF NOT EXISTS source_table (
+    source     TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    identity   TEXT NOT NULL,       -- of the table
+    parts      TEXT NOT NULL,       -- of what it consists of
+    PRIMARY KEY (source, table_name)
+);
+
 -- Journal entries of a source that are left out, now and in every replay: what the first of them holds
 -- cannot be conformed.
 CREATE TABLE IF NOT EXISTS standstill (

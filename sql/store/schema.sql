@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS ops.mirror_table (
     table_schema VARCHAR NOT NULL,      -- as the source names it
     table_name   VARCHAR NOT NULL,
     mirror_name  VARCHAR NOT NULL,      -- the table in the DuckDB schema named like the source
-    state        VARCHAR NOT NULL,      -- copying, done, resync, left
+    state        VARCHAR NOT NULL,      -- copying, done, resync, outdated, left
     truncated    VARCHAR,               -- the last TRUNCATE since the copy began, as a transaction id
     body         VARCHAR NOT NULL       -- the columns as the mirror keeps them, JSON
 );

@@ -59,12 +59,13 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     let journal =
         Arc::new(Journal::open(&state.journal(), config.limits.segment_bytes, seq_floor)?);
     let (lacking, told) = watch::channel(Lacking::new());
-    let (unproven, doubted) = watch::channel(Unproven::new());
+    let (unproven, doubted) = watch::channel(Unproven::default());
     let captures = captures(&config, &ledger, &journal, (&told, &doubted))?;
     let (events, _) = watch::channel(0);
     let conform = Conform {
         state_dir: state.path().to_owned(),
         limits: config.limits.clone(),
+        leaves_out: config.source.values().any(|source| !source.columns.is_empty()),
         kinds: config.source.iter().map(|(name, source)| (name.clone(), source.kind)).collect(),
         mappings: planning::mappings(&config)?,
         targets: config.target.keys().cloned().collect(),

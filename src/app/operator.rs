@@ -301,7 +301,7 @@ impl Daemon {
             tables_total: seen.tables as u64,
             rows_copied: seen.rows_copied,
             rows_estimated: seen.rows_estimated,
-            table: seen.copying.clone(),
+            table: (!seen.copying.is_empty()).then(|| seen.copying.join(", ")),
             waiting_for: seen.waiting_for.clone(),
         });
         SourceStatus {

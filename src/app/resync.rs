@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use super::operator::Daemon;
-use super::planning;
 use crate::capture::{Answer, CaptureState, Phase, Wish};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::CopyState;
 use crate::serve::http::{ResyncRequest, ResyncResult};
 use crate::status::ResyncStatus;
-use crate::store::MirrorTable;
 use crate::store::mirror::resync;
 
 /// Longest wait for the session with the source to begin anew.
@@ -36,9 +34,6 @@ impl Daemon {
         })?;
         let mirror = tokio::task::block_in_place(|| resync::find(&reader, &source, &table))?;
         drop(reader);
-        if !stop {
-            self.refuse_changed(&source, &mirror).await?;
-        }
         let table = mirror.name().to_string();
         if !dry_run {
             let wish = if stop { Wish::Stop } else { Wish::Resync };
@@ -73,14 +68,6 @@ impl Daemon {
         Ok(ResyncResult { tables, gap: seen.message })
     }
 
-    /// Other columns than the mirror's would stop the source as soon as a row of them came.
-    async fn refuse_changed(&self, source: &str, mirror: &MirrorTable) -> Result<()> {
-        let install = self.ledger.install().simple().to_string();
-        let catalog = planning::source(source, &install, &self.config)?.catalog().await?;
-        let now = catalog.iter().find(|one| one.table.name == *mirror.name());
-        now.map_or(Ok(()), |now| resync::refuse_changed(mirror, &now.table))
-    }
-
     /// The resyncs of a source: those whose chunks are still read, and those that the store has
     /// begun and not ended.
     pub(super) fn resyncs(&self, source: &str) -> Vec<ResyncStatus> {
@@ -108,7 +95,7 @@ impl Daemon {
             }
         }
         let seen = self.captures.get(source).map(|state| state.seen()).unwrap_or_default();
-        if let Some(one) = all.iter_mut().find(|one| seen.copying.as_ref() == Some(&one.table)) {
+        if let Some(one) = all.iter_mut().find(|one| seen.copying.contains(&one.table)) {
             one.waiting_for = seen.waiting_for;
         }
         all

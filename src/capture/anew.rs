@@ -71,7 +71,8 @@ fn journal(capture: &Capture, why: Option<String>, prepared: &Prepared) -> Resul
     let bytes = Control::Anew { tables: named(capture, &tables) }.encode();
     let start = prepared.start.clone().into();
     let entry = NewEntry::own(name, EntryKind::Control, &bytes);
-    let entry = NewEntry { reached: Some(&start), is_anew: true, copies: &copies, ..entry };
+    let reached = Some(&start);
+    let entry = NewEntry { reached, is_anew: true, schemas: &tables, copies: &copies, ..entry };
     capture.journal.append(&entry)?;
     let tables = copies.len();
     tracing::warn!(source = name, tables, gap = why, "the log begins anew, all is copied again");

@@ -1,15 +1,19 @@
-//! The copy of a source's tables: reads chunks while the log is followed, and asks again for
-//! what no chunk could carry.
+//! The copy of a source's tables: reads chunks while the log is followed, several tables side by side and a
+//! chunk ahead of the journal, and asks again for what no chunk could carry.
 //!
 //! A row that moved to a key already passed, by an update that did not carry an unchanged TOAST
 //! value, lacks that cell after the last chunk. Conform knows which keys lack cells; they are
 //! read again until none does. Only then is the table's copy done.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::pace::Pace;
 use super::{Capture, RETRY_PAUSE, RETRY_PAUSE_MAX};
 use crate::change::{Cell, Table, TableName, tuple};
 use crate::error::{Error, ErrorKind, Result};
@@ -81,28 +85,76 @@ async fn attempt(
 ) -> Result<()> {
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
-    let mut copier = capture.source.copier(fence).await?;
+    let copier = capture.source.copier(fence.clone()).await?;
+    capture.state.update(|seen| seen.copying.clear());
     if progress.iter().any(CopyProgress::is_first_copy) {
         estimate(capture, tables).await;
     }
-    for table in parents_first(tables) {
+    let is_open = |table: &&Arc<Table>| {
         let name = table.name.to_string();
-        let Some(progress) = progress.iter().find(|progress| progress.table == name) else {
-            continue;
-        };
-        if progress.state == CopyState::Done {
-            continue;
+        progress.iter().any(|one| one.table == name && one.state != CopyState::Done)
+    };
+    let mut waiting: Vec<&Arc<Table>> = parents_first(tables).into_iter().filter(is_open).collect();
+    let (mut under_way, mut idle) = (Vec::new(), vec![copier]);
+    let pace = Mutex::new(Pace::new(capture.limits.copy_rows_per_sec));
+    let mut copies = FuturesUnordered::new();
+    loop {
+        while copies.len() < capture.limits.copy_tables {
+            let Some(place) = next_free(&waiting, &under_way) else { break };
+            let table = waiting.remove(place);
+            let name = table.name.to_string();
+            let Some(progress) = progress.iter().find(|one| one.table == name) else { continue };
+            under_way.push(table.name.clone());
+            let copy = TableCopy {
+                capture,
+                name: table.name.clone(),
+                progress: progress.clone(),
+                looked_from,
+                wanted,
+                sent: None,
+                pace: &pace,
+            };
+            copies.push(one(copy, idle.pop(), fence.clone()));
         }
-        let mut copy = TableCopy {
-            capture,
-            name: table.name.clone(),
-            progress: progress.clone(),
-            looked_from,
-            wanted,
-        };
-        copy.run(&mut copier).await?;
+        match copies.next().await {
+            None => return Ok(()),
+            Some(done) => {
+                let (name, copier) = done?;
+                under_way.retain(|other| *other != name);
+                idle.push(copier);
+            }
+        }
     }
-    Ok(())
+}
+
+/// Copies one table; hands the session back for the next one.
+async fn one(
+    mut copy: TableCopy<'_>,
+    copier: Option<Copier>,
+    fence: Fence,
+) -> Result<(TableName, Copier)> {
+    let mut copier = match copier {
+        Some(copier) => copier,
+        None => copy.capture.source.copier(fence).await?,
+    };
+    copy.run(&mut copier).await?;
+    Ok((copy.name, copier))
+}
+
+/// The first of those that wait, in the order of [`parents_first`], whose parents do not wait before it and
+/// are not under way.
+fn next_free(waiting: &[&Arc<Table>], under_way: &[TableName]) -> Option<usize> {
+    (0..waiting.len()).find(|place| {
+        let (before, rest) = waiting.split_at(*place);
+        rest.first().is_some_and(|table| {
+            table.cascades.iter().all(|cascade| {
+                let parent = &cascade.parent;
+                *parent == table.name
+                    || !under_way.contains(parent)
+                        && !before.iter().any(|other| other.name == *parent)
+            })
+        })
+    })
 }
 
 /// A table that is to be copied and is not there any more: the session ends with it, and the next one goes
@@ -165,17 +217,21 @@ struct TableCopy<'a> {
     /// Conform's word counts from this journal entry on.
     looked_from: u64,
     wanted: &'a mpsc::Sender<Wanted>,
+    /// A chunk that is on its way into the journal, and its rows: the next one is read meanwhile.
+    sent: Option<(oneshot::Receiver<u64>, u64)>,
+    pace: &'a Mutex<Pace>,
 }
 
 impl TableCopy<'_> {
     async fn run(&mut self, copier: &mut Copier) -> Result<()> {
-        self.capture.state.update(|seen| seen.copying = Some(self.name.to_string()));
+        self.capture.state.update(|seen| seen.copying.push(self.name.to_string()));
         if self.progress.is_first_copy() {
             copier.outwait_prepared(&self.waiting()).await?;
         }
         while self.progress.state == CopyState::Copying {
             self.next_chunk(copier).await?;
         }
+        self.settle().await?;
         loop {
             let lacking = self.lacking().await?;
             if lacking.is_empty() {
@@ -187,7 +243,7 @@ impl TableCopy<'_> {
         self.progress.state = CopyState::Done;
         self.put(Want::Done(self.name.clone())).await?;
         self.capture.state.update(|seen| {
-            seen.copying = None;
+            seen.copying.retain(|table| *table != self.name.to_string());
             seen.tables_done += usize::from(!resync);
         });
         Ok(())
@@ -199,8 +255,11 @@ impl TableCopy<'_> {
             None => None,
         };
         let rows_max = self.capture.limits.copy_chunk_rows;
+        let began = Instant::now();
         let chunk = copier.chunk(&self.name, after.as_deref(), rows_max, &self.waiting()).await?;
+        let pause = self.paced(chunk.row_count, began.elapsed());
         crate::failpoint::reach("after-chunk");
+        self.settle().await?;
         self.progress.row_count += chunk.row_count;
         self.progress.next_after = chunk.next_after.as_deref().map(encoded);
         let last = chunk.next_after.is_none();
@@ -208,7 +267,23 @@ impl TableCopy<'_> {
             self.progress.state = CopyState::Swept;
         }
         let rows = chunk.row_count;
-        self.looked_from = self.put(Want::Chunk(Box::new(chunk), last)).await?;
+        self.sent = Some((self.send(Want::Chunk(Box::new(chunk), last)).await?, rows));
+        if !last && !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    /// How long to leave the source alone after a chunk.
+    fn paced(&self, rows: u64, took: Duration) -> Duration {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.after(Instant::now(), rows, took)
+    }
+
+    /// Waits until the chunk that was sent is durable.
+    async fn settle(&mut self) -> Result<()> {
+        let Some((durable, rows)) = self.sent.take() else { return Ok(()) };
+        self.looked_from = durable.await.map_err(|_| ended())?;
         self.capture.state.update(|seen| {
             seen.waiting_for = None;
             seen.rows_copied += rows;
@@ -242,10 +317,14 @@ impl TableCopy<'_> {
     }
 
     async fn put(&self, what: Want) -> Result<u64> {
+        self.send(what).await?.await.map_err(|_| ended())
+    }
+
+    async fn send(&self, what: Want) -> Result<oneshot::Receiver<u64>> {
         let (done, durable) = oneshot::channel();
         let wanted = Wanted { what, progress: self.progress.clone(), done };
         self.wanted.send(wanted).await.map_err(|_| ended())?;
-        durable.await.map_err(|_| ended())
+        Ok(durable)
     }
 }
 
@@ -283,7 +362,13 @@ mod tests {
             ignores_case: false,
         };
         let cascades = parents.iter().map(cascade).collect();
-        Arc::new(Table { id: 1, name: TableName::new("hr", name), columns: Vec::new(), cascades })
+        Arc::new(Table {
+            id: 1,
+            name: TableName::new("hr", name),
+            columns: Vec::new(),
+            cascades,
+            left_out: Vec::new(),
+        })
     }
 
     #[test]
@@ -298,5 +383,28 @@ mod tests {
         let names: Vec<&str> =
             parents_first(&tables).iter().map(|table| table.name.name.as_str()).collect();
         assert_eq!(names, ["z_parent", "b_child", "a_grandchild", "c_circle", "d_circle"]);
+    }
+
+    #[test]
+    fn side_by_side_no_child_begins_before_its_parents_are_done() {
+        let tables = [
+            table("parent", &[]),
+            table("other", &[]),
+            table("child", &["parent", "child"]),
+            table("c_circle", &["d_circle"]),
+            table("d_circle", &["c_circle"]),
+        ];
+        let name = |name: &str| TableName::new("hr", name);
+        let [parent, other, child, c_circle, d_circle] = &tables;
+        let free = |waiting: &[&Arc<Table>], under_way: &[&str]| {
+            let under_way: Vec<TableName> = under_way.iter().map(|one| name(one)).collect();
+            next_free(waiting, &under_way)
+        };
+        assert_eq!(free(&[parent, other, child], &[]), Some(0));
+        assert_eq!(free(&[child, other], &["parent"]), Some(1));
+        assert_eq!(free(&[child], &["other"]), Some(0));
+        assert_eq!(free(&[child], &["parent", "other"]), None);
+        assert_eq!(free(&[c_circle, d_circle], &["parent"]), Some(0), "a circle begins somewhere");
+        assert_eq!(free(&[d_circle], &["c_circle"]), None);
     }
 }

@@ -3,17 +3,19 @@
 //!
 //! It reads no log and no rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::asking::{Answer, Wish};
+use super::tables::Seen;
 use super::{Capture, on_disk};
-use crate::change::Table;
+use crate::change::{Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::{CopyProgress, CopyState};
 use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::ledger::standing::SourceFacts;
 use crate::source::entry::Control;
-use crate::source::{Fence, Prepared, Standing};
+use crate::source::{Fence, Identity, Prepared, Standing};
 
 /// A source with a gap is read no further, whoever found it: capture itself, or conform in what
 /// it had journaled.
@@ -27,7 +29,10 @@ pub(super) fn remembered_gap(capture: &Capture) -> Result<Option<Error>> {
 }
 
 /// Compares the source with the ledger, and makes what is missing.
-pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
+pub(super) async fn prepare(
+    capture: &Capture,
+    chosen: &BTreeMap<TableName, Identity>,
+) -> Result<(Prepared, Fence)> {
     let name = &capture.name;
     let facts = on_disk(|| capture.ledger.source(name))?;
     let reached = on_disk(|| capture.journal.reached(name))?;
@@ -39,7 +44,24 @@ pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
     if let Standing::Gap(why) = standing {
         return Err(gap(capture, &why));
     }
-    let prepared = capture.source.prepare(known).await?;
+    let prepared = match known {
+        None => capture.source.prepare(None).await?,
+        Some(known) => {
+            let copies = on_disk(|| capture.journal.copies(name))?;
+            let mirrored: Vec<String> = copies.into_iter().map(|copy| copy.table).collect();
+            capture.source.prepare_again(known, &mirrored).await?
+        }
+    };
+    if capture.state.copies_begun() == 0 {
+        // What an earlier process began.
+        capture.state.began_copies(on_disk(|| capture.journal.last_whole())?);
+    }
+    let seen = on_disk(|| Seen::read(capture))?;
+    for table in &prepared.tables {
+        capture.source.follow(seen.table(table), table)?;
+    }
+    let changed = on_disk(|| changed(capture, &seen, &prepared, chosen))?;
+    on_disk(|| start_over(capture, &changed))?;
     let copies = on_disk(|| capture.journal.copies(name))?;
     // A table that left and comes back is copied anew, whatever happens in between: from now on
     // its changes are not in the log.
@@ -48,20 +70,81 @@ pub(super) async fn prepare(capture: &Capture) -> Result<(Prepared, Fence)> {
             on_disk(|| leave(capture, &copy.table))?;
         }
     }
+    let outdated = on_disk(|| due(capture))?.anew;
     let is_new = |table: &&Arc<Table>| {
-        let known = copies.iter().any(|copy| copy.table == table.name.to_string());
-        !known || prepared.added.contains(&table.name)
+        let name = table.name.to_string();
+        let known = copies.iter().any(|copy| copy.table == name);
+        !known || prepared.added.contains(&table.name) || outdated.contains(&name)
     };
     let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
+    on_disk(|| copy_again(capture, &changed))?;
+    on_disk(|| capture.ledger.set_source_tables(name, &words(chosen)))?;
     on_disk(|| answer(capture, &prepared))?;
     Ok((prepared, fence))
+}
+
+fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, String)> {
+    let word = |(name, is): (&TableName, &Identity)| {
+        (name.to_string(), (is.table.clone(), is.parts.clone()))
+    };
+    chosen.iter().map(word).collect()
+}
+
+/// The tables that must be read again, because the configuration chooses other columns than it did, or
+/// because rows came or went with partitions, of which the log does not tell.
+fn changed(
+    capture: &Capture,
+    seen: &Seen,
+    prepared: &Prepared,
+    chosen: &BTreeMap<TableName, Identity>,
+) -> Result<Vec<Arc<Table>>> {
+    let mut changed: Vec<Arc<Table>> = seen.chosen_anew(prepared).cloned().collect();
+    let before = capture.ledger.source_tables(&capture.name)?;
+    for table in &prepared.tables {
+        let Some(now) = chosen.get(&table.name) else { continue };
+        let was = before.get(&table.name.to_string());
+        let has_other_parts =
+            was.is_some_and(|(identity, parts)| *identity == now.table && *parts != now.parts);
+        if has_other_parts && !changed.contains(table) {
+            changed.push(Arc::clone(table));
+        }
+    }
+    Ok(changed)
+}
+
+/// A copy of such a table that is under way begins anew, as if for the first time.
+fn start_over(capture: &Capture, changed: &[Arc<Table>]) -> Result<()> {
+    let copies = capture.journal.copies(&capture.name)?;
+    for table in changed {
+        let name = table.name.to_string();
+        if copies.iter().any(|copy| copy.table == name && copy.state != CopyState::Done) {
+            leave(capture, &name)?;
+        }
+    }
+    Ok(())
+}
+
+/// One that was copied is copied again under its mirror: what is left out by now goes with that, what is
+/// let in comes.
+fn copy_again(capture: &Capture, changed: &[Arc<Table>]) -> Result<()> {
+    let copies = capture.journal.copies(&capture.name)?;
+    for table in changed {
+        let name = table.name.to_string();
+        let is_done = |copy: &&CopyProgress| copy.table == name && copy.state == CopyState::Done;
+        if let Some(copied) = copies.iter().find(is_done) {
+            let source = &capture.name;
+            tracing::info!(source, table = name, "other columns or partitions, it is copied again");
+            begin_resync(capture, table, copied.clone())?;
+        }
+    }
+    Ok(())
 }
 
 /// Does what people asked for, behind the fence that was just noted: the chunks see everything that is
 /// in the journal by now.
 fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
-    for table in due(capture)? {
+    for table in due(capture)?.again {
         let copied = capture.journal.copies(&capture.name)?.into_iter();
         let copied = copied.into_iter().find(|copy| copy.table == table);
         let named = prepared.tables.iter().find(|one| one.name.to_string() == table);
@@ -89,7 +172,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
             }
             (Some((table, copied)), Wish::Stop) => {
                 let ended = CopyProgress { state: CopyState::Done, ..copied.clone() };
-                say(capture, &Control::ResyncStop { table: table.name.clone() }, ended)?;
+                say(capture, &Control::ResyncStop { table: table.name.clone() }, (table, ended))?;
                 Answer::Stopped
             }
         };
@@ -101,27 +184,51 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
 }
 
 /// Tables that must be copied again, and are not yet.
-pub(super) fn due(capture: &Capture) -> Result<Vec<String>> {
-    let unproven = capture.unproven.borrow().get(&capture.name).cloned().unwrap_or_default();
-    if unproven.is_empty() {
-        return Ok(Vec::new());
-    }
-    let copies = capture.journal.copies(&capture.name)?.into_iter();
-    let is_due =
-        |copy: &CopyProgress| copy.state == CopyState::Done && unproven.contains(&copy.table);
-    Ok(copies.filter(is_due).map(|copy| copy.table).collect())
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Under their mirrors.
+    again: Vec<String>,
+    /// As if for the first time.
+    anew: Vec<String>,
 }
 
-fn begin_resync(capture: &Capture, table: &Table, copied: CopyProgress) -> Result<()> {
+impl Due {
+    pub(super) fn is_empty(&self) -> bool {
+        self.again.is_empty() && self.anew.is_empty()
+    }
+}
+
+pub(super) fn due(capture: &Capture) -> Result<Due> {
+    let unproven = capture.unproven.borrow().clone();
+    let Some(tables) = unproven.tables.get(&capture.name) else { return Ok(Due::default()) };
+    let mut due = Due::default();
+    // A copy that was begun shows when conform has come to its beginning.
+    let has_seen_all = unproven.upto >= capture.state.copies_begun();
+    for copy in capture.journal.copies(&capture.name)? {
+        match tables.get(&copy.table) {
+            Some(true) if has_seen_all => due.anew.push(copy.table),
+            Some(false) if copy.state == CopyState::Done => due.again.push(copy.table),
+            _ => {}
+        }
+    }
+    Ok(due)
+}
+
+fn begin_resync(capture: &Capture, table: &Arc<Table>, copied: CopyProgress) -> Result<()> {
     let begun =
         CopyProgress { state: CopyState::Copying, next_after: None, resync: true, ..copied };
-    say(capture, &Control::Resync { table: table.name.clone() }, begun)
+    say(capture, &Control::Resync { table: table.name.clone() }, (table, begun))
 }
 
-fn say(capture: &Capture, word: &Control, progress: CopyProgress) -> Result<()> {
+fn say(
+    capture: &Capture,
+    word: &Control,
+    (table, progress): (&Arc<Table>, CopyProgress),
+) -> Result<()> {
     let bytes = word.encode();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
-    capture.journal.append(&NewEntry { copies: &[progress], ..entry }).map(drop)
+    let (schemas, copies) = (std::slice::from_ref(table), [progress]);
+    capture.journal.append(&NewEntry { schemas, copies: &copies, ..entry }).map(drop)
 }
 
 /// A table is mirrored no more. Said first and forgotten then: said twice does no harm.
@@ -159,7 +266,8 @@ fn begin_copies(
         .collect();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
     let start = prepared.start.clone().into();
-    capture.journal.append(&NewEntry { reached: Some(&start), copies: &copies, ..entry })?;
+    let entry = NewEntry { reached: Some(&start), schemas: tables, copies: &copies, ..entry };
+    capture.state.began_copies(capture.journal.append(&entry)?);
     Ok(fence)
 }
 

@@ -1,5 +1,6 @@
 //! One session with a source: from the connect to the first failure.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assembler::{Assembler, Piece};
 use super::copying::{self, Want, Wanted};
+use super::tables::{self, Seen};
 use super::{Capture, Phase, on_disk, preparing};
 use crate::change::{Position, Reached};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,7 +42,9 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     }
     // What an earlier session left without an end is sent again.
     on_disk(|| capture.journal.drop_open_tail(&capture.name))?;
-    let (prepared, fence) = preparing::prepare(capture).await?;
+    let chosen = capture.source.chosen().await?;
+    let (prepared, fence) = preparing::prepare(capture, &chosen).await?;
+    let seen = on_disk(|| Seen::read(capture))?;
     let names: Vec<_> = prepared.tables.iter().map(|table| table.name.clone()).collect();
     let stream = capture.source.stream(&prepared.start, &names).await?;
     let (wanted, wants) = mpsc::channel(1);
@@ -48,6 +52,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
         capture,
         stream,
         assembler: Assembler::new(capture.limits.chunk_bytes),
+        seen,
         first: None,
         journaled: prepared.start.clone(),
         flushed: Instant::now(),
@@ -61,7 +66,8 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     show_copies(capture)?;
     let copy = copying::run(capture, fence, &prepared.tables, wanted);
     let mut copy = std::pin::pin!(copy.fuse());
-    let (mut copied, mut is_asked) = (false, false);
+    let mut others = std::pin::pin!(tables::moved(capture, &chosen).fuse());
+    let (mut copied, mut is_asked, mut have_moved) = (false, false, false);
     let mut asked = tokio::time::interval(ASK_PAUSE);
     loop {
         tokio::select! {
@@ -73,6 +79,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
                 is_asked = !capture.state.asking.is_empty()
                     || !on_disk(|| preparing::due(capture))?.is_empty();
             }
+            () = &mut others, if !have_moved => have_moved = true,
             done = &mut copy, if !copied => {
                 done?;
                 copied = true;
@@ -80,7 +87,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
             }
             step = session.step(), if !session.is_full => step?,
         }
-        if is_asked && session.assembler.is_between_transactions() {
+        if (is_asked || have_moved) && session.assembler.is_between_transactions() {
             return session.drain().map(|()| Ended::Asked);
         }
     }
@@ -90,6 +97,8 @@ struct Session<'a> {
     capture: &'a Capture,
     stream: Stream,
     assembler: Assembler,
+    /// Tables as the log showed them last.
+    seen: Seen,
     /// The entry with which the transaction in flight begins, once a piece of it is journaled.
     first: Option<u64>,
     /// The log is durable in the journal up to here.
@@ -184,7 +193,11 @@ impl Session<'_> {
         crate::failpoint::reach("after-read");
         match captured {
             Captured::Frame(frame) => self.assembler.frame(&frame),
-            Captured::Schema(table) => self.assembler.schema(table),
+            Captured::Schema(table) => {
+                self.capture.source.follow(self.seen.table(&table), &table)?;
+                self.seen.note(Arc::clone(&table));
+                self.assembler.schema(table);
+            }
             Captured::End(reached) => self.assembler.end(reached),
             Captured::Idle(reached) => {
                 self.flush()?;

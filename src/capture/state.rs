@@ -50,6 +50,8 @@ pub struct CaptureState {
     bytes: AtomicU64,
     transactions: AtomicU64,
     retries: AtomicU64,
+    /// The last journal entry by which copies may have begun.
+    copies_begun: AtomicU64,
     pub(super) asking: Asking,
 }
 
@@ -68,8 +70,8 @@ pub struct Seen {
     pub hint: Option<String>,
     /// Whether it ever worked in this process.
     pub first_use: FirstUse,
-    /// The table whose chunk is being read.
-    pub copying: Option<String>,
+    /// The tables whose chunks are being read.
+    pub copying: Vec<String>,
     /// Who the copy waits for.
     pub waiting_for: Option<String>,
     /// Tables whose copy is done, and all tables.
@@ -102,6 +104,14 @@ impl CaptureState {
     /// the session with the source has begun anew for it. Dropping the receiver takes the question back.
     pub fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Result<Answer>> {
         self.asking.ask(table, wish)
+    }
+
+    pub(super) fn copies_begun(&self) -> u64 {
+        self.copies_begun.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn began_copies(&self, seq: u64) {
+        self.copies_begun.fetch_max(seq, Ordering::Relaxed);
     }
 
     pub(super) fn journaled_transactions(&self) -> u64 {

@@ -48,6 +48,18 @@ pub struct Table {
     /// empty on sources that log cascades themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cascades: Vec<Cascade>,
+    /// Columns that the log sends and the configuration leaves out, in the order of their places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A column that is not mirrored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its place in the rows of the log, which have it among the columns that are mirrored.
+    pub place: usize,
+    /// Its name.
+    pub name: String,
 }
 
 impl Table {

@@ -177,6 +177,7 @@ impl Judge<'_> {
             );
         }
         self.patterns(name, &source.tables);
+        self.columns(name, &source.columns);
         self.timezone(name, &source.timezone);
     }
 
@@ -198,6 +199,29 @@ impl Judge<'_> {
                 &place,
                 format!("`tables` of [source.{name}] only excludes"),
                 "name first what to include, as \"public.*\"",
+            );
+        }
+    }
+
+    fn columns(&mut self, name: &str, patterns: &[String]) {
+        let place = ["source", name, "columns"];
+        for pattern in patterns {
+            let bare = pattern.strip_prefix('!').unwrap_or(pattern);
+            let parts: Vec<&str> = bare.split('.').collect();
+            if parts.len() > 3 || parts.iter().any(|part| part.trim().is_empty()) {
+                self.add(
+                    &place,
+                    format!("`{pattern}` in `columns` of [source.{name}] is not a column pattern"),
+                    "write `column`, `table.column` or `schema.table.column`, with `*` as wildcard and \
+                     `!` in front to exclude",
+                );
+            }
+        }
+        if !patterns.is_empty() && patterns.iter().all(|pattern| pattern.starts_with('!')) {
+            self.add(
+                &place,
+                format!("`columns` of [source.{name}] only excludes"),
+                "name first what to include, as \"*\"",
             );
         }
     }
@@ -352,12 +376,13 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 21] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 22] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
         ("batch_bytes", wide(limits.batch_bytes)),
         ("copy_chunk_rows", limits.copy_chunk_rows.into()),
+        ("copy_tables", wide(limits.copy_tables)),
         ("segment_bytes", limits.segment_bytes),
         ("journal_bytes_max", limits.journal_bytes_max),
         ("block_events", wide(limits.block_events)),

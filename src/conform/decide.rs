@@ -216,6 +216,7 @@ impl Session<'_> {
                 for (mirror, table) in &tables {
                     self.store.begin_copy(&entry.source, mirror, table)?;
                 }
+                self.proof_changed = true;
                 self.is_stale = true;
                 Ok(Evaluated::default())
             }

@@ -45,7 +45,9 @@ impl Session<'_> {
         // Half of what the journal may hold is kept for its time; the other half is room to grow.
         let bytes_kept = self.conform.limits.journal_bytes_max / 2;
         let journal = &self.conform.journal;
-        let pause = if journal.bytes() > bytes_kept { pause.min(CLOCK_PAUSE) } else { pause };
+        let leaves_out = self.conform.leaves_out;
+        let is_urgent = leaves_out || journal.bytes() > bytes_kept;
+        let pause = if is_urgent { pause.min(CLOCK_PAUSE) } else { pause };
         if self.kept_house.elapsed() < pause {
             return Ok(());
         }
@@ -53,9 +55,13 @@ impl Session<'_> {
         if self.store.wal_bytes() > TIDY_WAL_BYTES {
             self.store.tidy_up()?;
         }
-        let keep = Duration::from_secs(self.conform.limits.journal_retention_hours * 3600);
+        let hours = if leaves_out { 0 } else { self.conform.limits.journal_retention_hours };
+        let keep = Duration::from_secs(hours * 3600);
         // What is prepared in a source is read again after a restart.
         let prepared = self.store.oldest_prepared()?.map_or(u64::MAX, |first| first - 1);
+        if leaves_out {
+            journal.close(self.mark.journal_seq)?;
+        }
         journal.discard(self.mark.journal_seq.min(prepared), keep, bytes_kept)?;
         let limits = &self.conform.limits;
         let sealed_batch = match limits.archive_every_secs {

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::copies::CopyProgress;
 use super::segment::{NewEntry, Segment, file_name, first_seq_of, remove};
-use crate::change::{Position, Reached};
+use crate::change::{Position, Reached, Table};
 use crate::error::{Context, Error, ErrorKind, Result};
 pub use reader::{Border, Portion, Reader, Run};
 
@@ -158,6 +158,14 @@ impl Journal {
         self.lock()?.segment.copies(source)
     }
 
+    /// The tables of `source` as they were seen last, those that left among them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn tables(&self, source: &str) -> Result<Vec<Table>> {
+        self.lock()?.segment.tables_before(source, i64::MAX.unsigned_abs())
+    }
+
     /// Forgets how far the copy of a table was: it is mirrored no more.
     ///
     /// # Errors
@@ -218,6 +226,15 @@ impl Journal {
             discarded += 1;
         }
         Ok(discarded)
+    }
+
+    /// Closes the open segment if nothing in it is needed after `conformed`, so that it can be discarded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn close(&self, conformed: u64) -> Result<()> {
+        let mut open = self.lock()?;
+        if open.bytes > 0 && open.last_seq <= conformed { self.roll(&mut open) } else { Ok(()) }
     }
 
     fn roll(&self, open: &mut Open) -> Result<()> {

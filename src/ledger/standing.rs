@@ -1,5 +1,7 @@
 //! What the ledger knows about each source and target besides their data.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::Ledger;
@@ -78,6 +80,46 @@ impl Ledger {
             )
             .map(drop)
             .context(ErrorKind::Ledger, || format!("could not write what is known of {source}"))
+    }
+
+    /// What the tables of `source` were, and of what they consisted, when they were looked at last: by name,
+    /// two words.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn source_tables(&self, source: &str) -> Result<BTreeMap<String, (String, String)>> {
+        let what = || format!("could not read of what the tables of {source} consist");
+        let sql = "SELECT table_name, identity, parts FROM source_table WHERE source = ?1";
+        self.lock()?
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+                statement.query_map([source], read)?.collect()
+            })
+            .context(ErrorKind::Ledger, what)
+    }
+
+    /// Notes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`]; then nothing was noted.
+    pub fn set_source_tables(
+        &self,
+        source: &str,
+        tables: &BTreeMap<String, (String, String)>,
+    ) -> Result<()> {
+        let write = |ledger: &mut rusqlite::Connection| {
+            let all = ledger.transaction()?;
+            all.execute("DELETE FROM source_table WHERE source = ?1", [source])?;
+            for (name, (identity, parts)) in tables {
+                all.prepare_cached("INSERT INTO source_table VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![source, name, identity, parts])?;
+            }
+            all.commit()
+        };
+        write(&mut *self.lock()?).context(ErrorKind::Ledger, || {
+            format!("could not write of what the tables of {source} consist")
+        })
     }
 
     /// Notes why changes of `source` may be lost. The first reason is the one that a person needs.

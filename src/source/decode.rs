@@ -18,6 +18,9 @@ use crate::error::Result;
 /// Tables by the number under which the log names them.
 pub type Tables = HashMap<u64, Arc<Table>>;
 
+/// Said of rows that could not be read, of a table with columns that are left out.
+pub(super) const NOT_KEPT: &str = "; its bytes are not kept, because `columns` leaves some out";
+
 /// Whether a transaction that has this entry among its parts may be conformed in slices: not if
 /// something in the entry takes back what came before it, or leaves it open.
 #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! Written by capture, read by conform; nothing here does I/O.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,15 @@ use crate::error::{Context, Error, ErrorKind, Result};
 /// whose rows lacked cells then.
 pub type Lacking = HashMap<(String, TableName), (u64, Vec<Vec<Cell>>)>;
 
-/// Told by conform: per source, tables whose mirrors have cells that nobody has shown.
-pub type Unproven = BTreeMap<String, BTreeSet<String>>;
+/// Told by conform: tables that must be copied again, and are not yet.
+#[derive(Debug, Clone, Default)]
+pub struct Unproven {
+    /// The journal entry up to which it looked.
+    pub upto: u64,
+    /// By source, tables (as text) of which cells are what nobody has shown: a copy under the mirror shows
+    /// them. True for those that must be copied as if for the first time.
+    pub tables: BTreeMap<String, BTreeMap<String, bool>>,
+}
 
 /// The head of a copy entry; the rows follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

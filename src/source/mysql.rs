@@ -48,11 +48,13 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::{Fence, Finding, Prepared, Standing};
+use super::columns::Columns;
+use super::{Fence, Finding, Identity, Prepared, Standing};
 use crate::change::position::parse_gtids;
 use crate::change::{Position, Reached, TableName};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
+use catalog::Described;
 use dialect::Dialect;
 use session::Address;
 use settings::Server;
@@ -83,6 +85,11 @@ impl Mysql {
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
         })
+    }
+
+    /// Which columns of its tables are mirrored.
+    pub(super) fn columns(&self) -> &Columns {
+        self.address.columns()
     }
 
     /// See [`super::Source::actual_kind`].
@@ -179,11 +186,21 @@ impl Mysql {
     /// # Errors
     /// See there.
     pub async fn prepare(&self, ledger: Option<&Position>) -> Result<Prepared> {
+        self.prepare_among(ledger, None).await
+    }
+
+    /// See [`super::Source::prepare_again`].
+    pub(super) async fn prepare_among(
+        &self,
+        ledger: Option<&Position>,
+        mirrored: Option<&[String]>,
+    ) -> Result<Prepared> {
         let mut connection = self.address.connect().await?;
         let server = settings::read(&self.address, &mut connection).await?;
         examine::refuse(self.address.source(), &server.findings())?;
-        let tables = self.tables(&mut connection, &server).await?;
+        let tables = self.tables(&mut connection, &server, mirrored).await?;
         examine::refuse(self.address.source(), &tables.findings)?;
+        self.address.columns().judge(tables.described.iter().map(|found| &found.table))?;
         let start = match ledger {
             Some(ledger) => ledger.clone(),
             None => self.beginning(&mut connection).await?,
@@ -235,11 +252,19 @@ impl Mysql {
         Ok(rows.into_iter().filter(|(name, _)| name != "Com_xa_recover").collect())
     }
 
-    async fn tables(&self, connection: &mut Conn, server: &Server) -> Result<examine::Tables> {
+    async fn tables(
+        &self,
+        connection: &mut Conn,
+        server: &Server,
+        mirrored: Option<&[String]>,
+    ) -> Result<examine::Tables> {
         let known = catalog::known(&self.address, connection).await?;
-        let described = self.choose(connection, &known).await?;
-        let chosen: Vec<TableName> = described.iter().map(|one| one.table.name.clone()).collect();
-        let forbidden = self.forbidden(connection, &chosen).await?;
+        let mut described = self.choose(connection, &known).await?;
+        let forbidden = self.forbidden(connection, &described).await?;
+        if let Some(mirrored) = mirrored {
+            let source = self.address.source();
+            examine::leave_out(source, &known, &mut described, &forbidden, (server, mirrored));
+        }
         let findings = examine::tables(&known, &described, &forbidden, server);
         Ok(examine::Tables { described, findings })
     }
@@ -248,12 +273,15 @@ impl Mysql {
     async fn forbidden(
         &self,
         connection: &mut Conn,
-        tables: &[TableName],
+        described: &[Described],
     ) -> Result<Vec<TableName>> {
         let mut forbidden = Vec::new();
-        for table in tables {
+        for Described { table, .. } in described {
+            let columns = table.columns.iter().map(|column| key::quote(&column.name));
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let table = &table.name;
             let name = format!("{}.{}", key::quote(&table.schema), key::quote(&table.name));
-            match connection.query_drop(format!("SELECT * FROM {name} LIMIT 0")).await {
+            match connection.query_drop(format!("SELECT {columns} FROM {name} LIMIT 0")).await {
                 Ok(()) => {}
                 Err(mysql_async::Error::Server(error)) if matches!(error.code, 1142 | 1143) => {
                     forbidden.push(table.clone());
@@ -269,6 +297,17 @@ impl Mysql {
     /// See [`super::Source::log_end`].
     pub(super) async fn log_end(&self) -> Result<LogEnd> {
         Ok(LogEnd { address: self.address.clone(), session: self.address.connect().await? })
+    }
+
+    /// See [`super::Source::chosen`]. (What takes the place of another table the log tells.)
+    pub(super) async fn chosen(&self) -> Result<BTreeMap<TableName, Identity>> {
+        let mut connection = self.address.connect().await?;
+        let known = catalog::known(&self.address, &mut connection).await?;
+        connection.disconnect().await.unwrap_or_default();
+        let names: Vec<TableName> = known.iter().map(|known| known.name.clone()).collect();
+        let (source, database) = (self.address.source(), self.address.database());
+        let chosen = selection::select(source, database, &self.patterns, &names)?;
+        Ok(chosen.into_iter().map(|name| (name.clone(), Identity::default())).collect())
     }
 
     /// See [`super::Source::stream`].
@@ -297,8 +336,13 @@ impl Mysql {
             let mut connection = self.address.connect().await?;
             let server = settings::read(&self.address, &mut connection).await?;
             let mut findings = server.findings();
-            match self.tables(&mut connection, &server).await {
-                Ok(tables) => findings.extend(tables.findings),
+            match self.tables(&mut connection, &server, None).await {
+                Ok(tables) => {
+                    findings.extend(tables.findings);
+                    let tables = tables.described.iter().map(|found| &found.table);
+                    let judged = self.address.columns().judge(tables);
+                    findings.extend(judged.err().map(|error| examine::finding(&error)));
+                }
                 Err(error) => findings.push(examine::finding(&error)),
             }
             Ok(findings)

@@ -23,18 +23,20 @@ pub mod stream;
 pub mod survey;
 mod witness;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
 use self::catalog::{Listed, Server};
+use self::examine::{is_left_out, refuse_unusable};
 use self::publication::Publication;
 use self::session::{Asked, Place};
 use self::slot::Slot;
 use self::witness::{Recognition, Verdict};
-use super::{Captured, Fence, Finding, Prepared, Standing};
+use super::columns::Columns;
+use super::{Captured, Fence, Finding, Identity, Prepared, Standing};
 use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -64,6 +66,7 @@ pub struct Postgres {
     patterns: Vec<String>,
     /// What its mapping reads, where the configuration names no tables.
     needed: BTreeSet<String>,
+    columns: Columns,
 }
 
 impl Postgres {
@@ -81,6 +84,7 @@ impl Postgres {
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
+            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns),
         })
     }
 
@@ -91,6 +95,11 @@ impl Postgres {
             self.needed = tables.clone();
         }
         self
+    }
+
+    /// Which columns of its tables are mirrored.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// The name of the slot and of the publication on the source.
@@ -164,12 +173,28 @@ impl Postgres {
     /// # Errors
     /// See there.
     pub async fn prepare(&self, ledger: Option<&Position>) -> Result<Prepared> {
+        self.prepare_among(ledger, None).await
+    }
+
+    /// See [`super::Source::prepare_again`].
+    pub(super) async fn prepare_among(
+        &self,
+        ledger: Option<&Position>,
+        mirrored: Option<&[String]>,
+    ) -> Result<Prepared> {
         let ledger = ledger.map(position_lsn).transpose()?;
         let client = self.place.connect().await?;
         let server = self.usable_server(&client).await?;
         let listed = catalog::list(&client, None).await?;
-        let chosen = self.choose(&listed)?;
+        let mut chosen = self.choose(&listed)?;
+        if let Some(mirrored) = mirrored {
+            chosen.retain(|table| {
+                mirrored.contains(&table.name.to_string()) || !is_left_out(&self.source, table)
+            });
+        }
         refuse_unusable(&chosen, &self.place.user)?;
+        let tables = catalog::describe(&client, &chosen, &self.columns).await?;
+        self.columns.judge(tables.iter().map(Arc::as_ref))?;
         let (start, added) = match ledger {
             Some(position) => (position, self.adopt(&client, &server, &chosen, position).await?),
             None => (
@@ -179,13 +204,25 @@ impl Postgres {
         };
         Ok(Prepared {
             start: Position::Lsn(start),
-            tables: catalog::describe(&client, &chosen).await?,
+            tables,
             // Taken at every start, even if nothing was altered: somebody else may have altered
             // the publication while we were away, and asking is cheap.
             fence: Fence::Xmin(fresh_xid(&client).await?),
             added,
             identity: self.identity(&server),
         })
+    }
+
+    /// See [`super::Source::chosen`].
+    pub(super) async fn chosen(&self) -> Result<BTreeMap<TableName, Identity>> {
+        let client = self.place.connect().await?;
+        let listed = catalog::list(&client, None).await?;
+        let word = |table: &&Listed| {
+            let is_usable = table.is_readable && catalog::objection(table).is_none();
+            let parts = table.parts.clone().unwrap_or_default();
+            (table.name.clone(), Identity { table: format!("{} {is_usable}", table.oid), parts })
+        };
+        Ok(self.choose(&listed)?.iter().map(word).collect())
     }
 
     /// See [`super::Source::stream`]. The publication alone says which tables the log carries;
@@ -204,7 +241,8 @@ impl Postgres {
         Slot::read_released(&catalog, &self.object, &server).await?;
         let (publication, _) = self.publication(&catalog).await?;
         let names = (self.object.as_str(), publication.as_str());
-        stream::PostgresStream::open(&self.place, names, start, &server, catalog).await
+        let columns = self.columns.clone();
+        stream::PostgresStream::open(&self.place, names, start, &server, (catalog, columns)).await
     }
 
     /// See [`super::Source::copier`].
@@ -214,7 +252,7 @@ impl Postgres {
     pub async fn copier(&self, fence: Fence) -> Result<copy::PostgresCopier> {
         let client = self.place.connect().await?;
         let server = self.usable_server(&client).await?;
-        copy::PostgresCopier::open(client, &server, fence).await
+        copy::PostgresCopier::open(client, &server, fence, self.columns.clone()).await
     }
 
     /// See [`super::Source::examine`].
@@ -273,7 +311,8 @@ impl Postgres {
         let name = if is_offered || !owns_all { &self.offered } else { &self.object };
         Publication::ensure(client, name, chosen).await?;
         self.choose_publication(name);
-        let start = slot::create_slot(client, &self.object, &self.place.user).await?;
+        let start =
+            slot::create_slot(client, &self.object, (&self.place.user, server.version)).await?;
         tracing::info!(source = self.source, slot = self.object, "replication slot created");
         Ok(start)
     }
@@ -353,36 +392,6 @@ impl LogEnd {
         let bytes = row.map(|row| row.try_get::<_, Option<i64>>(0)).transpose().asking(what)?;
         Ok(bytes.flatten().and_then(|bytes| u64::try_from(bytes).ok()))
     }
-}
-
-/// Refuses, all at once, the chosen tables that cannot be mirrored.
-fn refuse_unusable(chosen: &[&Listed], user: &str) -> Result<()> {
-    let mut what = Vec::new();
-    let mut hints = Vec::new();
-    for table in chosen {
-        if let Some((why, sql)) = catalog::objection(table) {
-            what.push(why);
-            hints.push(sql);
-        }
-        if !table.is_readable {
-            what.push(format!("role \"{user}\" may not read table {}", table.name));
-            hints.push(grant(table, user));
-        }
-    }
-    if what.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Setup, what.join("; ")).hint(hints.join(" ")))
-}
-
-/// The SQL that lets our role read a table.
-fn grant(table: &Listed, user: &str) -> String {
-    let user = catalog::quote(user);
-    format!(
-        "GRANT USAGE ON SCHEMA {} TO {user}; GRANT SELECT ON {} TO {user};",
-        catalog::quote(&table.name.schema),
-        catalog::quoted(&table.name)
-    )
 }
 
 /// A transaction id assigned now: every transaction that has written anything so far has a lower

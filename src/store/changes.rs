@@ -76,7 +76,7 @@ fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
                 old: row.old.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
                 new: row.new.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
             }),
-            Change::Doubted(_) | Change::Unread(_) => {}
+            Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => {}
             Change::Truncate(tables) => lines.extend(tables.iter().map(|table| Line {
                 placed,
                 ordinal,

@@ -175,6 +175,7 @@ mod tests {
             name: TableName::new("public", "t"),
             columns: vec![column("id", Some(0)), column("v", None), column("big", None)],
             cascades: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 

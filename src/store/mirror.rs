@@ -11,6 +11,7 @@
 //! ```
 
 mod cascade;
+mod outdate;
 mod proof;
 mod registry;
 pub mod reshape;
@@ -133,6 +134,9 @@ impl Store {
         rows: Vec<(Key, Vec<Cell>)>,
         time_micros: i64,
     ) -> Result<Vec<Touched>> {
+        if self.mirrors.is_passed_by(source, &table.name) {
+            return Ok(Vec::new());
+        }
         let mirror = self.mirrors.of(source, &table.name)?.clone();
         let (rows, lacks) =
             if mirror.state == MirrorState::Resync && reshape::has_same_key(table, &mirror) {
@@ -226,12 +230,11 @@ impl Store {
         let tables: &[Arc<Table>] = match change {
             Change::Row(row) => std::slice::from_ref(&row.table),
             Change::Truncate(tables) => tables,
-            Change::Doubted(table) => return self.refuse_doubted(source, table),
-            // Its table is noted as unproven.
-            Change::Unread(_) => return Ok(()),
+            // Their tables are noted as unproven.
+            Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => return Ok(()),
         };
         for table in tables {
-            if self.mirrors.has_left(source, &table.name) {
+            if self.mirrors.is_passed_by(source, &table.name) {
                 continue;
             }
             self.mirrors.judge(source, table, &transaction.position.to_string())?;
@@ -240,7 +243,7 @@ impl Store {
                 .or_insert_with(|| Collapsed::new(Arc::clone(table)));
             match change {
                 Change::Truncate(_) => collapsed.truncate(transaction.id, time),
-                Change::Doubted(_) | Change::Unread(_) => {}
+                Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => {}
                 Change::Row(row) => {
                     collapsed
                         .row(row, derived, (transaction.id, time))

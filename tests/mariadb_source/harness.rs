@@ -35,6 +35,7 @@ fn config_of(
         kind,
         url: server.url(database),
         password: Some(format!("${{file:{}}}", file.display()).try_into().unwrap()),
+        columns: Vec::new(),
         tables: tables.iter().map(|&table| table.to_owned()).collect(),
         mapping: None,
         timezone: "UTC".to_owned(),
@@ -178,7 +179,7 @@ pub(super) fn row_changes(transactions: &[Transaction]) -> Vec<Told> {
     changes
         .filter_map(|change| match change {
             Change::Row(row) => Some((row.op, row.old.clone(), row.new.clone())),
-            Change::Truncate(_) | Change::Doubted(_) => None,
+            Change::Truncate(_) | Change::Doubted(_) | Change::Replaced(_) => None,
             Change::Unread(unread) => {
                 panic!("a row of {} is unread: {}", unread.table.name, unread.why)
             }
@@ -245,7 +246,7 @@ impl Mirror {
         for change in transactions.iter().flat_map(|transaction| &transaction.changes) {
             match change {
                 // What a new column has in rows that are there, this model does not know.
-                Change::Doubted(_) => {}
+                Change::Doubted(_) | Change::Replaced(_) => {}
                 Change::Unread(unread) => {
                     panic!("a row of {} is unread: {}", unread.table.name, unread.why)
                 }

@@ -74,21 +74,6 @@ async fn rows_written_by_statement_are_a_gap_that_names_them() {
 }
 
 #[tokio::test]
-async fn a_swap_of_tables_is_a_gap() {
-    if !require("mariadb") {
-        return;
-    }
-    let database = mariadb_database("swapped");
-    let mut log = opened(&database).await;
-    mariadb()
-        .sql(&database, "CREATE TABLE t_new LIKE t; RENAME TABLE t TO t_old, t_new TO t")
-        .unwrap();
-    let gap = log.failure(mariadb()).await;
-    assert_eq!(gap.kind(), ErrorKind::Gap);
-    assert!(gap.chain().contains(&format!("table {database}.t ")), "{}", gap.chain());
-}
-
-#[tokio::test]
 async fn a_column_that_is_added_arrives_with_its_schema() {
     if !require("mariadb") {
         return;

@@ -25,7 +25,15 @@ SELECT c.oid AS id,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
            AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
        c.relrowsecurity AS has_row_security,
-       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS is_owned
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') AS is_owned,
+       -- Of what it consists: another text after ATTACH, DETACH, DROP and TRUNCATE of single partitions,
+       -- which the log does not tell.
+       CASE WHEN c.relkind = 'p' THEN
+           (SELECT md5(string_agg(l.oid || ':' || l.relfilenode, ' ' ORDER BY l.oid))
+            FROM pg_catalog.pg_partition_tree(c.oid) p
+            JOIN pg_catalog.pg_class l ON l.oid = p.relid
+            WHERE p.isleaf)
+       END AS parts
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')

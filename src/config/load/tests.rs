@@ -277,6 +277,7 @@ fn options_are_listed_from_the_structs() {
         "daemon.state_dir",
         "daemon.allow_remote",
         "limits.idle_confirm_secs",
+        "limits.tables_every_secs",
         "source.<name>.tls_ca",
         "entity.<name>.owner",
         "target.<name>.entity.<name>.key",

@@ -249,13 +249,14 @@ pub(super) fn conform(folder: &std::path::Path) -> Conform {
     Conform {
         state_dir: folder.to_owned(),
         limits,
+        leaves_out: false,
         kinds: [("erp".to_owned(), SourceKind::Postgres)].into(),
         mappings: MappingSet::load(Some(&sql), &packs, &owners).unwrap(),
         targets: vec!["psa".to_owned()],
         ledger: Arc::new(ledger),
         journal: Arc::new(Journal::open(&folder.join("journal"), 1 << 20, 0).unwrap()),
         lacking: watch::channel(Lacking::new()).0,
-        unproven: watch::channel(Unproven::new()).0,
+        unproven: watch::channel(Unproven::default()).0,
         events: watch::channel(0).0,
         state: Arc::new(ConformState::default()),
         live: Live::default(),
@@ -279,6 +280,7 @@ pub(super) fn table() -> Table {
             column("leaves", Kind::Date, None),
         ],
         cascades: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

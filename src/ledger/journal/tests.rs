@@ -25,6 +25,7 @@ fn table(id: u64, columns: &[&str]) -> Arc<Table> {
         name: TableName::new("public", "t"),
         columns: columns.iter().map(column).collect(),
         cascades: Vec::new(),
+        left_out: Vec::new(),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::change::{
     Change, GtidSet, Position, Table, TableName, Transaction, TransactionId, Unread,
 };
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::source::decode::Tables;
+use crate::source::decode::{self, Tables};
 use crate::source::frame;
 
 /// Decodes the log of one MariaDB or MySQL source.
@@ -256,6 +256,10 @@ impl BinlogDecoder {
                 let tables = names.iter().filter_map(|name| self.tables.get(name)).cloned();
                 group.changes.extend(tables.map(Change::Doubted));
             }
+            Effect::Replaced(names) => {
+                let tables = names.iter().filter_map(|name| self.tables.get(name)).cloned();
+                group.changes.extend(tables.map(Change::Replaced));
+            }
             Effect::Unknowable { what, why } => return Err(unknowable(&what, why, &group.id())),
         }
         Ok(query.text)
@@ -371,7 +375,7 @@ fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
     let plan = number.and_then(|number| group.plans.get(&number)).cloned();
     let (map, plan) = plan.ok_or_else(|| group.unreadable("rows without a table map"))?;
     let before = group.changes.len();
-    let why = match rows::parse(event.kind, &event.body) {
+    let mut why = match rows::parse(event.kind, &event.body) {
         None => "its header, or what it was compressed to, is malformed".to_owned(),
         Some(rows) => match rows::decode(&rows, &plan, &mut group.changes) {
             Some(()) => return Ok(()),
@@ -380,8 +384,13 @@ fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
     };
     group.changes.truncate(before);
     let mut frames = BytesMut::new();
-    for one in [&frame::schema(&plan.table), &map, frame] {
-        frame::push(&mut frames, one);
+    if plan.table.left_out.is_empty() {
+        for one in [&frame::schema(&plan.table), &map, frame] {
+            frame::push(&mut frames, one);
+        }
+    } else {
+        // It may hold what is left out.
+        why.push_str(decode::NOT_KEPT);
     }
     let (table, frames) = (Arc::clone(&plan.table), frames.freeze());
     group.changes.push(Change::Unread(Unread { table, why, frames }));

@@ -117,7 +117,13 @@ async fn describe_schema(
         let described = tables.entry(table.clone()).or_insert_with(|| {
             let name = TableName::new(schema, &table);
             let cascades = cascades.remove(&table).unwrap_or_default();
-            let table = Table { id: table_id(&name), name, columns: Vec::new(), cascades };
+            let table = Table {
+                id: table_id(&name),
+                name,
+                columns: Vec::new(),
+                cascades,
+                left_out: Vec::new(),
+            };
             Described { table, unreadable: Vec::new(), collations: HashMap::new() }
         });
         let reason = unreadable(&source_type, &data_type, charset.as_deref(), address.dialect());
@@ -139,7 +145,15 @@ async fn describe_schema(
             });
         }
     }
-    Ok(tables.into_values().collect())
+    Ok(tables.into_values().map(|described| narrow(address, described)).collect())
+}
+
+/// Without the columns that are left out. What cannot be read of them is no objection.
+fn narrow(address: &Address, described: Described) -> Described {
+    let table = address.columns().narrow(described.table);
+    let mut unreadable = described.unreadable;
+    unreadable.retain(|(name, _)| !table.left_out.iter().any(|left_out| left_out.name == *name));
+    Described { table, unreadable, ..described }
 }
 
 /// MySQL from 9.6 on does what foreign keys ask for above its engine, and logs it, unless it is told

@@ -68,6 +68,11 @@ pub(super) enum Codec {
     Json {
         length_bytes: u8,
     },
+    /// A value we cannot read, but step over: text in a character set that we do not know, or compressed.
+    Opaque {
+        length_bytes: u8,
+        number: u8,
+    },
     /// A type number we cannot read.
     Unsupported(u8),
 }
@@ -90,7 +95,7 @@ impl Codec {
             Codec::DateTime { .. } | Codec::OldDateTime => Kind::Timestamp,
             Codec::Timestamp { .. } | Codec::OldTimestamp => Kind::TimestampTz,
             Codec::Text { .. } | Codec::Enum { .. } | Codec::Set { .. } => Kind::Text,
-            Codec::Bytes { .. } | Codec::Unsupported(_) => Kind::Bytes,
+            Codec::Bytes { .. } | Codec::Opaque { .. } | Codec::Unsupported(_) => Kind::Bytes,
             Codec::Uuid => Kind::Uuid,
             Codec::Inet6 | Codec::Inet4 => Kind::Text,
             Codec::Json { .. } => Kind::Json,
@@ -131,7 +136,7 @@ impl Codec {
             Codec::Inet6 => "inet6".to_owned(),
             Codec::Inet4 => "inet4".to_owned(),
             Codec::Json { .. } => "json".to_owned(),
-            Codec::Unsupported(number) => format!("type {number}"),
+            Codec::Opaque { number, .. } | Codec::Unsupported(number) => format!("type {number}"),
         }
     }
 
@@ -182,9 +187,20 @@ impl Codec {
             Codec::Json { length_bytes } => {
                 json::write_text(reader.counted(usize::from(*length_bytes))?, out)?;
             }
-            Codec::Unsupported(_) => return None,
+            Codec::Opaque { .. } | Codec::Unsupported(_) => return None,
             _ => return self.decode_time(reader, out),
         }
+        Some(())
+    }
+
+    /// Steps over one value that is not NULL, of a column that is not mirrored.
+    pub(super) fn step_over(&self, reader: &mut Reader<'_>, scratch: &mut Vec<u8>) -> Option<()> {
+        if let Codec::Opaque { length_bytes, .. } = self {
+            return reader.counted(usize::from(*length_bytes)).map(drop);
+        }
+        let before = scratch.len();
+        self.decode(reader, scratch)?;
+        scratch.truncate(before);
         Some(())
     }
 

@@ -31,6 +31,30 @@ pub(super) fn tables(
     findings
 }
 
+/// Leaves out the tables that are not `mirrored` yet and cannot be as they are.
+pub(super) fn leave_out(
+    source: &str,
+    known: &[Known],
+    described: &mut Vec<Described>,
+    forbidden: &[TableName],
+    (server, mirrored): (&Server, &[String]),
+) {
+    let names: Vec<TableName> = described.iter().map(|found| found.table.name.clone()).collect();
+    described.retain(|found| {
+        let name = &found.table.name;
+        let mut findings = table(known, found, forbidden, server);
+        findings.extend(hidden_changes(found, &|parent| names.contains(parent)));
+        let errors = findings.iter().filter(|one| one.severity == Severity::Error);
+        let why: Vec<&str> = errors.map(|one| one.what.as_str()).collect();
+        if why.is_empty() || mirrored.contains(&name.to_string()) {
+            return true;
+        }
+        let why = why.join("; ");
+        tracing::warn!(source, table = %name, why, "a table that came is left out, `check` says more");
+        false
+    });
+}
+
 /// What stands against mirroring one table, whichever others are mirrored.
 pub(super) fn table(
     known: &[Known],

@@ -106,7 +106,10 @@ pub(super) fn why_unread(plan: &Plan) -> String {
     let unknown: Vec<String> = plan
         .columns
         .iter()
-        .filter(|(codec, _)| matches!(codec, Codec::Unsupported(_)))
+        .filter(|(codec, place)| match codec {
+            Codec::Opaque { .. } => place.is_some(),
+            codec => matches!(codec, Codec::Unsupported(_)),
+        })
         .map(|(codec, place)| {
             let column = place.and_then(|place| plan.table.columns.get(place));
             let name = column.map_or("?", |column| column.name.as_str());
@@ -154,9 +157,8 @@ impl<'a> Partial<'a> {
                 Codec::Json { length_bytes } => {
                     *before.get_mut(place)? = Some(image.counted(usize::from(*length_bytes))?);
                 }
-                codec => codec.decode(&mut image, &mut skipped)?,
+                codec => codec.step_over(&mut image, &mut skipped)?,
             }
-            skipped.clear();
         }
         Some(Some(Self { bits, before }))
     }
@@ -189,6 +191,7 @@ fn image(
         let begin = text.len();
         match changes {
             _ if is_null => {}
+            None if target.is_none() => codec.step_over(reader, text)?,
             None => codec.decode(reader, text)?,
             Some((length_bytes, before)) => {
                 let changes = reader.counted(usize::from(length_bytes))?;

@@ -29,7 +29,8 @@ pub(super) async fn read(
         let log = table_map::parse(&event.body, dialect).ok_or_else(|| {
             Error::new(ErrorKind::Decode, format!("could not read the table map of {name}"))
         })?;
-        tables.push(table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?);
+        let merged = table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?;
+        tables.push(address.columns().narrow(merged));
     }
     Ok(tables)
 }
@@ -37,5 +38,11 @@ pub(super) async fn read(
 /// A table of which nothing is left but its name.
 fn gone(name: &TableName) -> Table {
     let id = catalog::table_id(name);
-    Table { id, name: name.clone(), columns: Vec::new(), cascades: Vec::new() }
+    Table {
+        id,
+        name: name.clone(),
+        columns: Vec::new(),
+        cascades: Vec::new(),
+        left_out: Vec::new(),
+    }
 }

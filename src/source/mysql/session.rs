@@ -1,4 +1,5 @@
-//! Connections to a MariaDB or MySQL source: address, transport security, the pinned session, errors.
+//! Connections to a MariaDB or MySQL source: address, transport security, the pinned session, errors; and
+//! beside the address which columns are read there.
 //!
 //! It knows nothing of tables or logs. Secrets are read when a connection is made, so that a
 //! changed password needs no restart.
@@ -11,6 +12,7 @@ use mysql_async::{Conn, DriverError, Opts, OptsBuilder, SslOpts, UrlError};
 use super::dialect::Dialect;
 use crate::config::{Secret, SourceConfig, Tls};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::source::columns::Columns;
 use crate::tls::{Protection, protection};
 
 /// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
@@ -27,6 +29,7 @@ pub(super) struct Address {
     password: Option<Secret>,
     tls: Tls,
     tls_ca: Option<PathBuf>,
+    columns: Columns,
 }
 
 impl Address {
@@ -50,7 +53,9 @@ impl Address {
                 Error::new(ErrorKind::Config, what).hint("write mysql://user@host:3306/database")
             );
         }
+        let database = opts.db_name().unwrap_or_default();
         Ok(Self {
+            columns: Columns::new(source, database, &config.columns),
             source: source.to_owned(),
             dialect: Dialect::of(config.kind),
             opts,
@@ -63,6 +68,11 @@ impl Address {
     /// The database of the URL.
     pub(super) fn database(&self) -> &str {
         self.opts.db_name().unwrap_or_default()
+    }
+
+    /// Which columns of its tables are mirrored.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// What the server is, by the configuration.

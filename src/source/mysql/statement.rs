@@ -26,6 +26,8 @@ pub(super) enum Effect {
     /// Values of these tables' rows changed in a way that the log does not tell; which rows there are,
     /// it does.
     Doubted(Vec<TableName>),
+    /// What these tables are from here on, and what follows them by foreign keys, the log does not tell.
+    Replaced(Vec<TableName>),
     /// Rows of this table changed in a way that the log does not tell.
     Unknowable {
         /// The table, or the database if no table of ours is named.
@@ -205,21 +207,24 @@ impl Statement<'_> {
             return None;
         }
         let mut left = skip(rest.get(1..)?, &["IF", "EXISTS"]);
-        let mut emptied = Vec::new();
+        let (mut left_behind, mut replaced) = (Vec::new(), Vec::new());
         loop {
             let (from, rest) = self.name(left)?;
             let to = rest.iter().position(|token| token.keyword() == "TO")?;
             let (to, rest) = self.name(rest.get(to + 1..)?)?;
-            if self.mirrored.names(&to) {
-                return Some(unknowable(&to, "a table renamed to its name"));
-            }
-            emptied.extend(self.mirrored.same(&from));
+            replaced.extend(self.mirrored.same(&to));
+            left_behind.extend(self.mirrored.same(&from));
             match rest.first() {
                 Some(Token::Mark(',')) => left = rest.get(1..)?,
                 _ => break,
             }
         }
-        Some(if emptied.is_empty() { Effect::None } else { Effect::Emptied(emptied) })
+        Some(match (left_behind.is_empty(), replaced.is_empty()) {
+            (true, true) => Effect::None,
+            (false, true) => Effect::Emptied(left_behind),
+            // (Of one that is left behind, too, a copy would show what is there.)
+            (_, false) => Effect::Replaced(replaced.into_iter().chain(left_behind).collect()),
+        })
     }
 
     fn create(&self, rest: &[Token]) -> Option<Effect> {
@@ -250,13 +255,11 @@ impl Statement<'_> {
                     return Some(match (is_told, keeps_keys) {
                         (true, _) => Effect::Reshaped,
                         (false, true) => Effect::Doubted(self.mirrored.same(&name)),
-                        (false, false) => unknowable(&name, "an ALTER TABLE that may change rows"),
+                        (false, false) => Effect::Replaced(self.mirrored.same(&name)),
                     });
                 }
                 let taken = actions.into_iter().find_map(|action| self.taken_over(action));
-                Some(taken.map_or(Effect::None, |name| {
-                    unknowable(&name, "an ALTER TABLE of another table that takes its place")
-                }))
+                Some(taken.map_or(Effect::None, |name| Effect::Replaced(self.mirrored.same(&name))))
             }
             "DATABASE" | "SCHEMA" => Some(Effect::None),
             _ => is_other_object(&what).then_some(Effect::None),
@@ -424,6 +427,14 @@ mod tests {
             "CALL something()",
             "LOAD DATA INFILE 'x' INTO TABLE person",
             "FROBNICATE person",
+        ] {
+            assert!(matches!(said(text), Effect::Unknowable { .. }), "{text}: {:?}", said(text));
+        }
+    }
+
+    #[test]
+    fn tables_become_others() {
+        for text in [
             "RENAME TABLE person TO person_old, person_new TO person",
             "ALTER TABLE person_new RENAME TO person",
             "ALTER TABLE spare EXCHANGE PARTITION p0 WITH TABLE person",
@@ -439,8 +450,18 @@ mod tests {
             "ALTER TABLE person ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES job (id)
              ON UPDATE SET NULL",
         ] {
-            assert!(matches!(said(text), Effect::Unknowable { .. }), "{text}: {:?}", said(text));
+            let person = TableName::new("hr", "person");
+            let replaced = match said(text) {
+                Effect::Replaced(tables) => tables,
+                other => panic!("{text}: {other:?}"),
+            };
+            assert!(
+                !replaced.is_empty() && replaced.iter().all(|table| *table == person),
+                "{text}"
+            );
         }
+        let swap = said("RENAME TABLE person TO tmp, job TO person, tmp TO job");
+        assert!(matches!(swap, Effect::Replaced(tables) if tables.len() == 4));
     }
 
     #[test]

@@ -389,7 +389,9 @@ impl MysqlStream {
                 standalone &= !self.begins(&query.text);
                 let effect = self.effect(&query)?;
                 // The decoder names the tables of a statement by their schemas.
-                if let Effect::Emptied(names) | Effect::Doubted(names) = &effect {
+                if let Effect::Emptied(names) | Effect::Doubted(names) | Effect::Replaced(names) =
+                    &effect
+                {
                     let unmet = names.iter().filter(|name| !self.met.contains(*name));
                     let unmet: Vec<TableName> = unmet.cloned().collect();
                     if !unmet.is_empty() {
@@ -397,7 +399,7 @@ impl MysqlStream {
                         return Ok(());
                     }
                 }
-                if matches!(effect, Effect::Emptied(_) | Effect::Doubted(_) | Effect::Reshaped) {
+                if !matches!(effect, Effect::None | Effect::Savepoint(_) | Effect::RollbackTo(_)) {
                     self.met.clear();
                 }
                 text = Some(query.text);

@@ -151,6 +151,12 @@ impl RawType {
                 string(long(longest), 0, charset)
             }
             253 | 254 => string(long(width), width, charset),
+            // MariaDB's compressed columns.
+            140 => Codec::Opaque { length_bytes: self.a, number: 140 },
+            141 => {
+                let longest = usize::from(self.a) | usize::from(self.b) << 8;
+                Codec::Opaque { length_bytes: long(longest), number: 141 }
+            }
             number => Codec::Unsupported(number),
         }
     }
@@ -160,7 +166,7 @@ fn string(length_bytes: u8, width: usize, charset: Option<Charset>) -> Codec {
     match charset {
         Some(Charset::Binary) => Codec::Bytes { length_bytes, width },
         Some(charset) if charset.is_supported() => Codec::Text { length_bytes, charset },
-        _ => Codec::Unsupported(254),
+        _ => Codec::Opaque { length_bytes, number: 254 },
     }
 }
 
@@ -353,5 +359,6 @@ pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
         name: log.name.clone(),
         columns,
         cascades: catalog.cascades.clone(),
+        left_out: Vec::new(),
     })
 }

@@ -12,6 +12,7 @@ use tokio_postgres::Client;
 use super::session::{Asked, lsn};
 use crate::change::{Column, Kind, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::columns::Columns;
 
 /// A table as the catalog shows it, before its columns are read.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct Listed {
     pub(crate) has_row_security: bool,
     /// Whether our role owns it, and so may publish it.
     pub(crate) is_owned: bool,
+    /// A word for the partitions it consists of.
+    pub(crate) parts: Option<String>,
 }
 
 /// `REPLICA IDENTITY` of a table.
@@ -135,6 +138,7 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
             is_readable: row.try_get(7)?,
             has_row_security: row.try_get(8)?,
             is_owned: row.try_get(9)?,
+            parts: row.try_get(10)?,
         })
     };
     let listed: std::result::Result<Vec<Listed>, _> = rows.iter().map(read).collect();
@@ -175,7 +179,11 @@ pub(crate) fn objection(table: &Listed) -> Option<(String, String)> {
 ///
 /// # Errors
 /// A query failed.
-pub(crate) async fn describe(client: &Client, listed: &[&Listed]) -> Result<Vec<Arc<Table>>> {
+pub(crate) async fn describe(
+    client: &Client,
+    listed: &[&Listed],
+    choice: &Columns,
+) -> Result<Vec<Arc<Table>>> {
     let oids: Vec<u32> = listed.iter().map(|table| table.oid).collect();
     let sql = include_str!("../../../sql/source/postgres/columns.sql");
     let rows = client.query(sql, &[&oids]).await.asking(|| "could not list columns".into())?;
@@ -200,7 +208,9 @@ pub(crate) async fn describe(client: &Client, listed: &[&Listed]) -> Result<Vec<
             column.key = rank(&table.key, &column.name);
         }
         let name = table.name.clone();
-        Arc::new(Table { id: u64::from(table.oid), name, columns, cascades: Vec::new() })
+        let (cascades, left_out) = (Vec::new(), Vec::new());
+        let table = Table { id: u64::from(table.oid), name, columns, cascades, left_out };
+        Arc::new(choice.narrow(table))
     };
     Ok(listed.iter().map(describe).collect())
 }

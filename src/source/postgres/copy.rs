@@ -24,6 +24,7 @@ use super::stream::OUR_PREFIX;
 use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::columns::Columns;
 use crate::source::{Chunk, Fence};
 
 /// Size a chunk aims at, so that wide rows cost no more memory than narrow ones.
@@ -44,6 +45,7 @@ pub struct PostgresCopier {
     /// A chunk was begun and did not reach its end: its transaction is still open.
     is_in_transaction: bool,
     row_bytes: HashMap<TableName, u64>,
+    columns: Columns,
 }
 
 /// Which rows of a table are read.
@@ -67,14 +69,19 @@ struct Read {
 }
 
 impl PostgresCopier {
-    pub(crate) async fn open(client: Client, server: &Server, fence: Fence) -> Result<Self> {
+    pub(crate) async fn open(
+        client: Client,
+        server: &Server,
+        fence: Fence,
+        columns: Columns,
+    ) -> Result<Self> {
         // The message after a chunk must reach the log at once, and must not wait for standbys.
         let mut settings = "SET synchronous_commit = local".to_owned();
         if let Some(encoding) = server.raw_encoding() {
             settings.push_str(&format!("; SET client_encoding TO '{encoding}'"));
         }
         client.batch_execute(&settings).await.asking(|| "could not set up a copy".into())?;
-        Ok(Self { client, fence, is_in_transaction: false, row_bytes: HashMap::new() })
+        Ok(Self { client, fence, is_in_transaction: false, row_bytes: HashMap::new(), columns })
     }
 
     /// See [`crate::source::Copier::chunk`].
@@ -201,7 +208,7 @@ impl PostgresCopier {
         if let Some((why, sql)) = catalog::objection(listed) {
             return Err(Error::new(ErrorKind::Setup, why).hint(sql));
         }
-        let mut described = catalog::describe(&self.client, &[listed]).await?;
+        let mut described = catalog::describe(&self.client, &[listed], &self.columns).await?;
         let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
         let sql = chunk_sql(listed, &table, which)?;
         let mut data = pin!(self.client.copy_out(&sql).await.asking(what)?);

@@ -4,12 +4,12 @@
 
 use tokio_postgres::{Client, Row};
 
-use super::catalog::{self, Listed, Server, quote};
+use super::catalog::{self, Listed, Server, quote, quoted};
 use super::publication::Publication;
 use super::session::Asked;
 use super::slot::Slot;
-use super::{Postgres, TOO_OLD, VERSION_MIN, grant};
-use crate::error::Result;
+use super::{Postgres, TOO_OLD, VERSION_MIN};
+use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 
 /// Slots or walsenders free below which a restart of ours could be refused.
@@ -42,6 +42,8 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     for table in &chosen {
         findings.extend(about_table(table, &limits));
     }
+    let tables = catalog::describe(&client, &chosen, &source.columns).await?;
+    source.columns.judge(tables.iter().map(AsRef::as_ref))?;
     findings.push(about_publication(&client, source, &chosen, &limits).await?);
     findings.push(about_slot(&client, source, &server, &limits).await?);
     Ok(())
@@ -171,10 +173,10 @@ pub(super) fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
     if table.is_partitioned {
         findings.push(Finding::warning(
             format!(
-                "TRUNCATE, DETACH and DROP of single partitions of {} are not in the log",
+                "ATTACH, DETACH, DROP and TRUNCATE of single partitions of {} are not in the log",
                 table.name
             ),
-            format!("after one: {}", crate::source::one_anew(&table.name)),
+            "none is needed: the table is copied again within limits.tables_every_secs",
         ));
     }
     findings
@@ -254,6 +256,47 @@ async fn about_slot(
         None => String::new(),
     };
     Ok(Finding::ok(format!("replication slot \"{name}\" exists{room}")))
+}
+
+/// Refuses, all at once, the chosen tables that cannot be mirrored.
+pub(super) fn refuse_unusable(chosen: &[&Listed], user: &str) -> Result<()> {
+    let mut what = Vec::new();
+    let mut hints = Vec::new();
+    for table in chosen {
+        if let Some((why, sql)) = catalog::objection(table) {
+            what.push(why);
+            hints.push(sql);
+        }
+        if !table.is_readable {
+            what.push(format!("role \"{user}\" may not read table {}", table.name));
+            hints.push(grant(table, user));
+        }
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Setup, what.join("; ")).hint(hints.join(" ")))
+}
+
+/// Whether a table that came later cannot be mirrored as it is.
+pub(super) fn is_left_out(source: &str, table: &Listed) -> bool {
+    let unreadable = || ("this role may not read it".to_owned(), "GRANT SELECT ON it".to_owned());
+    let why = catalog::objection(table).or_else(|| (!table.is_readable).then(unreadable));
+    if let Some((why, hint)) = &why {
+        let table = &table.name;
+        tracing::warn!(source, %table, why, hint, "a table that came is left out, `check` says more");
+    }
+    why.is_some()
+}
+
+/// The SQL that lets our role read a table.
+fn grant(table: &Listed, user: &str) -> String {
+    let user = quote(user);
+    format!(
+        "GRANT USAGE ON SCHEMA {} TO {user}; GRANT SELECT ON {} TO {user};",
+        quote(&table.name.schema),
+        quoted(&table.name)
+    )
 }
 
 #[cfg(test)]

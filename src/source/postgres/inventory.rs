@@ -35,7 +35,7 @@ impl Postgres {
         // A selection that fails is a finding of its own; here everything then counts.
         let chosen = self.choose(&listed).unwrap_or_else(|_| all.clone());
         let is_chosen = |oid| chosen.iter().any(|listed| u64::from(listed.oid) == oid);
-        let tables = catalog::describe(&client, &all).await?;
+        let tables = catalog::describe(&client, &all, &self.columns).await?;
         let cataloged = |table: Arc<_>| -> Cataloged {
             Cataloged { is_mirrored: is_chosen(table_id(&table)), table }
         };

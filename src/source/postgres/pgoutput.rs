@@ -12,7 +12,7 @@ use crate::change::{
     Cell, Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread,
 };
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::source::decode::Tables;
+use crate::source::decode::{self, Tables};
 use crate::source::frame;
 
 /// Microseconds from 1970-01-01, our epoch, to 2000-01-01, PostgreSQL's.
@@ -175,7 +175,7 @@ fn row_change(tag: u8, table: &Arc<Table>, mut body: Bytes) -> Option<RowChange>
     let mut old = None;
     let mut new = None;
     while let Ok(part) = body.try_get_u8() {
-        let row = read_row(&mut body).filter(|row| row.len() == table.columns.len())?;
+        let row = mirrored(table, read_row(&mut body)?)?;
         match part {
             b'K' => old = Some(key_only(table, row)),
             b'O' => old = Some(row),
@@ -195,12 +195,32 @@ fn row_change(tag: u8, table: &Arc<Table>, mut body: Bytes) -> Option<RowChange>
     is_complete.then_some(RowChange { table, op, old, new, cascades: false })
 }
 
-/// The message with the schema that it was read by.
+/// The cells of a row of the log that are mirrored; `None` if it is not one of the table.
+fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
+    if row.len() != table.columns.len() + table.left_out.len() {
+        return None;
+    }
+    if !table.left_out.is_empty() {
+        let mut place = 0..;
+        row.retain(|_| {
+            let place = place.next();
+            !table.left_out.iter().any(|left_out| Some(left_out.place) == place)
+        });
+    }
+    Some(row)
+}
+
+/// The message with the schema that it was read by. Nothing is kept of what may hold columns that are
+/// left out.
 fn unread(table: Arc<Table>, message: &Bytes) -> Change {
     let mut frames = BytesMut::new();
-    frame::push(&mut frames, &frame::schema(&table));
-    frame::push(&mut frames, message);
-    let why = "the message is not one of rows with the table's columns".to_owned();
+    let mut why = "the message is not one of rows with the table's columns".to_owned();
+    if table.left_out.is_empty() {
+        frame::push(&mut frames, &frame::schema(&table));
+        frame::push(&mut frames, message);
+    } else {
+        why.push_str(decode::NOT_KEPT);
+    }
     Change::Unread(Unread { table, why, frames: frames.freeze() })
 }
 
@@ -248,6 +268,7 @@ mod tests {
             name: TableName::new("public", "t"),
             columns: vec![column("id", Some(0)), column("v", None), column("big", None)],
             cascades: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::columns::matches;
 
 /// The tables of `known` that `patterns` choose, in the order of `known`. A pattern is
 /// `schema.table` with `*` for any run of characters; without a dot it means schema `public`
@@ -64,26 +65,6 @@ fn unmatched(source: &str, pattern: &str, glob: &str, known: &[TableName]) -> Er
             near.join(", ")
         )
     })
-}
-
-/// Glob matching with `*` only, by characters.
-fn matches(glob: &str, text: &str) -> bool {
-    let mut parts = glob.split('*');
-    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let mut rest = rest;
-    let mut last = None;
-    for part in parts {
-        if let Some(middle) = last.replace(part) {
-            match rest.split_once(middle) {
-                Some((_, after)) => rest = after,
-                None => return false,
-            }
-        }
-    }
-    match last {
-        Some(last) => rest.ends_with(last),
-        None => rest.is_empty(),
-    }
 }
 
 #[cfg(test)]

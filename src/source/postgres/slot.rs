@@ -13,6 +13,9 @@ use crate::change::Position;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Standing;
 
+/// First version with failover slots.
+const FAILOVER_MIN: i32 = 170_000;
+
 /// How long a session that lost its client may hold the slot before we call it somebody else's:
 /// an idle walsender notices within milliseconds, one in mid-transaction when it next sends.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
@@ -174,16 +177,24 @@ pub(crate) async fn drop_slot(client: &Client, name: &str) -> Result<()> {
 }
 
 /// Makes the slot and returns its consistent point: every transaction that commits later is in
-/// the log. The server waits for the transactions that are running to end.
+/// the log. The server waits for the transactions that are running to end. From PostgreSQL 17 on it may be
+/// carried to standbys (by `sync_replication_slots` there), so that one that takes over has it.
 ///
 /// # Errors
 /// [`ErrorKind::Unreachable`] naming the transaction that keeps it waiting; [`ErrorKind::Setup`]
 /// if the role or the server's limits do not allow it.
-pub(crate) async fn create_slot(client: &Client, name: &str, user: &str) -> Result<u64> {
+pub(crate) async fn create_slot(
+    client: &Client,
+    name: &str,
+    (user, version): (&str, i32),
+) -> Result<u64> {
     let what = || format!("could not create replication slot \"{name}\"");
     client.batch_execute("SET statement_timeout = '60s'").await.asking(what)?;
-    let sql = "SELECT lsn::text FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')";
-    let error = match client.query_one(sql, &[&name]).await {
+    let failover = if version >= FAILOVER_MIN { ", failover => true" } else { "" };
+    let sql = format!(
+        "SELECT lsn::text FROM pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput'{failover})"
+    );
+    let error = match client.query_one(&sql, &[&name]).await {
         Ok(row) => return lsn(row.try_get(0).asking(what)?),
         Err(error) => error,
     };

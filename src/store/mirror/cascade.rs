@@ -81,6 +81,9 @@ impl Store {
         derivation: &mut Derivation<'_>,
     ) -> Result<()> {
         for child in self.mirrors.of_source(source) {
+            if self.mirrors.is_passed_by(source, child.name()) {
+                continue;
+            }
             let cascades = child.table.cascades.iter();
             for cascade in cascades.filter(|cascade| cascade.parent == parent.table.name) {
                 let Some((values, effect)) = effect(parent, cascade)? else { continue };

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::params;
 
+use super::MirrorState;
 use super::reshape::Followed;
 use crate::change::TableName;
 use crate::error::Result;
 use crate::store::refusal::InStore;
 use crate::store::{Store, execute};
 
-/// Tables by source.
-type Tables = BTreeMap<String, BTreeSet<String>>;
+/// By source and table, whether it must be copied as if for the first time.
+type Waiting = BTreeMap<String, BTreeMap<String, bool>>;
 
 impl Store {
     pub(super) fn note_unproven(&mut self, source: &str, table: &str, columns: &str) -> Result<()> {
@@ -107,19 +108,22 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
-    pub fn unproven(&self) -> Result<(BTreeSet<String>, Tables)> {
+    pub fn unproven(&self) -> Result<(BTreeSet<String>, Waiting)> {
         let what = || "could not read which tables are unproven".to_owned();
         let mut statement = self
             .connection
             .prepare("SELECT source, table_name, bool_and(copying) FROM ops.unproven GROUP BY ALL")
             .in_store(what)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let (mut sources, mut waiting) = (BTreeSet::new(), Tables::new());
+        let (mut sources, mut waiting) = (BTreeSet::new(), Waiting::new());
         for row in rows.in_store(what)? {
             let (source, table, is_copied): (String, String, bool) = row.in_store(what)?;
             sources.insert(source.clone());
             if !is_copied {
-                waiting.entry(source).or_default().insert(table);
+                let is_outdated = self.mirrors.of_source(&source).any(|mirror| {
+                    mirror.state == MirrorState::Outdated && mirror.name().to_string() == table
+                });
+                waiting.entry(source).or_default().insert(table, is_outdated);
             }
         }
         Ok((sources, waiting))

@@ -44,6 +44,9 @@ pub enum MirrorState {
     Done,
     /// The same, but it is copied again: what is wrong is mended.
     Resync,
+    /// Its rows are as they were when something came that cannot be followed, such as another key: what
+    /// the log has of it is passed by until it is copied as if for the first time.
+    Outdated,
     /// It is mirrored no more, and its rows are gone; what the log still has of it is passed by.
     Left,
 }
@@ -56,6 +59,7 @@ impl MirrorState {
             MirrorState::Copying => "copying",
             MirrorState::Done => "done",
             MirrorState::Resync => "resync",
+            MirrorState::Outdated => "outdated",
             MirrorState::Left => "left",
         }
     }
@@ -76,6 +80,7 @@ impl MirrorState {
         match word {
             "copying" => MirrorState::Copying,
             "resync" => MirrorState::Resync,
+            "outdated" => MirrorState::Outdated,
             "left" => MirrorState::Left,
             _ => MirrorState::Done,
         }
@@ -143,10 +148,11 @@ impl Mirrors {
         self.tables.values().filter(is_mirrored).filter(move |table| table.source == source)
     }
 
-    /// True if the table was mirrored once and is not any more.
-    pub(super) fn has_left(&self, source: &str, name: &TableName) -> bool {
+    /// True if what the log has of the table is of no use: it is not mirrored, not any more, or not yet
+    /// (a table that joins is copied from there on), or it waits for a copy.
+    pub(super) fn is_passed_by(&self, source: &str, name: &TableName) -> bool {
         let table = self.tables.get(&(source.to_owned(), name.clone()));
-        table.is_some_and(|table| table.state == MirrorState::Left)
+        table.is_none_or(|one| matches!(one.state, MirrorState::Outdated | MirrorState::Left))
     }
 
     /// True once every table of the source was copied.
@@ -169,7 +175,7 @@ impl Mirrors {
                 table.name
             ),
         )
-        .hint("copy it again: column changes are not followed yet"))
+        .hint("copy it again"))
     }
 
     pub(super) fn set_truncated(
@@ -309,6 +315,9 @@ impl Store {
     /// [`ErrorKind::Bug`] if cells are still missing; [`ErrorKind::Store`].
     pub fn finish_copy(&mut self, source: &str, name: &TableName) -> Result<bool> {
         let mirror = self.mirrors.of(source, name)?.clone();
+        if mirror.state == MirrorState::Outdated {
+            return Ok(false);
+        }
         if !track::lacking_keys(&self.connection, &mirror)?.is_empty() {
             return Err(Error::new(ErrorKind::Bug, format!("the copy of {name} lacks cells")));
         }

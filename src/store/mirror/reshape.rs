@@ -6,34 +6,54 @@
 //! ```
 //! What an added column has in the rows that are there, and what a changed type made of their values, no
 //! log tells: the table is noted as unproven, and copied again ([`super::resync`]). Until then an added
-//! column is NULL there, and a changed one has what DuckDB makes of the old value. A key that changes is
-//! not followed.
+//! column is NULL there, and a changed one has what DuckDB makes of the old value.
+//!
+//! What cannot be followed (another key; anything while a table is copied for the first time, whose chunks
+//! then are of two kinds) outdates the mirror: its table is copied as if for the first time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use duckdb::params;
 
+use super::outdate::strange_to;
 use super::registry::{difference, is_same_column};
 use super::{MirrorState, MirrorTable, Mirrors, Placed};
 use crate::change::{
     Cell, Change, Column, Op, RowChange, Table, TableName, TransactionId, Visibility,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::store::collapse::Key;
 use crate::store::refusal::InStore;
 use crate::store::types::{quoted, sql_type};
 use crate::store::{Store, execute, track};
 
 /// The columns that a table has at the end of a batch.
-struct Shape {
-    table: Arc<Table>,
+pub(super) struct Shape {
+    pub(super) table: Arc<Table>,
     /// The transaction that shows them first, in this batch.
     by: TransactionId,
     /// How often the columns change within the batch.
     changes: usize,
     /// The first row with other columns than the mirror's comes after one with the mirror's.
     begins_as_mirror: bool,
+    /// The first of its columns that a mirror which cannot follow does not have so, if there are any.
+    pub(super) strange: Option<String>,
+}
+
+/// A source and a table of it.
+type Named = (String, TableName);
+
+/// What a batch says of tables.
+#[derive(Default)]
+struct Noticed {
+    shapes: BTreeMap<Named, Shape>,
+    /// See [`Change::Doubted`].
+    doubted: BTreeSet<Named>,
+    /// See [`Change::Replaced`].
+    replaced: BTreeSet<Named>,
+    /// Tables with rows that cannot be read.
+    unread: BTreeSet<Named>,
 }
 
 /// What [`Store::follow_columns`] did.
@@ -53,34 +73,16 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub fn follow_columns(&mut self, batch: &mut [Placed]) -> Result<Followed> {
-        let mut last: BTreeMap<(String, TableName), Shape> = BTreeMap::new();
-        let (mut doubted, mut unreads) = (BTreeSet::new(), BTreeSet::new());
-        for placed in batch.iter() {
-            for change in &placed.transaction.changes {
-                let tables: &[Arc<Table>] = match change {
-                    Change::Row(row) => std::slice::from_ref(&row.table),
-                    Change::Truncate(tables) => tables,
-                    Change::Doubted(table) => {
-                        doubted.insert((placed.source.clone(), table.name.clone()));
-                        &[]
-                    }
-                    Change::Unread(unread) => {
-                        unreads.insert((placed.source.clone(), unread.table.name.clone()));
-                        &[]
-                    }
-                };
-                for table in tables {
-                    self.see_shape(&mut last, &placed.source, table, placed.transaction.id);
-                }
-            }
-        }
-        // A first copy cannot tell which of its chunks were read before: its rows are judged as they are.
-        let is_whole = |source: &str, name: &TableName| {
-            self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
-        };
-        doubted.retain(|(source, name): &(String, TableName)| is_whole(source, name));
+        let Noticed { mut shapes, doubted, replaced, unread } = self.notice(batch);
         let mut followed = Followed::default();
-        for ((source, name), shape) in &last {
+        for (source, name) in &replaced {
+            let what = "another table, key or foreign key";
+            self.outdate(source, name, what, &mut followed)?;
+        }
+        for (source, name) in &doubted {
+            self.doubt(source, name, &mut followed)?;
+        }
+        for ((source, name), shape) in &shapes {
             let is_followed = self.follow(source, name, &shape.table, &mut followed)?;
             if is_followed || shape.changes > 0 {
                 self.note_shape(source, name, shape.by)?;
@@ -88,42 +90,53 @@ impl Store {
             if shape.changes + usize::from(!shape.begins_as_mirror) > 1 {
                 self.doubt_all(source, name, &mut followed)?;
             }
+            self.give_up_following(source, name, shape, &mut followed)?;
         }
-        last.retain(|(source, name), _| {
-            self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
-        });
-        for (source, name) in &doubted {
-            self.note_unproven(source, &name.to_string(), "by an ALTER TABLE")?;
-            followed.has_changed = true;
-        }
-        for (source, name) in &unreads {
+        for (source, name) in &unread {
             self.doubt_unread(source, name, &mut followed)?;
         }
-        for placed in batch.iter_mut() {
-            let last = |name: &TableName| {
-                last.get(&(placed.source.clone(), name.clone())).map(|shape| &shape.table)
-            };
-            for change in &mut placed.transaction.changes {
-                match change {
-                    Change::Row(row) => {
-                        last(&row.table.name).into_iter().for_each(|table| fit(row, table));
+        shapes.retain(|(source, name), _| {
+            self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
+        });
+        fit_all(batch, &shapes);
+        Ok(followed)
+    }
+
+    /// What a batch says of tables, besides rows.
+    fn notice(&self, batch: &[Placed]) -> Noticed {
+        let mut noticed = Noticed::default();
+        for placed in batch {
+            let of = |table: &Table| (placed.source.clone(), table.name.clone());
+            for change in &placed.transaction.changes {
+                let tables: &[Arc<Table>] = match change {
+                    Change::Row(row) => std::slice::from_ref(&row.table),
+                    Change::Truncate(tables) => tables,
+                    Change::Doubted(table) => {
+                        noticed.doubted.insert(of(table));
+                        continue;
                     }
-                    Change::Truncate(tables) => {
-                        for table in tables {
-                            *table = last(&table.name).unwrap_or(table).clone();
-                        }
+                    Change::Replaced(table) => {
+                        noticed.replaced.insert(of(table));
+                        continue;
                     }
-                    Change::Doubted(_) | Change::Unread(_) => {}
+                    Change::Unread(unread) => {
+                        noticed.unread.insert(of(&unread.table));
+                        continue;
+                    }
+                };
+                for table in tables {
+                    let by = placed.transaction.id;
+                    self.see_shape(&mut noticed.shapes, &placed.source, table, by);
                 }
             }
         }
-        Ok(followed)
+        noticed
     }
 
     /// Notes the columns of a row.
     fn see_shape(
         &self,
-        last: &mut BTreeMap<(String, TableName), Shape>,
+        last: &mut BTreeMap<Named, Shape>,
         source: &str,
         table: &Arc<Table>,
         by: TransactionId,
@@ -131,17 +144,24 @@ impl Store {
         let key = (source.to_owned(), table.name.clone());
         let mirror = self.mirrors.find(source, &table.name);
         let is_mirrors = mirror.is_some_and(|mirror| is_as(&table.columns, &mirror.table.columns));
-        let (changes, begins_as_mirror) = match last.get(&key) {
+        let (changes, begins_as_mirror, strange) = match last.get(&key) {
             Some(before) if is_as(&before.table.columns, &table.columns) => return,
-            Some(before) => (before.changes + 1, before.begins_as_mirror),
-            None => (0, is_mirrors),
+            Some(before) => (before.changes + 1, before.begins_as_mirror, before.strange.clone()),
+            None => (0, is_mirrors, None),
         };
-        last.insert(key, Shape { table: Arc::clone(table), by, changes, begins_as_mirror });
+        let strange = strange.or_else(|| mirror.and_then(|mirror| strange_to(table, mirror)));
+        let table = Arc::clone(table);
+        last.insert(key, Shape { table, by, changes, begins_as_mirror, strange });
     }
 
     /// Columns changed more than once within a batch: what rows in between had, and what a column has that
     /// came back, is not told by its end.
-    fn doubt_all(&mut self, source: &str, name: &TableName, followed: &mut Followed) -> Result<()> {
+    pub(super) fn doubt_all(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        followed: &mut Followed,
+    ) -> Result<()> {
         let Some(mirror) = self.mirrors.find(source, name).cloned() else { return Ok(()) };
         if !mirror.state.is_whole() {
             return Ok(());
@@ -151,20 +171,6 @@ impl Store {
         let guessed = followed.guessed.entry(source.to_owned()).or_default();
         guessed.insert(mirror.mirror.clone());
         Ok(())
-    }
-
-    /// A first copy cannot tell which of its chunks were read before.
-    pub(super) fn refuse_doubted(&self, source: &str, table: &Table) -> Result<()> {
-        let copying =
-            self.mirrors.find(source, &table.name).filter(|mirror| !mirror.state.is_whole());
-        if copying.is_none() {
-            return Ok(());
-        }
-        let what = format!(
-            "an ALTER TABLE changed rows of {} of {source} while it was copied",
-            table.name
-        );
-        Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"))
     }
 
     /// The same for a chunk of a resync: it may have been read before the columns changed that the log has
@@ -179,13 +185,20 @@ impl Store {
         visibility: &Visibility,
     ) -> Result<Followed> {
         let mut followed = Followed::default();
-        let is_resync = |mirror: &MirrorTable| mirror.state == MirrorState::Resync;
-        if self.mirrors.find(source, &table.name).is_some_and(is_resync) {
-            let shown = self.shape(source, &table.name)?;
-            let sees = shown.map_or(Ok(true), |transaction| visibility.sees(transaction))?;
-            if sees {
-                self.follow(source, &table.name, table, &mut followed)?;
+        let Some(mirror) = self.mirrors.find(source, &table.name) else { return Ok(followed) };
+        let strange = match mirror.state {
+            MirrorState::Resync if has_same_key(table, mirror) => {
+                let shown = self.shape(source, &table.name)?;
+                if shown.map_or(Ok(true), |transaction| visibility.sees(transaction))? {
+                    self.follow(source, &table.name, table, &mut followed)?;
+                }
+                return Ok(followed);
             }
+            MirrorState::Resync => difference(&table.columns, &mirror.table.columns),
+            _ => strange_to(table, mirror),
+        };
+        if let Some(columns) = strange.filter(|_| can_be_kept(table)) {
+            self.outdate(source, &table.name, &columns, &mut followed)?;
         }
         Ok(followed)
     }
@@ -202,9 +215,6 @@ impl Store {
         let kept = &mirror.table.columns;
         let which = difference(&table.columns, kept);
         let rewritten = rewritten(&table.columns, kept);
-        if !rewritten.is_empty() {
-            self.refuse_doubted(source, table)?;
-        }
         if is_as(&table.columns, kept) || !mirror.state.is_whole() {
             return Ok(false);
         }
@@ -292,7 +302,7 @@ pub(super) fn has_same_key(new: &Table, mirror: &MirrorTable) -> bool {
 }
 
 /// DuckDB takes names that differ in case only for the same, and one name is ours.
-fn can_be_kept(table: &Table) -> bool {
+pub(super) fn can_be_kept(table: &Table) -> bool {
     let names: BTreeSet<String> =
         table.columns.iter().map(|column| column.name.to_lowercase()).collect();
     names.len() == table.columns.len() && !names.contains("_time")
@@ -311,7 +321,7 @@ fn is_as(new: &[Column], kept: &[Column]) -> bool {
 }
 
 /// Texts whose declared type changed so that their values may have changed, too.
-fn rewritten<'a>(new: &'a [Column], kept: &[Column]) -> Vec<&'a str> {
+pub(super) fn rewritten<'a>(new: &'a [Column], kept: &[Column]) -> Vec<&'a str> {
     let is_rewritten = |new: &&Column| {
         let of = kept.iter().find(|old| is_same_column(new, old));
         of.is_some_and(|old| !keeps_values(&old.source_type, &new.source_type))
@@ -357,6 +367,28 @@ fn statements(old: &MirrorTable, new: &MirrorTable) -> Vec<String> {
     super::sql::made_anew(old, new, &cells)
 }
 
+/// Fits all rows of a batch to the columns that their tables have at its end.
+fn fit_all(batch: &mut [Placed], shapes: &BTreeMap<Named, Shape>) {
+    for placed in batch {
+        let last = |name: &TableName| {
+            shapes.get(&(placed.source.clone(), name.clone())).map(|shape| &shape.table)
+        };
+        for change in &mut placed.transaction.changes {
+            match change {
+                Change::Row(row) => {
+                    last(&row.table.name).into_iter().for_each(|table| fit(row, table));
+                }
+                Change::Truncate(tables) => {
+                    for table in tables {
+                        *table = last(&table.name).unwrap_or(table).clone();
+                    }
+                }
+                Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => {}
+            }
+        }
+    }
+}
+
 /// Fits a row to other columns of its table: what they do not have is left out; what it does not have is
 /// missing, and stays what the mirror has, but NULL in a row that comes: nothing is there to stay, and the
 /// table is unproven anyway.
@@ -375,9 +407,9 @@ fn fit(row: &mut RowChange, table: &Arc<Table>) {
 }
 
 impl Mirrors {
-    /// The mirror of a table, if it is mirrored.
+    /// The mirror of a table, if the log is followed for it.
     pub(super) fn find(&self, source: &str, name: &TableName) -> Option<&MirrorTable> {
-        if self.has_left(source, name) {
+        if self.is_passed_by(source, name) {
             return None;
         }
         self.of(source, name).ok()

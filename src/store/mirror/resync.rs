@@ -17,7 +17,6 @@ use std::collections::{HashMap, HashSet};
 
 use duckdb::{Connection, params};
 
-use super::registry::difference;
 use super::reshape::has_same_key;
 use super::sql;
 use super::{Goes, MirrorState, MirrorTable, Mirrors, Touched, touched};
@@ -100,24 +99,6 @@ pub fn find(reader: &Reader, source: &str, table: &str) -> Result<MirrorTable> {
                 .hint("name it with its schema"))
         }
     }
-}
-
-/// Refuses a table whose key is not the mirror's any more: its first chunk would be a gap.
-///
-/// # Errors
-/// [`ErrorKind::Setup`], with the columns that differ.
-pub fn refuse_changed(mirror: &MirrorTable, now: &Table) -> Result<()> {
-    if has_same_key(now, mirror) {
-        return Ok(());
-    }
-    let columns = difference(&now.columns, &mirror.table.columns).unwrap_or_default();
-    let what = format!(
-        "{} of {} has another key than its mirror: {columns} (name, type or key)",
-        mirror.name(),
-        mirror.source
-    );
-    Err(Error::new(ErrorKind::Setup, what)
-        .hint("a changed key is not followed yet; a resync would stop the source as a gap"))
 }
 
 impl Store {

@@ -29,6 +29,7 @@ fn table() -> Arc<Table> {
             column("big", Kind::Text, None),
         ],
         cascades: Vec::new(),
+        left_out: Vec::new(),
     })
 }
 

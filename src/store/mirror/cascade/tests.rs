@@ -15,7 +15,13 @@ fn table(name: &str, columns: &[&str], cascades: Vec<Cascade>) -> Arc<Table> {
         key: (place == 0).then_some(0),
     };
     let columns = columns.iter().enumerate().map(column).collect();
-    Arc::new(Table { id: 1, name: TableName::new("hr", name), columns, cascades })
+    Arc::new(Table {
+        id: 1,
+        name: TableName::new("hr", name),
+        columns,
+        cascades,
+        left_out: Vec::new(),
+    })
 }
 
 fn refers(column: &str, parent: &str, on_delete: &str, on_update: &str) -> Cascade {

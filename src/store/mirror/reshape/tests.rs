@@ -278,7 +278,11 @@ fn columns_that_the_store_cannot_have_are_a_gap() {
     mirroring.store.begin().unwrap();
     assert!(!mirroring.store.follow_columns(&mut batch).unwrap().has_changed);
     let error = mirroring.store.stage_log(&batch).unwrap_err();
-    assert!(error.kind() == ErrorKind::Gap && error.chain().contains('A'), "{}", error.chain());
+    assert!(
+        error.kind() == crate::error::ErrorKind::Gap && error.chain().contains('A'),
+        "{}",
+        error.chain()
+    );
 }
 
 #[test]
