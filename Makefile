@@ -5,6 +5,10 @@
 ARGS ?=
 # Seconds of `make soak`.
 DURATION ?= 600
+# Seconds of `make fuzz` for each target; which ones, and how many at once.
+SECONDS_EACH ?= 60
+TARGETS ?=
+JOBS ?= 2
 # Options of cargo, as CARGO_ARGS="--release".
 CARGO_ARGS ?=
 # BUNDLED=1 builds DuckDB into the binary, from source: it takes long.
@@ -15,7 +19,7 @@ else
 duckdb = duckdb
 endif
 
-.PHONY: help setup build demo test soak lint fmt clean
+.PHONY: help setup build demo test soak fuzz lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -36,6 +40,10 @@ test: setup ## Run every test, then say what it answers and what was skipped
 
 soak: setup ## Do everything at random for long, then compare row by row; DURATION=600, TRUEUP_SEED=… repeats
 	scripts/soak $(DURATION) $(CARGO_ARGS)
+
+fuzz: setup ## Throw random bytes at every decoder; SECONDS_EACH=600, TARGETS="rows json", JOBS=2
+	@scripts/setup fuzz
+	@SECONDS_EACH="$(SECONDS_EACH)" TARGETS="$(TARGETS)" JOBS="$(JOBS)" scripts/fuzz
 
 lint: setup ## Check format and lints as CI does
 	cargo fmt --check

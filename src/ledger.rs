@@ -7,6 +7,8 @@
 pub mod batch;
 pub mod copies;
 pub mod drift;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod glance;
 pub mod journal;
 pub mod outbox;

@@ -63,6 +63,8 @@ pub mod digest;
 pub mod error;
 pub mod failpoint;
 pub mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod kpi;
 pub mod ledger;
 pub mod logging;

@@ -221,7 +221,7 @@ fn relative(path: &Path) -> String {
 fn files(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
-    let not_ours = [".git", ".cargo", "target"].map(|name| root().join(name));
+    let not_ours = [".git", ".cargo", "target", "fuzz/target"].map(|name| root().join(name));
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -250,6 +250,7 @@ fn sources(folder: &str) -> Vec<Code> {
 fn all_sources() -> Vec<Code> {
     let mut all = sources("src");
     all.extend(sources("tests"));
+    all.extend(sources("fuzz"));
     all
 }
 

@@ -51,12 +51,13 @@ impl fmt::Display for Tsid {
     }
 }
 
-/// Reads `uuid:7` or `uuid:tag:7`.
+/// Reads `uuid:7` or `uuid:tag:7`. No transaction has the number 0.
 #[must_use]
 pub fn parse_gtid(text: &str) -> Option<(Tsid, u64)> {
     let (tsid, number) = text.rsplit_once(':')?;
     let (uuid, tag) = tsid.split_once(':').unwrap_or((tsid, ""));
-    Some((Tsid::new(Uuid::parse_str(uuid).ok()?, tag)?, number.parse().ok()?))
+    let number = number.parse().ok().filter(|number| *number > 0)?;
+    Some((Tsid::new(Uuid::parse_str(uuid).ok()?, tag)?, number))
 }
 
 /// A set of global transaction ids.

@@ -31,7 +31,8 @@ pub fn write_row(out: &mut BytesMut, cells: &[Cell]) {
 /// Takes a row off the front of `input`; `None` if it is cut short or malformed.
 pub fn read_row(input: &mut Bytes) -> Option<Vec<Cell>> {
     let count = input.try_get_u16().ok()?;
-    let mut cells = Vec::with_capacity(usize::from(count));
+    // A cell takes a byte at least.
+    let mut cells = Vec::with_capacity(usize::from(count).min(input.len()));
     for _ in 0..count {
         cells.push(match input.try_get_u8().ok()? {
             b'n' => Cell::Null,

@@ -51,7 +51,7 @@ fn date(value: &str) -> Option<String> {
         return Some(value.to_owned());
     }
     let day = value.split([' ', 'T']).next().unwrap_or(value);
-    let day: jiff::civil::Date = day.parse().ok()?;
+    let day: jiff::civil::Date = day.parse().ok().filter(|day| is_spelled(*day))?;
     Some(day.strftime("%Y-%m-%d").to_string())
 }
 
@@ -68,6 +68,7 @@ fn timestamp(value: &str) -> Option<String> {
         10 => value.parse::<jiff::civil::Date>().ok()?.to_datetime(jiff::civil::Time::midnight()),
         _ => value.parse().ok()?,
     };
+    is_spelled(parsed.date()).then_some(())?;
     Some(trimmed(&parsed.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()))
 }
 
@@ -83,8 +84,14 @@ fn zoned(value: &str) -> Option<String> {
             local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()
         }
     };
-    let text = instant.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    Some(trimmed(&text))
+    let utc = instant.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    is_spelled(utc.date()).then_some(())?;
+    Some(trimmed(&utc.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()))
+}
+
+/// Years before Christ are spelled in each engine's own way.
+fn is_spelled(day: jiff::civil::Date) -> bool {
+    day.year() > 0
 }
 
 /// Without zeros at the end of the fraction.

@@ -1,5 +1,7 @@
 //! The outbox: events in order, in compressed blocks, with a low-water mark per target.
 
+use std::io::BufReader;
+
 use rusqlite::params;
 
 use super::Ledger;
@@ -8,6 +10,10 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Fast and small enough: an event of 633 bytes of JSON becomes about 60.
 const COMPRESSION_LEVEL: i32 = 1;
+
+/// 8 MiB. A block says itself how much must be kept of it to unpack it; at our level of compression that is
+/// 512 KiB.
+const WINDOW_LOG_MAX: u32 = 23;
 
 /// Events as they lie in the ledger: JSON lines, compressed.
 #[derive(Debug)]
@@ -31,15 +37,14 @@ impl Block {
         Ok(Self { first: sequence(events.first()), last: sequence(events.last()), bytes })
     }
 
-    fn unpack(first: u64, bytes: &[u8]) -> Result<Vec<Event>> {
+    pub(super) fn unpack(first: u64, bytes: &[u8]) -> Result<Vec<Event>> {
         let damaged =
             || format!("the block of events that begins with {first} is damaged in the ledger");
-        let lines = zstd::decode_all(bytes).context(ErrorKind::Ledger, damaged)?;
-        lines
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).context(ErrorKind::Ledger, damaged))
-            .collect()
+        // Read as it is unpacked: a damaged block ends where that shows, however much it would become.
+        let mut packed = zstd::Decoder::with_buffer(bytes).context(ErrorKind::Ledger, damaged)?;
+        packed.window_log_max(WINDOW_LOG_MAX).context(ErrorKind::Ledger, damaged)?;
+        let events = serde_json::Deserializer::from_reader(BufReader::new(packed)).into_iter();
+        events.collect::<std::result::Result<_, _>>().context(ErrorKind::Ledger, damaged)
     }
 }
 

@@ -14,6 +14,8 @@ mod binary;
 mod catalog;
 mod cell;
 mod cursor;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handler;
 mod parameter;
 mod text;

@@ -23,6 +23,8 @@ pub mod copy;
 pub mod dialect;
 mod event;
 mod examine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gtid;
 mod inventory;
 pub mod json;

@@ -11,6 +11,8 @@ mod catalog;
 pub mod copy;
 mod copy_text;
 mod examine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod inventory;
 pub mod pgoutput;
 mod publication;

@@ -47,10 +47,12 @@ impl Code {
         self.path.matches('/').count()
     }
 
-    /// Whether the whole file is test code.
+    /// Whether the whole file is test code, or a door for fuzzers, which is compiled for them and tests only.
     pub(crate) fn is_test(&self) -> bool {
         let stem = self.path.trim_end_matches(".rs");
-        stem.ends_with("tests") || stem.contains("/tests/")
+        ["tests", "fuzzing"]
+            .iter()
+            .any(|name| stem.ends_with(&format!("/{name}")) || stem.contains(&format!("/{name}/")))
     }
 
     pub(crate) fn offence(&self, line: usize, what: &str) -> String {

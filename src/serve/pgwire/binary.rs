@@ -4,6 +4,10 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 use pgwire::api::Type;
 
+/// Digits before and after the point of a number, each: a client's eight bytes may say 130,000. The store has
+/// 38 of them in its decimals and 309 in its floats.
+const DIGITS_MAX: u16 = 1_000;
+
 /// 2000-01-01, from which PostgreSQL counts.
 const EPOCH: Date = Date::constant(2000, 1, 1);
 
@@ -125,8 +129,12 @@ fn numeric(value: &[u8]) -> Option<String> {
         _ => return None,
     };
     let weight = i32::from(weight.cast_signed());
-    let digits: Option<Vec<u16>> = (0..groups).map(|_| next()).collect();
-    let digits = digits?;
+    if weight >= i32::from(DIGITS_MAX / 4) || scale > DIGITS_MAX {
+        return None;
+    }
+    let group = |group: u16| (group < 10_000).then_some(group);
+    let digits: Option<Vec<u16>> = (0..groups).map(|_| next().and_then(group)).collect();
+    let digits = digits.filter(|_| rest.is_empty())?;
     let group = |place: i32| {
         let at = usize::try_from(place).ok();
         format!("{:04}", at.and_then(|at| digits.get(at)).copied().unwrap_or(0))
@@ -140,6 +148,9 @@ fn numeric(value: &[u8]) -> Option<String> {
     let mut fraction: String = (weight + 1..=weight + groups_after).map(group).collect();
     fraction.truncate(usize::from(scale));
     let point = if fraction.is_empty() { "" } else { "." };
+    // There is one zero only.
+    let is_zero = whole == "0" && fraction.bytes().all(|digit| digit == b'0');
+    let sign = if is_zero { "" } else { sign };
     Some(format!("{sign}{whole}{point}{fraction}"))
 }
 

@@ -226,6 +226,11 @@ fn types(sql: &str, said: &[Option<Type>]) -> Vec<Type> {
     types.into_iter().map(|known| known.unwrap_or(Type::TEXT)).collect()
 }
 
+fn too_long() -> Error {
+    Error::new(ErrorKind::Usage, "the statement is too long with its parameters filled in")
+        .hint("use each large parameter once")
+}
+
 /// The statement with its parameters filled in.
 fn bound(portal: &Portal<String>) -> PgWireResult<String> {
     let sql = &portal.statement.statement;
@@ -244,7 +249,7 @@ fn bound(portal: &Portal<String>) -> PgWireResult<String> {
         literals.push(parameter::literal(kind, is_binary, value.as_ref()).map_err(refused)?);
     }
     let of = |number: usize| literals.get(number - 1).cloned().unwrap_or_default();
-    Ok(text::filled(sql, of))
+    text::filled(sql, of).ok_or_else(|| refused(too_long()))
 }
 
 #[async_trait]
@@ -277,6 +282,7 @@ impl ExtendedQueryHandler for Answering {
                 Some(kind) => parameter::null(kind, of_text),
                 None => of_text.to_owned(),
             });
+            let sql = sql.ok_or_else(|| refused(too_long()))?;
             fields = client.fields(&sql, &Format::UnifiedText).await;
             if fields.is_ok() {
                 break;

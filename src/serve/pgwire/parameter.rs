@@ -41,7 +41,11 @@ pub(super) fn literal(kind: &Type, is_binary: bool, value: Option<&Bytes>) -> Re
     Ok(match store_type(kind) {
         Some(name) => format!("CAST({quoted} AS {name})"),
         // A number keeps its scale only as a number.
-        None if *kind == Type::NUMERIC && is_number(&text) => text,
+        None if *kind == Type::NUMERIC && is_number(&text) => match text.starts_with('-') {
+            // Behind a minus it would begin a comment.
+            true => format!("({text})"),
+            false => text,
+        },
         None => quoted,
     })
 }
@@ -132,7 +136,7 @@ mod tests {
     fn a_parameter_is_one_literal_whatever_it_holds() {
         assert_eq!(text(&Type::TEXT, "O'Hara'; DROP"), "'O''Hara''; DROP'");
         assert_eq!(text(&Type::INT4, "1) OR (1=1"), "CAST('1) OR (1=1' AS INTEGER)");
-        assert_eq!(text(&Type::NUMERIC, "-1.50"), "-1.50");
+        assert_eq!(text(&Type::NUMERIC, "-1.50"), "(-1.50)");
         assert_eq!(text(&Type::NUMERIC, "1); DROP"), "'1); DROP'");
         assert_eq!(text(&Type::UNKNOWN, "5"), "'5'");
         assert_eq!(literal(&Type::DATE, true, None).unwrap(), "CAST(NULL AS DATE)");

@@ -66,25 +66,32 @@ pub(super) fn pieces(sql: &str) -> Vec<(Kind, &str)> {
     places.into_iter().filter_map(|(kind, place)| Some((kind, sql.get(place)?))).collect()
 }
 
+/// A statement with its parameters filled in takes no more than this: each place of a parameter takes in all
+/// of its value.
+const FILLED_BYTES_MAX: usize = 64 << 20;
+
 /// Goes through a statement: every quoted text and comment as a whole, every token, and all other
 /// bytes one by one.
 fn walk(sql: &str, mut found: impl FnMut(Range<usize>, Option<Token>)) {
     let bytes = sql.as_bytes();
-    let mut at = 0;
+    // Where a parameter has ended: what follows it begins anew.
+    let (mut at, mut edge) = (0, 0);
     while let Some(byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
         let (length, token) = match byte {
-            b'\'' => (quoted(rest, b'\'', escapes(bytes, at)), None),
+            b'\'' => (quoted(rest, b'\'', escapes(bytes, edge, at)), None),
             b'"' => (quoted(rest, b'"', false), None),
             b'-' if rest.starts_with(b"--") => (line(rest), None),
             b'/' if rest.starts_with(b"/*") => (comment(rest), None),
-            b'$' if is_name(before(bytes, at)) => (1, None),
+            b'$' if is_name(before(bytes, edge, at)) => (1, None),
             b'$' => dollar(sql, at),
             b';' => (1, Some(Token::Semicolon)),
             _ => (1, None),
         };
+        let is_parameter = matches!(token, Some(Token::Parameter(..)));
         found(at..at + length, token);
         at += length;
+        edge = if is_parameter { at } else { edge };
     }
 }
 
@@ -112,18 +119,31 @@ pub(super) fn single(sql: &str) -> Option<&str> {
     if is_empty { sql.get(..place.start) } else { None }
 }
 
-/// Puts `literal(number, cast)` in the place of every parameter.
-pub(super) fn filled(sql: &str, mut literal: impl FnMut(usize) -> String) -> String {
+/// Puts `literal(number)` in the place of every parameter, apart from what touches it: a quote would go on
+/// with it. `None` if that becomes too long.
+pub(super) fn filled(sql: &str, mut literal: impl FnMut(usize) -> String) -> Option<String> {
+    let is_apart = |byte: Option<&u8>| {
+        byte.is_none_or(|byte| byte.is_ascii_whitespace() || b"(),;=:".contains(byte))
+    };
     let mut text = String::with_capacity(sql.len() + 32);
     let mut end = 0;
     for (place, token) in tokens(sql) {
         let Token::Parameter(number, _) = token else { continue };
         text.push_str(sql.get(end..place.start).unwrap_or_default());
+        if !is_apart(text.as_bytes().last()) {
+            text.push(' ');
+        }
         text.push_str(&literal(number));
+        if !is_apart(sql.as_bytes().get(place.end)) {
+            text.push(' ');
+        }
+        if text.len() > FILLED_BYTES_MAX {
+            return None;
+        }
         end = place.end;
     }
     text.push_str(sql.get(end..).unwrap_or_default());
-    text
+    Some(text)
 }
 
 /// The first words of a statement, in upper case, without comments.
@@ -154,14 +174,16 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-fn before(bytes: &[u8], at: usize) -> u8 {
-    at.checked_sub(1).and_then(|at| bytes.get(at)).copied().unwrap_or(b' ')
+/// The byte before `at`, a blank at the edge.
+fn before(bytes: &[u8], edge: usize, at: usize) -> u8 {
+    let place = at.checked_sub(1).filter(|place| *place >= edge);
+    place.and_then(|place| bytes.get(place)).copied().unwrap_or(b' ')
 }
 
 /// `E'…'` has backslashes.
-fn escapes(bytes: &[u8], at: usize) -> bool {
-    let is_e = matches!(before(bytes, at), b'e' | b'E');
-    is_e && at.checked_sub(1).is_some_and(|at| !is_name(before(bytes, at)))
+fn escapes(bytes: &[u8], edge: usize, at: usize) -> bool {
+    let is_e = matches!(before(bytes, edge, at), b'e' | b'E');
+    is_e && at.checked_sub(1).is_some_and(|at| !is_name(before(bytes, edge, at)))
 }
 
 /// Bytes up to and with the closing quote; a doubled one does not close.
@@ -282,7 +304,16 @@ mod tests {
     #[test]
     fn parameters_are_filled_in_where_they_stand() {
         let text = filled("SELECT $2, '$1', $1;", |number| format!("<{number}>"));
-        assert_eq!(text, "SELECT <2>, '$1', <1>;");
+        assert_eq!(text.unwrap(), "SELECT <2>, '$1', <1>;");
+        // What touches a parameter does not become part of its value.
+        let text = |sql: &str| filled(sql, |_| "'a'".to_owned()).unwrap();
+        assert_eq!(
+            text("SELECT $1$2, 1-$1, 'b'$1'c', $1::INT4"),
+            "SELECT 'a' 'a', 1- 'a', 'b' 'a' 'c', 'a'::INT4"
+        );
+        assert_eq!(text("$1e'\\'$2'"), "'a' e'\\'$2'");
+        let long = "x".repeat(1 << 20);
+        assert_eq!(filled(&"$1 ".repeat(70), |_| long.clone()), None);
     }
 
     proptest! {

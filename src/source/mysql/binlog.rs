@@ -357,13 +357,14 @@ fn takes_back(event: &Event) -> bool {
     match event.kind {
         kind::GTID => GtidEvent::parse(event).is_some_and(|gtid| gtid.is_prepared_xa()),
         kind::XA_PREPARE => true,
-        kind::QUERY | kind::QUERY_COMPRESSED => event::query(event).is_some_and(|query| {
-            let effect = statement::effect(&query, &Mirrored::default());
-            let end = event::group_end(event, Some(&query.text), false);
-            matches!(effect, Effect::RollbackTo(_))
-                || end == GroupEnd::Rollback
-                || XaWord::of(&query.text) == Some(XaWord::Start)
-        }),
+        kind::QUERY | kind::QUERY_COMPRESSED | kind::EXECUTE_LOAD_QUERY => event::query(event)
+            .is_some_and(|query| {
+                let effect = statement::effect(&query, &Mirrored::default());
+                let end = event::group_end(event, Some(&query.text), false);
+                matches!(effect, Effect::RollbackTo(_))
+                    || end == GroupEnd::Rollback
+                    || XaWord::of(&query.text) == Some(XaWord::Start)
+            }),
         _ => false,
     }
 }

@@ -303,7 +303,7 @@ fn clock(raw: u64, micros: u64) -> Moment {
 fn fraction(reader: &mut Reader<'_>, digits: u8) -> Option<u64> {
     let bytes = usize::from(digits.div_ceil(2));
     let scale = [1, 10_000, 100, 1].get(bytes).copied()?;
-    Some(reader.be(bytes)? * scale)
+    Some(reader.be(bytes)? * scale).filter(|micros| *micros < 1_000_000)
 }
 
 /// A TIME: hours, minutes, seconds and fraction as one number above the middle of its range.
@@ -315,7 +315,8 @@ fn time(reader: &mut Reader<'_>, digits: u8, out: &mut Vec<u8>) -> Option<()> {
     let whole = size >> (8 * u32::from(fraction_bytes));
     let part = size & ((1 << (8 * u32::from(fraction_bytes))) - 1);
     let scale = [1, 10_000, 100, 1].get(usize::from(fraction_bytes)).copied()?;
-    let at = Moment { hour: whole >> 12 & 1023, ..clock(whole, part * scale) };
+    let micros = Some(part * scale).filter(|micros| *micros < 1_000_000)?;
+    let at = Moment { hour: whole >> 12 & 1023, ..clock(whole, micros) };
     write_time(raw < 0, at, digits, out);
     Some(())
 }
@@ -336,6 +337,8 @@ fn decimal(reader: &mut Reader<'_>, precision: u8, scale: u8, out: &mut Vec<u8>)
     let mut digits = String::new();
     let mut group = |count: usize, digits: &mut String| {
         let value = raw.be(BYTES.get(count).copied()?)?;
+        // The bytes have room for more than the digits: what is there then is no number at all.
+        (value < 10_u64.checked_pow(u32::try_from(count).ok()?)?).then_some(())?;
         let text = format!("{value:0count$}");
         digits.push_str(&text);
         Some(())

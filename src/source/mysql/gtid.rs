@@ -74,7 +74,7 @@ impl GtidEvent {
         // Flags: whether statements may be in it.
         reader.u8()?;
         let uuid = Uuid::from_slice(reader.take(16)?).ok()?;
-        let id = TransactionId::Tagged(Tsid::new(uuid, "")?, reader.le(8)?);
+        let id = tagged_id(uuid, "", reader.le(8)?)?;
         // Type code and two logical clocks, then the time of the commit on this server: 55 bits, and one
         // that says that the first server's follows.
         let time = reader.take(17).and_then(|_| reader.le(7));
@@ -123,7 +123,7 @@ impl GtidEvent {
                 },
             }
         }
-        let id = TransactionId::Tagged(Tsid::new(Uuid::from_bytes(uuid), &tag)?, number?);
+        let id = tagged_id(Uuid::from_bytes(uuid), &tag, number?)?;
         Some(Self { id, flags: 0, xid: None, committed_at_micros })
     }
 
@@ -141,6 +141,11 @@ impl GtidEvent {
     pub(super) fn is_completed_xa(&self) -> bool {
         self.flags & Self::COMPLETED_XA != 0
     }
+}
+
+/// No transaction has the number 0: a position with it could be written, but not read again.
+fn tagged_id(uuid: Uuid, tag: &str, number: u64) -> Option<TransactionId> {
+    (number > 0).then_some(TransactionId::Tagged(Tsid::new(uuid, tag)?, number))
 }
 
 /// The lowest bits that are set say how many bytes follow.
@@ -182,7 +187,7 @@ pub(super) fn previous_gtids(event: &Event) -> Option<GtidSet> {
         let bytes = if is_tagged { usize::try_from(varlen(&mut reader)?).ok()? } else { 0 };
         let tsid = Tsid::new(uuid, std::str::from_utf8(reader.take(bytes)?).ok()?)?;
         for _ in 0..reader.le(8)? {
-            let first = reader.le(8)?;
+            let first = reader.le(8).filter(|first| *first > 0)?;
             set.insert(tsid, first, reader.le(8)?.checked_sub(1)?);
         }
     }

@@ -68,9 +68,9 @@ enum Span {
 
 /// Decodes all rows and appends their changes; `None` if a row cannot be read.
 pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Change>) -> Option<()> {
-    // An image without columns takes no bytes: it would never end.
-    let is_empty = |present: &[u8]| present.iter().all(|byte| *byte == 0);
-    if event.columns != plan.columns.len() || is_empty(event.present) {
+    // An image without columns takes no bytes: it would never end. (Bits behind the last column say nothing.)
+    let is_empty = !(0..plan.columns.len()).any(|place| bit(event.present, place));
+    if event.columns != plan.columns.len() || is_empty {
         return None;
     }
     let mut reader = Reader(&event.rows);

@@ -13,6 +13,9 @@ use super::dialect::Dialect;
 use super::reader::Reader;
 use crate::change::{Column, Table, TableName};
 
+/// The widest BINARY column that either server makes.
+const BINARY_BYTES_MAX: usize = 255;
+
 /// A table as the log knows it.
 #[derive(Debug, Clone)]
 pub(super) struct LogTable {
@@ -131,7 +134,10 @@ impl RawType {
             5 => Codec::Double,
             246 => Codec::Decimal { precision: self.a, scale: self.b },
             13 => Codec::Year,
-            16 => Codec::Bit { bits: u16::from(self.b) * 8 + u16::from(self.a) },
+            16 => match u16::from(self.b) * 8 + u16::from(self.a) {
+                bits @ 1..=64 => Codec::Bit { bits },
+                _ => Codec::Unsupported(self.number),
+            },
             10 | 14 => Codec::Date,
             17..=19 if self.a > 6 => Codec::Unsupported(self.number),
             19 => Codec::Time { digits: self.a },
@@ -164,6 +170,8 @@ impl RawType {
 
 fn string(length_bytes: u8, width: usize, charset: Option<Charset>) -> Codec {
     match charset {
+        // Every value is filled up to the width.
+        Some(Charset::Binary) if width > BINARY_BYTES_MAX => Codec::Unsupported(254),
         Some(Charset::Binary) => Codec::Bytes { length_bytes, width },
         Some(charset) if charset.is_supported() => Codec::Text { length_bytes, charset },
         _ => Codec::Opaque { length_bytes, number: 254 },
