@@ -4,6 +4,7 @@
 mod forms;
 mod gaps;
 mod setup;
+mod unsaid;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

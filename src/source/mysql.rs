@@ -262,7 +262,8 @@ impl Mysql {
     ) -> Result<examine::Tables> {
         let known = catalog::known(&self.address, connection).await?;
         let mut described = self.choose(connection, &known).await?;
-        let forbidden = self.forbidden(connection, &described).await?;
+        let (forbidden, gone) = self.forbidden(connection, &described).await?;
+        described.retain(|one| !gone.contains(&one.table.name));
         if let Some(mirrored) = mirrored {
             let source = self.address.source();
             examine::leave_out(source, &known, &mut described, &forbidden, (server, mirrored));
@@ -271,13 +272,13 @@ impl Mysql {
         Ok(examine::Tables { described, findings })
     }
 
-    /// Tables that we can see but not read.
+    /// Tables that we can see but not read, and those that were dropped since they were listed.
     async fn forbidden(
         &self,
         connection: &mut Conn,
         described: &[Described],
-    ) -> Result<Vec<TableName>> {
-        let mut forbidden = Vec::new();
+    ) -> Result<(Vec<TableName>, Vec<TableName>)> {
+        let (mut forbidden, mut gone) = (Vec::new(), Vec::new());
         for Described { table, .. } in described {
             let columns = table.columns.iter().map(|column| key::quote(&column.name));
             let columns = columns.collect::<Vec<_>>().join(", ");
@@ -285,15 +286,20 @@ impl Mysql {
             let name = format!("{}.{}", key::quote(&table.schema), key::quote(&table.name));
             match connection.query_drop(format!("SELECT {columns} FROM {name} LIMIT 0")).await {
                 Ok(()) => {}
+                // (A column was dropped since: it is listed again.)
+                Err(mysql_async::Error::Server(error)) if error.code == 1054 => {}
                 Err(mysql_async::Error::Server(error)) if matches!(error.code, 1142 | 1143) => {
                     forbidden.push(table.clone());
+                }
+                Err(mysql_async::Error::Server(error)) if error.code == 1146 => {
+                    gone.push(table.clone());
                 }
                 Err(error) => {
                     return Err(self.address.explain(error, format!("could not read {table}")));
                 }
             }
         }
-        Ok(forbidden)
+        Ok((forbidden, gone))
     }
 
     /// See [`super::Source::log_end`].

@@ -201,8 +201,7 @@ impl BinlogDecoder {
     fn table_map(&mut self, event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
         let (number, name) =
             table_map::peek(&event.body).ok_or_else(|| malformed("a table map"))?;
-        // The number changes with every flush; the rest rarely does.
-        let rest = event.body.slice(6.min(event.body.len())..);
+        let rest = table_map::shape(&event.body);
         if let Some((known, plan)) = self.plans.get(&name)
             && *known == rest
         {

@@ -175,20 +175,33 @@ pub(super) async fn end_of_log(address: &Address, connection: &mut Conn) -> Resu
 }
 
 /// What must have been read of the log until everything that is visible now was read.
-pub(super) async fn visible_by(address: &Address, connection: &mut Conn) -> Result<Position> {
+pub(super) async fn visible_by(
+    address: &Address,
+    connection: &mut Conn,
+    waiting: &(dyn Fn(String) + Send + Sync),
+) -> Result<Position> {
     if address.dialect() == Dialect::Mariadb {
         return end_of_log(address, connection).await;
     }
     // What an engine has committed is owned by its thread until it is in gtid_executed. In this order:
-    // nothing falls between.
+    // nothing falls between. Whoever owns a number may give it up: it never comes in the log.
+    let mut owned = owned(address, connection).await?;
+    loop {
+        let position = end_of_log(address, connection).await?;
+        owned.retain(|id| position.includes(*id) == Some(false));
+        let Some(first) = owned.first() else { return Ok(position) };
+        waiting(format!("whoever owns {first} (gtid_next) to commit it or roll it back"));
+        tokio::time::sleep(LOOK_PAUSE).await;
+        let still = self::owned(address, connection).await?;
+        owned.retain(|id| still.contains(id));
+    }
+}
+
+async fn owned(address: &Address, connection: &mut Conn) -> Result<Vec<TransactionId>> {
     let explain = |error| address.explain(error, "could not read which transactions are under way");
     let owned: Option<String> =
         connection.query_first("SELECT @@GLOBAL.gtid_owned").await.map_err(explain)?;
-    let mut position = end_of_log(address, connection).await?;
-    for id in owned_gtids(&owned.unwrap_or_default()) {
-        position.advance(id);
-    }
-    Ok(position)
+    Ok(owned_gtids(&owned.unwrap_or_default()))
 }
 
 /// `uuid:5#70:6#71,uuid:tag:1#72`: who owns which, the threads left out.

@@ -95,7 +95,8 @@ impl MysqlCopier {
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
         let rows = self.rows(&described, after, rows_max).await?;
         self.run("COMMIT").await?;
-        let admit_after = committed::visible_by(&self.address, &mut self.connection).await?;
+        let admit_after =
+            committed::visible_by(&self.address, &mut self.connection, waiting).await?;
 
         if rows.is_cut {
             self.rows_fit.insert(table.clone(), rows.count);

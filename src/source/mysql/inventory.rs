@@ -46,7 +46,7 @@ impl Mysql {
         let mut connection = self.address.connect().await?;
         let server = settings::read(&self.address, &mut connection).await?;
         let (known, described) = self.all(&mut connection).await?;
-        let forbidden = self.forbidden(&mut connection, &described).await?;
+        let (forbidden, _) = self.forbidden(&mut connection, &described).await?;
         let estimates = self.estimates(&mut connection).await?;
         let offer = |found: Described| {
             let name = found.table.name.clone();

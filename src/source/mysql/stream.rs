@@ -10,7 +10,7 @@
 //!                      └─ what names a table not met yet waits in `held` for the catalog
 //! ```
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,8 +43,9 @@ pub struct MysqlStream {
     address: Address,
     log: BinlogStream,
     mirrored: Mirrored,
-    /// Tables whose schema this connection has handed over, and no statement changed since.
-    met: HashSet<TableName>,
+    /// Tables whose schema this connection has handed over, and no statement changed since; each with
+    /// the shape that the log showed, empty if a statement named it.
+    met: HashMap<TableName, Bytes>,
     /// The end of the last whole group handed over.
     position: Position,
     /// What the last whole group looked like, once one was read.
@@ -121,7 +122,7 @@ impl MysqlStream {
         Ok(Self {
             log,
             mirrored: tables.iter().collect(),
-            met: HashSet::new(),
+            met: HashMap::new(),
             position: start.clone(),
             witness: None,
             file: String::new(),
@@ -272,7 +273,12 @@ impl MysqlStream {
         read: std::result::Result<Result<Vec<Table>>, tokio::task::JoinError>,
     ) -> Result<()> {
         let tables = read.context(ErrorKind::Bug, || "reading a schema failed".to_owned())??;
-        self.met.extend(held.names);
+        let event = self.parsed(&held.frame)?;
+        let shape = match event.kind {
+            kind::TABLE_MAP => table_map::shape(&event.body),
+            _ => Bytes::new(),
+        };
+        self.met.extend(held.names.into_iter().map(|name| (name, shape.clone())));
         self.hand_over_begin();
         for table in tables {
             let schema = frame::schema(&table);
@@ -282,7 +288,6 @@ impl MysqlStream {
             }
             self.ready.push_back(Captured::Frame(schema));
         }
-        let event = self.parsed(&held.frame)?;
         self.in_group(&event, held.frame)
     }
 
@@ -375,7 +380,8 @@ impl MysqlStream {
             kind::TABLE_MAP => match table_map::peek(&event.body) {
                 Some((number, name)) if self.mirrored.contains(&name) => {
                     group.wanted.insert(number);
-                    if !self.met.contains(&name) {
+                    // It may have been altered without a word in the log (sql_log_bin = 0).
+                    if self.met.get(&name) != Some(&table_map::shape(&event.body)) {
                         self.hold(event, frame, vec![name]);
                         return Ok(());
                     }
@@ -392,7 +398,7 @@ impl MysqlStream {
                 if let Effect::Emptied(names) | Effect::Doubted(names) | Effect::Replaced(names) =
                     &effect
                 {
-                    let unmet = names.iter().filter(|name| !self.met.contains(*name));
+                    let unmet = names.iter().filter(|name| !self.met.contains_key(*name));
                     let unmet: Vec<TableName> = unmet.cloned().collect();
                     if !unmet.is_empty() {
                         self.hold(event, frame, unmet);

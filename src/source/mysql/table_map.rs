@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::charset::Charset;
 use super::codec::Codec;
 use super::dialect::Dialect;
@@ -45,6 +47,11 @@ fn header(reader: &mut Reader<'_>) -> Option<(u64, TableName)> {
     let name = String::from_utf8_lossy(reader.counted(1)?).into_owned();
     reader.take(1)?;
     Some((number, TableName { schema, name }))
+}
+
+/// What a TABLE_MAP says but for the number, which changes with every flush.
+pub(super) fn shape(body: &Bytes) -> Bytes {
+    body.slice(6.min(body.len())..)
 }
 
 /// The number of the table in a TABLE_MAP or a rows event.
