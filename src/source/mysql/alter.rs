@@ -20,6 +20,9 @@ pub(super) fn keeps_rows(action: &[Token]) -> bool {
         ),
         "ALTER" => true,
         "RENAME" => matches!(word(1), "INDEX" | "KEY"),
+        // Where rows lie, and not which there are.
+        "PARTITION" | "REMOVE" | "REORGANIZE" | "COALESCE" | "REBUILD" | "OPTIMIZE" | "ANALYZE"
+        | "CHECK" => true,
         "DEFAULT"
         | "CHARACTER"
         | "CHARSET"
@@ -82,7 +85,7 @@ fn adds_nothing_to_rows(words: &[String]) -> bool {
     let second = words.get(1).map(String::as_str).unwrap_or_default();
     let has = |word: &str| words.iter().any(|other| other == word);
     match second {
-        "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "CHECK" => true,
+        "INDEX" | "KEY" | "UNIQUE" | "FULLTEXT" | "SPATIAL" | "CHECK" | "PARTITION" => true,
         "FOREIGN" => !acts(words),
         "CONSTRAINT" => !has("PRIMARY") && !acts(words),
         _ => false,

@@ -439,6 +439,8 @@ mod tests {
             "ALTER TABLE person_new RENAME TO person",
             "ALTER TABLE spare EXCHANGE PARTITION p0 WITH TABLE person",
             "ALTER TABLE person DROP PARTITION p0",
+            "ALTER TABLE person TRUNCATE PARTITION p0",
+            "ALTER TABLE person CONVERT PARTITION p0 TO TABLE person_0",
             "ALTER TABLE person RENAME TO person_old",
             "ALTER TABLE person MODIFY a bigint, DROP PARTITION p0",
             "ALTER TABLE person ADD COLUMN n int AUTO_INCREMENT UNIQUE",
@@ -487,6 +489,11 @@ mod tests {
         for text in [
             "ALTER TABLE person ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES job (id)",
             "ALTER TABLE person ENGINE = InnoDB",
+            "ALTER TABLE person ADD PARTITION (PARTITION p202701 VALUES LESS THAN (202702))",
+            "ALTER TABLE person REORGANIZE PARTITION p0, p1 INTO (PARTITION p VALUES LESS THAN (9))",
+            "ALTER TABLE person PARTITION BY HASH (id) PARTITIONS 4",
+            "ALTER TABLE person REMOVE PARTITIONING",
+            "ALTER TABLE person COALESCE PARTITION 2",
             "CREATE INDEX i ON person (a)",
             "CREATE TABLE person (id int)",
         ] {
