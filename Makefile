@@ -9,6 +9,8 @@ DURATION ?= 600
 SECONDS_EACH ?= 60
 TARGETS ?=
 JOBS ?= 2
+# Rows of `make size`.
+ROWS ?= 5000000
 # Options of cargo, as CARGO_ARGS="--release".
 CARGO_ARGS ?=
 # BUNDLED=1 builds DuckDB into the binary, from source: it takes long.
@@ -19,7 +21,7 @@ else
 duckdb = duckdb
 endif
 
-.PHONY: help setup build demo test soak fuzz lint fmt clean
+.PHONY: help setup build demo test soak size fuzz lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -44,6 +46,9 @@ soak: setup ## Do everything at random for long, then compare row by row; DURATI
 fuzz: setup ## Throw random bytes at every decoder; SECONDS_EACH=600, TARGETS="rows json", JOBS=2
 	@scripts/setup fuzz
 	@SECONDS_EACH="$(SECONDS_EACH)" TARGETS="$(TARGETS)" JOBS="$(JOBS)" scripts/fuzz
+
+size: setup ## Measure the memory through one transaction of ROWS=5000000 rows
+	TRUEUP_SIZE_ROWS=$(ROWS) cargo test --locked $(CARGO_ARGS) --test main -- size:: --nocapture --test-threads=1
 
 lint: setup ## Check format and lints as CI does
 	cargo fmt --check

@@ -12,6 +12,7 @@ mod operator;
 mod planning;
 mod repair;
 mod resync;
+mod room;
 mod sql;
 mod standing;
 mod startup;

@@ -113,18 +113,23 @@ async fn sessions(capture: &Capture, cancel: &CancellationToken) {
             pause = RETRY_PAUSE;
         }
         capture.state.failed(Phase::Retrying, &error);
-        tracing::warn!(
-            source = %capture.name,
-            error = %error.chain(),
-            hint = error.remedy().unwrap_or_default(),
-            retry_ms = pause.as_millis(),
-            "capture failed, it is retried"
-        );
+        report(capture, &error, pause);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled() => break,
         }
         pause = (pause * 2).min(RETRY_PAUSE_MAX);
+    }
+}
+
+/// A source comes back by itself, mostly; a disk that is full wants a person.
+fn report(capture: &Capture, error: &Error, pause: Duration) {
+    let (source, retry_ms) = (&capture.name, pause.as_millis());
+    let (cause, hint) = (error.chain(), error.remedy().unwrap_or_default());
+    if error.is_about_room() {
+        tracing::error!(%source, error = cause, hint, retry_ms, "capture failed, it is retried");
+    } else {
+        tracing::warn!(%source, error = cause, hint, retry_ms, "capture failed, it is retried");
     }
 }
 

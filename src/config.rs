@@ -186,7 +186,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             chunk_bytes: 1 << 20,
-            batch_bytes: 8 << 20,
+            batch_bytes: 3 << 20,
             batch_wait_ms: 10,
             copy_chunk_rows: 10_000,
             copy_tables: 2,
@@ -212,7 +212,7 @@ impl Default for Limits {
             retry_delay_ms: 500,
             retry_delay_ms_max: 60_000,
             dead_retry_secs: 3_600,
-            store_memory_bytes: 256 << 20,
+            store_memory_bytes: 128 << 20,
             store_threads: 2,
             sql_timeout_secs: 30,
             sql_rows_max: 10_000,

@@ -53,6 +53,13 @@ impl ErrorKind {
     }
 }
 
+/// What SQLite, DuckDB and the system say when a disk is full, or somebody's share of it.
+const NO_ROOM: [&str; 3] =
+    ["database or disk is full", "No space left on device", "Disk quota exceeded"];
+/// The remedy then.
+const ABOUT_ROOM: &str = "free disk space in the state folder (`df -h`): a running daemon goes on by \
+                          itself, sources keep their logs meanwhile, and nothing is lost";
+
 /// A failure for people: `what` says what failed and which thing, `hint` says what to do.
 #[derive(Debug)]
 pub struct Error {
@@ -97,7 +104,16 @@ impl Error {
     /// The remedy, if one is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
-        self.inner.hint.as_deref()
+        if self.is_about_room() { Some(ABOUT_ROOM) } else { self.inner.hint.as_deref() }
+    }
+
+    /// True if ledger or store have no room on their disk. Whatever was being done then, there is one
+    /// remedy.
+    #[must_use]
+    pub fn is_about_room(&self) -> bool {
+        let said = || self.chain();
+        matches!(self.inner.kind, ErrorKind::Ledger | ErrorKind::Store)
+            && NO_ROOM.iter().any(|words| said().contains(words))
     }
 
     /// `what` and every cause on one line, without the remedy.
@@ -138,5 +154,21 @@ pub trait Context<T> {
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Result<T, E> {
     fn context(self, kind: ErrorKind, what: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|cause| Error::new(kind, what()).caused_by(cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_one_remedy() {
+        let other = || std::io::Error::other("malformed");
+        let os = || std::io::Error::from_raw_os_error(28);
+        let ledger = |cause| Error::new(ErrorKind::Ledger, "could not write x").caused_by(cause);
+        assert_eq!(ledger(os()).hint("restore it").remedy(), Some(ABOUT_ROOM));
+        assert_eq!(ledger(other()).hint("restore it").remedy(), Some("restore it"));
+        let target = Error::new(ErrorKind::Unreachable, "could not apply").caused_by(os());
+        assert_eq!(target.remedy(), None, "it is not our disk");
     }
 }

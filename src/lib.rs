@@ -43,6 +43,7 @@
 //! | [`kpi`] | business key figures: SELECTs on a schedule, as gauges |
 //! | [`serve`], [`status`], [`metrics`] | what the operator sees |
 //! | [`config`], [`cli`], [`app`] | what the operator says, and the wiring: `app` alone sees all |
+//! | [`memory`] | how little of what is free the process keeps |
 //! | [`demo`] | private servers, legacy schemas, a generator, and the comparison of all sides |
 //!
 //! Start with [`conform`] for the consistency protocol, [`store::overlay`] for why a copy's chunk
@@ -68,6 +69,7 @@ pub mod fuzzing;
 pub mod kpi;
 pub mod ledger;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 pub mod reconcile;
 pub mod serve;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    trueup::memory::bound();
     trueup::cli::main(&trueup::app::App)
 }

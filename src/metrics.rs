@@ -10,8 +10,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, TextEncoder,
 };
 
 use macros::families;
@@ -77,6 +77,9 @@ families! {
     journal_backlog_entries: IntGauge = "trueup_journal_backlog_entries" [];
     /// Size of the capture log on disk.
     journal_size_bytes: IntGauge = "trueup_journal_size_bytes" [];
+    /// Time until the ledger is full at the pace of the last ten minutes: the capture log by its limit, or
+    /// the disk it lies on; 0 when it is full, +Inf when it is not filling.
+    ledger_full_seconds: Gauge = "trueup_ledger_full_seconds" [];
     /// Size of the store's write-ahead log.
     store_wal_bytes: IntGauge = "trueup_store_wal_bytes" [];
     /// When events, history and rows were last sealed in the archive, in seconds since 1970-01-01

@@ -9,5 +9,6 @@ pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod require;
 pub(crate) mod servers;
+pub(crate) mod small_disk;
 pub(crate) mod versions;
 pub(crate) mod wait;

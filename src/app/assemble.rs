@@ -106,6 +106,7 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
         repairs: senders,
         deliveries: deliveries.iter().map(delivered).collect(),
         lags: captures.iter().map(|capture| (capture.name.clone(), Arc::default())).collect(),
+        room: Arc::default(),
         mappings: conform.mappings.clone(),
         statements,
     };

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::{Lags, Parts, assemble};
 use super::lag;
 use super::loops::Loops;
-use super::startup;
+use super::operator::Daemon;
+use super::{room, startup};
 use crate::capture::Capture;
 use crate::cli::Start;
 use crate::error::Result;
@@ -25,7 +26,8 @@ pub(super) async fn run(start: Start) -> Result<()> {
     let Parts { captures, conform, archive, kpis, reconcile, deliveries, operator, sql } =
         assemble(config, &state)?;
     let listening = CancellationToken::new();
-    let _watching = watch_lags(&captures, &operator.lags, &listening);
+    let mut watching = watch_lags(&captures, &operator.lags, &listening);
+    watching.spawn(watch_room(&operator, &listening));
     let http = tokio::spawn(http::serve(listener, Arc::clone(&operator) as _, listening.clone()));
     let sql = sql.map(|sql| tokio::spawn(pgwire::serve(sql, listening.clone())));
     let mut loops = Loops::start(captures, conform, (archive, kpis, reconcile), deliveries);
@@ -52,6 +54,16 @@ async fn closed(listeners: impl Iterator<Item = JoinHandle<Result<()>>>) {
             tracing::error!(error = %error.chain(), "a listener ended with an error");
         }
     }
+}
+
+/// Looks at the room that the ledger has left.
+fn watch_room(
+    operator: &Daemon,
+    listening: &CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let folder = operator.config.daemon.state_dir.clone();
+    let (journal, conform) = (Arc::clone(&operator.journal), Arc::clone(&operator.conform));
+    room::run(Arc::clone(&operator.room), (folder, journal, conform), listening.clone())
 }
 
 /// Looks at the end of every source's log, as long as what it returns is kept.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::assemble::{Captures, Deliveries, Lags};
+use super::room::Room;
 use super::standing::{self, DEAD_LETTERS_READ_MAX};
 use crate::archive::ArchiveState;
 use crate::canon::{Effect, Entity, MappingSet};
@@ -62,6 +63,8 @@ pub(super) struct Daemon {
     pub(super) repairs: BTreeMap<String, mpsc::Sender<Repair>>,
     pub(super) deliveries: Deliveries,
     pub(super) lags: Lags,
+    /// When the ledger will be full.
+    pub(super) room: Arc<Room>,
     pub(super) mappings: MappingSet,
     /// A permit per statement of an operator.
     pub(super) statements: Arc<Semaphore>,

@@ -83,7 +83,7 @@ impl Session<'_> {
                 done.unread = placed.iter().flat_map(unread).collect();
                 let followed = self.store.follow_columns(&mut placed)?;
                 self.after_following(&followed)?;
-                let touched = self.store.stage_log(&placed)?;
+                let touched = self.store.stage_log(placed)?;
                 found = self.write(&touched, moment)?;
             }
             Some((EntryKind::Copy, entry)) => {

@@ -194,6 +194,20 @@ impl Journal {
             .unwrap_or(0)
     }
 
+    /// Bytes of the segments that hold something after `conformed`; the last one does not count if
+    /// it is all there is, because it is always there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn bytes_needed(&self, conformed: u64) -> Result<u64> {
+        let paths = segment_paths(&self.folder)?;
+        let begins_before =
+            |path: &&PathBuf| first_seq_of(path).is_some_and(|f| f <= conformed + 1);
+        let done = paths.iter().take_while(begins_before).count().saturating_sub(1);
+        let needed = paths.get(done..).unwrap_or_default();
+        Ok(if needed.len() < 2 { 0 } else { needed.iter().map(|path| file_bytes(path)).sum() })
+    }
+
     /// Unlinks closed segments of which nothing is needed after `conformed`: those last written
     /// longer than `keep` ago, and the oldest as long as the journal holds more than
     /// `bytes_kept`. A transaction is needed from its first part on until its end is conformed.

@@ -85,6 +85,9 @@ macro_rules! families {
     (@new IntGauge, $name:literal, $help:expr, $labels:expr) => {
         IntGauge::new($name, $help.trim())
     };
+    (@new Gauge, $name:literal, $help:expr, $labels:expr) => {
+        Gauge::new($name, $help.trim())
+    };
     (@new $kind:ident, $name:literal, $help:expr, $labels:expr) => {
         $kind::new(prometheus::Opts::new($name, $help.trim()), $labels)
     };

@@ -1,15 +1,16 @@
 //! Raw changes, as they came: what happened to a row, before any mapping.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array};
 use arrow::record_batch::RecordBatch;
-use duckdb::Connection;
+use duckdb::{Appender, Connection};
 use serde_json::{Map, Value};
 
 use super::mirror::Placed;
-use super::stage::{batch_of, key_text};
+use super::stage::{BATCH_ROWS, batch_of, key_text};
 use crate::change::{Cell, Change, Table};
 use crate::error::Result;
 use crate::store::refusal::InStore;
@@ -24,26 +25,67 @@ struct Line<'a> {
     new: Option<String>,
 }
 
-/// Appends the changes of a batch to the table of the month in which they were committed.
+/// Appends the changes of a batch to the table of the month in which they were committed. Some at a
+/// time: as JSON they are larger than in the log, and need not all be there at once.
 pub(super) fn append(connection: &Connection, batch: &[Placed]) -> Result<()> {
-    let mut months: BTreeMap<String, Vec<Line<'_>>> = BTreeMap::new();
+    let mut months: BTreeMap<String, Month<'_, '_>> = BTreeMap::new();
     for placed in batch {
-        let lines = lines_of(placed);
-        if !lines.is_empty() {
-            let month = month_of(placed.transaction.committed_at_micros);
-            months.entry(month).or_default().extend(lines);
+        let mut lines = lines_of(placed).peekable();
+        if lines.peek().is_none() {
+            continue;
+        }
+        let month = match months.entry(month_of(placed.transaction.committed_at_micros)) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(new) => {
+                let month = Month::open(connection, new.key())?;
+                new.insert(month)
+            }
+        };
+        for line in lines {
+            month.push(line)?;
         }
     }
-    for (month, lines) in months {
-        let what = || format!("could not append to the changes of {month}");
-        let create = include_str!("../../sql/store/changes_month.sql").replace("{month}", &month);
+    months.into_values().try_for_each(Month::close)
+}
+
+/// The table of a month, and what is on its way there.
+struct Month<'c, 'a> {
+    name: String,
+    appender: Appender<'c>,
+    lines: Vec<Line<'a>>,
+}
+
+impl<'c, 'a> Month<'c, 'a> {
+    fn open(connection: &'c Connection, name: &str) -> Result<Self> {
+        let create = include_str!("../../sql/store/changes_month.sql").replace("{month}", name);
+        let what = || failed(name);
         connection.execute_batch(&create).in_store(what)?;
-        let mut appender =
-            connection.appender_to_db(&format!("m{month}"), "changes").in_store(what)?;
-        appender.append_record_batch(record_batch(&lines)?).in_store(what)?;
-        appender.flush().in_store(what)?;
+        let appender = connection.appender_to_db(&format!("m{name}"), "changes").in_store(what)?;
+        Ok(Self { name: name.to_owned(), appender, lines: Vec::new() })
     }
-    Ok(())
+
+    fn push(&mut self, line: Line<'a>) -> Result<()> {
+        self.lines.push(line);
+        if self.lines.len() < BATCH_ROWS {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> Result<()> {
+        let batch = record_batch(&self.lines)?;
+        self.lines.clear();
+        self.appender.append_record_batch(batch).in_store(|| failed(&self.name))
+    }
+
+    fn close(mut self) -> Result<()> {
+        self.hand_over()?;
+        self.appender.flush().in_store(|| failed(&self.name))
+    }
+}
+
+fn failed(month: &str) -> String {
+    format!("could not append to the changes of {month}")
 }
 
 /// Drops the months that had ended by `before_micros`; their names.
@@ -63,32 +105,32 @@ pub(super) fn forget(connection: &Connection, before_micros: i64) -> Result<Vec<
     Ok(months)
 }
 
-fn lines_of(placed: &Placed) -> Vec<Line<'_>> {
-    let mut lines = Vec::new();
-    let mut ordinal = 0;
-    for change in &placed.transaction.changes {
-        match change {
-            Change::Row(row) => lines.push(Line {
-                placed,
-                ordinal,
-                table: &row.table,
-                op: row.op.word(),
-                old: row.old.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
-                new: row.new.as_deref().map(|cells| json_row(&row.table, cells).to_string()),
-            }),
-            Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => {}
-            Change::Truncate(tables) => lines.extend(tables.iter().map(|table| Line {
-                placed,
-                ordinal,
-                table,
-                op: "truncate",
-                old: None,
-                new: None,
-            })),
+fn lines_of(placed: &Placed) -> impl Iterator<Item = Line<'_>> {
+    let changes = (0_u32..).zip(&placed.transaction.changes);
+    changes.flat_map(move |(ordinal, change)| lines_of_change(placed, ordinal, change))
+}
+
+fn lines_of_change<'a>(
+    placed: &'a Placed,
+    ordinal: u32,
+    change: &'a Change,
+) -> impl Iterator<Item = Line<'a>> {
+    let line = move |table, op| Line { placed, ordinal, table, op, old: None, new: None };
+    let row = match change {
+        Change::Row(row) => {
+            let json = |cells: &Option<Vec<Cell>>| {
+                Some(json_row(&row.table, cells.as_deref()?).to_string())
+            };
+            let (old, new) = (json(&row.old), json(&row.new));
+            Some(Line { old, new, ..line(row.table.as_ref(), row.op.word()) })
         }
-        ordinal = ordinal.saturating_add(1);
-    }
-    lines
+        _ => None,
+    };
+    let truncated = match change {
+        Change::Truncate(tables) => tables.as_slice(),
+        _ => &[],
+    };
+    row.into_iter().chain(truncated.iter().map(move |table| line(table.as_ref(), "truncate")))
 }
 
 /// The cells that the log told, by their columns' names.

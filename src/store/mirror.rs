@@ -20,7 +20,6 @@ mod spelling;
 mod sql;
 pub mod survey;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -86,21 +85,20 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Gap`] if a change does not fit the mirror (an unknown table, changed
     /// columns, no key); [`ErrorKind::Store`].
-    pub fn stage_log(&mut self, batch: &[Placed]) -> Result<Vec<Touched>> {
+    pub fn stage_log(&mut self, mut batch: Vec<Placed>) -> Result<Vec<Touched>> {
         let mut per_table = PerTable::new();
-        let mut whole = Cow::Borrowed(batch);
         let mut hidden = Vec::new();
-        for (index, placed) in batch.iter().enumerate() {
+        for placed in &mut batch {
             let (source, transaction) = (&placed.source, &placed.transaction);
             let all =
                 self.collapse_with_cascades(source, transaction, &mut per_table, &mut hidden)?;
-            if let Some(all) = all
-                && let Some(placed) = whole.to_mut().get_mut(index)
-            {
+            if let Some(all) = all {
                 placed.transaction.changes = all;
             }
         }
-        super::changes::append(&self.connection, &whole)?;
+        super::changes::append(&self.connection, &batch)?;
+        // Of every key only the last state is needed from here on.
+        drop(batch);
         self.remember_hidden(&hidden)?;
         let mut touched = Vec::new();
         for ((source, name), mut collapsed) in per_table {

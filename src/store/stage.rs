@@ -18,7 +18,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
 
 /// Rows of one Arrow batch: DuckDB's own vector size times a few.
-const BATCH_ROWS: usize = 16_384;
+pub(super) const BATCH_ROWS: usize = 16_384;
 
 /// What a stage holds per row, before the cells `c0, c1, …` and the base key's cells `b0, b1, …`.
 pub(super) const FIXED_COLUMNS: &str =

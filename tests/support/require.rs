@@ -7,6 +7,7 @@ use trueup::demo::servers::{MariadbServer, MysqlServer, PostgresServer};
 use trueup::error::{Error, ErrorKind};
 
 use super::prometheus;
+use super::small_disk::SmallDisk;
 use super::versions::Version;
 
 /// Servers of `scripts/setup versions`: what a test requires, what that is, and its version.
@@ -20,9 +21,10 @@ pub(crate) const VERSIONS: [(&str, &str, &str); 6] = [
 ];
 
 /// Whether the machine has `what`: `postgres`, `mariadb` (server programs), one of [`VERSIONS`] of
-/// them, `clients` (of the SQL listener), `prometheus` (with promtool) or `data` (the dumps in
-/// `../shared/data`). When it has not, this says `skipped: no …` and the test returns; but where `TRUEUP_REQUIRE` (a
-/// comma-separated list, set by CI) names it, the test fails.
+/// them, `clients` (of the SQL listener), `prometheus` (with promtool), `tmpfs` (of a few MiB, mounted
+/// by who is not root) or `data` (the dumps in `../shared/data`). When it has not, this says
+/// `skipped: no …` and the test returns; but where `TRUEUP_REQUIRE` (a comma-separated list, set by CI)
+/// names it, the test fails.
 #[must_use]
 pub(crate) fn require(what: &str) -> bool {
     let (name, missing) = match what {
@@ -46,6 +48,12 @@ pub(crate) fn require(what: &str) -> bool {
             ("../shared/data", (!data_folder().is_dir()).then(error))
         }
         "clients" => ("clients of the SQL listener", Clients::unpacked().err()),
+        "tmpfs" => {
+            let error = |why| {
+                Error::new(ErrorKind::Setup, why).hint("allow user namespaces that mount a tmpfs")
+            };
+            ("small file systems", SmallDisk::possible().err().map(error))
+        }
         _ => {
             let known = VERSIONS.iter().find(|(name, ..)| *name == what);
             let Some((_, name, version)) = known else { panic!("nobody knows \"{what}\"") };

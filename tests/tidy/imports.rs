@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("digest", &[]),
     ("finding", &[]),
+    ("memory", &[]),
     ("failpoint", &["error"]),
     ("logging", &["error", "config"]),
     ("tls", &["error", "config"]),
@@ -69,7 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["app", "demo", "logging", "serve", "state", "status", "table"]),
     // The only module that sees all.
     ("app", &["*"]),
-    ("main", &["app", "cli", "error"]),
+    ("main", &["app", "cli", "error", "memory"]),
     ("lib", &[]),
 ];
 

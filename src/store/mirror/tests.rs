@@ -152,7 +152,7 @@ impl Mirroring {
             .collect();
         self.conformed = upto;
         if !batch.is_empty() {
-            self.apply(|store| store.stage_log(&batch));
+            self.apply(|store| store.stage_log(batch.clone()));
         }
     }
 
@@ -364,7 +364,7 @@ fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
         };
         store.begin().unwrap();
         let placed = Placed { seq: 1, source: "erp".to_owned(), transaction };
-        let touched = store.stage_log(&[placed]).unwrap();
+        let touched = store.stage_log(vec![placed]).unwrap();
         store.write_staged(&touched).unwrap();
         store.commit(Mark::default(), 0).unwrap();
     };
@@ -460,7 +460,7 @@ fn a_column_that_widens_with_a_truncate_does_not_bring_back_what_was_there() {
         changes: vec![Change::Truncate(vec![Arc::clone(&dated)]), Change::Row(insert)],
     };
     let placed = Placed { seq: 1, source: "erp".to_owned(), transaction };
-    mirroring.apply(|store| store.stage_log(&[placed]));
+    mirroring.apply(|store| store.stage_log(vec![placed]));
     let visibility = Visibility::Snapshot { xmin: 50, xmax: 50, running: Vec::new() };
     let old = [row("1", "2026-11-22"), row("2", "2026-11-22")];
     let keyed = |cells: Vec<Cell>| (key_of(&dated, &cells).unwrap(), cells);

@@ -92,7 +92,7 @@ impl Rig {
         let mut batch = [placed];
         self.store.begin().unwrap();
         self.store.follow_columns(&mut batch).unwrap();
-        let touched = self.store.stage_log(&batch).unwrap();
+        let touched = self.store.stage_log(batch.into()).unwrap();
         self.store.write_staged(&touched).unwrap();
         self.store.run("COMMIT", "commit").unwrap();
     }

@@ -64,7 +64,7 @@ impl Mirroring {
                 source.log[self.conformed..end].iter().map(placed).collect();
             self.apply(|store| {
                 store.follow_columns(&mut batch)?;
-                store.stage_log(&batch)
+                store.stage_log(batch)
             });
             self.conformed = end;
             self.keys_and_v_are_those(&source.log[end - 1].1);
@@ -277,7 +277,7 @@ fn columns_that_the_store_cannot_have_are_a_gap() {
     let mut batch = [Placed { seq: 1, source: "erp".to_owned(), transaction }];
     mirroring.store.begin().unwrap();
     assert!(!mirroring.store.follow_columns(&mut batch).unwrap().has_changed);
-    let error = mirroring.store.stage_log(&batch).unwrap_err();
+    let error = mirroring.store.stage_log(batch.into()).unwrap_err();
     assert!(
         error.kind() == crate::error::ErrorKind::Gap && error.chain().contains('A'),
         "{}",

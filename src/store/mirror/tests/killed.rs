@@ -24,7 +24,7 @@ fn insert(store: &mut Store, table: &Arc<Table>, cells: &[&str]) {
     };
     store.begin().unwrap();
     let placed = Placed { seq: 1, source: "erp".to_owned(), transaction };
-    let touched = store.stage_log(&[placed]).unwrap();
+    let touched = store.stage_log(vec![placed]).unwrap();
     store.write_staged(&touched).unwrap();
     store.commit(Mark::default(), 0).unwrap();
 }
