@@ -212,7 +212,7 @@ impl Default for Limits {
             retry_delay_ms: 500,
             retry_delay_ms_max: 60_000,
             dead_retry_secs: 3_600,
-            store_memory_bytes: 128 << 20,
+            store_memory_bytes: 256 << 20,
             store_threads: 2,
             sql_timeout_secs: 30,
             sql_rows_max: 10_000,
