@@ -48,7 +48,7 @@ use crate::ledger::standing::Standstill;
 use crate::ledger::unread::UnreadRows;
 use crate::source::entry::{Lacking, Unproven};
 use crate::store::evaluate::Evaluator;
-use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits};
+use crate::store::{Live, Mark, OpenTransaction, Store, StoreLimits, is_about_memory};
 use decide::Done;
 pub use hold::Held;
 pub use state::{ConformSeen, ConformState};
@@ -97,11 +97,17 @@ pub struct Conform {
 pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runtime::Handle) {
     let mut pause = RETRY_PAUSE;
     let asked = Cell::new(None);
+    let mut needs_memory = false;
     while !cancel.is_cancelled() {
         let before = conform.state.seen().batch;
-        let ended =
-            Session::open(conform, runtime, &asked).and_then(|mut session| session.run(cancel));
+        let ended = Session::open(conform, runtime, &asked).and_then(|mut session| {
+            if needs_memory {
+                session.store.need_all_memory();
+            }
+            session.run(cancel)
+        });
         let Err(error) = ended else { break };
+        needs_memory |= is_about_memory(&error);
         if conform.state.seen().batch > before {
             pause = RETRY_PAUSE;
         }
@@ -285,6 +291,7 @@ impl<'a> Session<'a> {
     /// Decides a new batch, up to but not including the commits.
     fn decide(&mut self, run: &Run) -> Result<Decided> {
         let began = Instant::now();
+        self.store.bound_memory(self.open.is_some() || run.border.part > 0);
         self.prepare_evaluator()?;
         self.ask_for_evaluation()?;
         let as_of_micros = jiff::Timestamp::now().as_microsecond();
@@ -346,6 +353,9 @@ impl<'a> Session<'a> {
         // (Who waits to hear how far we are waits only while there are some.)
         if changed || !self.doubtful.is_empty() {
             self.tell_unproven()?;
+        }
+        if was_open && self.open.is_none() {
+            self.store.bound_memory(false);
         }
         if was_open && self.open.is_none() && self.evaluator.has_failed() {
             // In the middle of a transaction rows may look as they never were.

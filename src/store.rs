@@ -16,6 +16,7 @@ pub mod expr;
 mod lease;
 pub mod live;
 pub mod mapping_test;
+mod memory;
 pub mod mirror;
 pub mod overlay;
 pub mod prepared;
@@ -38,6 +39,7 @@ pub use live::Live;
 pub use mirror::{MirrorState, MirrorTable};
 pub use reader::Reader;
 use refusal::InStore;
+pub use refusal::is_about_memory;
 pub use slices::OpenTransaction;
 
 /// What people's tools look names up in: one commit at each opening.
@@ -84,6 +86,7 @@ pub struct Store {
     is_widened: bool,
     /// Staged values are tried before they are cast: one of them was refused.
     is_careful: bool,
+    memory: memory::Memory,
     /// After the connection: fields are dropped in this order.
     lease: Arc<Lease>,
 }
@@ -122,6 +125,7 @@ impl Store {
             is_doubt_new: false,
             is_widened: false,
             is_careful: false,
+            memory: memory::Memory::of(limits.memory_bytes),
             lease,
         })
     }

@@ -52,7 +52,7 @@ impl Session<'_> {
             let parked = self.evaluator.take_failure();
             self.evaluator.recall(self.store.connection())?;
             let Some(parked) = parked else {
-                if self.store.take_care(&failed) {
+                if self.store.take_care(&failed) || self.store.take_memory(&failed) {
                     continue;
                 }
                 return Err(failed);

@@ -58,6 +58,13 @@ pub(super) fn is_about_a_value(error: &Error) -> bool {
     refusal.is_some_and(|refusal| ABOUT_VALUES.contains(&refusal.class.as_str()))
 }
 
+/// True if DuckDB had too little memory.
+#[must_use]
+pub fn is_about_memory(error: &Error) -> bool {
+    let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
+    refusal.is_some_and(|refusal| refusal.class == "Out of Memory")
+}
+
 /// True if DuckDB cannot do it while somebody else's transaction is open.
 pub(super) fn is_about_another(error: &Error) -> bool {
     let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
