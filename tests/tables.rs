@@ -141,8 +141,21 @@ const BINLOG: &Steps<'static> = &[
          DELETE FROM t WHERE id = 30",
         &[("child", ["a", "b", "c"]), T, U, W],
     ),
+    // Another parent under the name: rows that go there take no children along, who follow the old one.
     (
-        "ALTER TABLE child DROP FOREIGN KEY fk; DELETE FROM t WHERE id = 31; UPDATE t SET v = 'x' WHERE id = 32",
+        "CREATE TABLE t_new LIKE t; INSERT INTO t_new SELECT * FROM t; RENAME TABLE t TO z_old, t_new TO t;
+         DELETE FROM t WHERE id IN (31, 40); DELETE FROM z_old WHERE id = 41",
+        &[("child", ["a", "b", "c"]), T, U, W, ("z_old", ["id", "k", "v"])],
+    ),
+    (
+        "ALTER TABLE child DROP FOREIGN KEY fk; DROP TABLE z_old; DELETE FROM child WHERE a = 9;
+         ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (b) REFERENCES u (k) ON DELETE CASCADE;
+         DELETE FROM u WHERE k = 31",
+        &[("child", ["a", "b", "c"]), T, U, W],
+    ),
+    (
+        "INSERT INTO u VALUES (31, 31, 'u31'); INSERT INTO child VALUES (2, 31, 2);
+         ALTER TABLE child DROP FOREIGN KEY fk; DELETE FROM u WHERE k = 31; UPDATE t SET v = 'x' WHERE id = 32",
         &[("child", ["a", "b", "c"]), T, U, W],
     ),
 ];

@@ -10,7 +10,7 @@ use crate::support::require::require;
 use crate::support::wait::wait_until;
 
 fn until(chain: &Chain, what: &str, content: impl Fn(&serde_json::Value) -> bool) {
-    wait_until(what, Duration::from_secs(120), || {
+    wait_until(what, Duration::from_secs(300), || {
         let source = chain.status()["sources"][0].clone();
         if content(&source) { Ok(()) } else { Err(source.to_string()) }
     });

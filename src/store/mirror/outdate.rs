@@ -53,6 +53,26 @@ impl Store {
         }
     }
 
+    /// A table became another one. Those that follow it by foreign keys follow the other one from here on, or
+    /// the one that it was, under its new name: which, only the catalog says.
+    pub(super) fn outdate_replaced(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        followed: &mut Followed,
+    ) -> Result<()> {
+        self.outdate(source, name, "another table, key or foreign key", followed)?;
+        let follows = |mirror: &&MirrorTable| {
+            mirror.table.cascades.iter().any(|cascade| cascade.parent == *name)
+        };
+        let children: Vec<TableName> =
+            self.mirrors.of_source(source).filter(follows).map(|one| one.name().clone()).collect();
+        for child in children {
+            self.outdate(source, &child, "the foreign key to another table", followed)?;
+        }
+        Ok(())
+    }
+
     /// The mirror cannot follow any more: what the log has of the table is passed by until a copy begins
     /// anew, for which mappings wait.
     pub(super) fn outdate(

@@ -76,8 +76,7 @@ impl Store {
         let Noticed { mut shapes, doubted, replaced, unread } = self.notice(batch);
         let mut followed = Followed::default();
         for (source, name) in &replaced {
-            let what = "another table, key or foreign key";
-            self.outdate(source, name, what, &mut followed)?;
+            self.outdate_replaced(source, name, &mut followed)?;
         }
         for (source, name) in &doubted {
             self.doubt(source, name, &mut followed)?;
