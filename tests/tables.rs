@@ -76,7 +76,8 @@ type Steps<'a> = [(&'a str, &'a [(&'a str, [&'a str; 3])])];
 
 const POSTGRES: &Steps<'static> = &[
     (
-        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (k); UPDATE t SET v = 'key' WHERE k = 2; DELETE FROM t WHERE k = 3",
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD PRIMARY KEY (k);
+         UPDATE t SET v = 'key' WHERE k = 2; DELETE FROM t WHERE k = 3",
         &[T, U],
     ),
     // As those do who change a table on line: a copy takes the place of the first, in which a row differs.

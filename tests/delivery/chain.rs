@@ -174,8 +174,13 @@ impl Chain {
 
     /// The exit code of `trueup status`, and what it says.
     pub(crate) fn judged(&self) -> (Option<i32>, String) {
-        let output = self.installation.output(&["status"]);
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        // (On a loaded machine the daemon may take longer to answer than the program waits.)
+        wait_until("the daemon's own judgement", PATIENCE, || {
+            let output = self.installation.output(&["status"]);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let is_daemons = !said.contains("the daemon is stopped");
+            if is_daemons { Ok((output.status.code(), said)) } else { Err(said) }
+        })
     }
 
     /// Waits until the status of the target is as wanted.
