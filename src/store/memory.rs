@@ -1,5 +1,5 @@
 //! What DuckDB may keep in memory: all that it was given, or, while one transaction is conformed in
-//! slices, half. It decides nothing about what a statement needs: who needs more gets all of it.
+//! slices, three eighths. It decides nothing about what a statement needs: who needs more gets all of it.
 
 use super::{Store, refusal};
 use crate::error::Error;
@@ -10,7 +10,7 @@ pub(super) struct Memory {
     /// `limits.store_memory_bytes`.
     bytes: u64,
     is_bounded: bool,
-    /// Half of it was too little once: it gets all, until the store is opened anew.
+    /// That was too little once: it gets all, until the store is opened anew.
     is_all_needed: bool,
 }
 
@@ -21,14 +21,14 @@ impl Memory {
 }
 
 impl Store {
-    /// Bounds the memory to half, or gives all of it back. Slices go through a table from end to end, so
+    /// Bounds the memory to three eighths, or gives all of it back. Slices go through a table from end to end, so
     /// that what is kept of it is not asked for again, and their own needs are small.
     pub fn bound_memory(&mut self, is_slice: bool) {
         let is_bounded = is_slice && !self.memory.is_all_needed;
         if is_bounded == self.memory.is_bounded {
             return;
         }
-        let bytes = if is_bounded { self.memory.bytes / 2 } else { self.memory.bytes };
+        let bytes = if is_bounded { self.memory.bytes / 8 * 3 } else { self.memory.bytes };
         match self.run(&format!("SET memory_limit = '{bytes}B'"), "bound the memory") {
             Ok(()) => self.memory.is_bounded = is_bounded,
             // Statements of others hold more than that.
@@ -36,7 +36,7 @@ impl Store {
         }
     }
 
-    /// Gives all of the memory from now on, if half of it was too little for what failed; false if that
+    /// Gives all of the memory from now on, if its part was too little for what failed; false if that
     /// is no remedy.
     pub fn take_memory(&mut self, failed: &Error) -> bool {
         if !self.memory.is_bounded || !refusal::is_about_memory(failed) {
@@ -46,7 +46,7 @@ impl Store {
         !self.memory.is_bounded
     }
 
-    /// Half of the memory is too little here.
+    /// A part of the memory is too little here.
     pub fn need_all_memory(&mut self) {
         self.memory.is_all_needed = true;
         self.bound_memory(false);
@@ -58,7 +58,7 @@ mod tests {
     use crate::store::{Live, Store, StoreLimits};
 
     #[test]
-    fn slices_get_half_and_all_of_it_once_that_is_too_little() {
+    fn slices_get_a_part_and_all_of_it_once_that_is_too_little() {
         let folder = tempfile::tempdir().unwrap();
         let limits = StoreLimits { memory_bytes: 64 << 20, threads: 1 };
         let mut store = Store::open(folder.path(), limits, &Live::default()).unwrap();
@@ -68,10 +68,10 @@ mod tests {
         };
         assert_eq!(limit(&store), "64.0 MiB");
         store.bound_memory(true);
-        assert_eq!(limit(&store), "32.0 MiB");
+        assert_eq!(limit(&store), "24.0 MiB");
         store.bound_memory(false);
         assert_eq!(limit(&store), "64.0 MiB");
-        // GIVEN a statement that half is too little for
+        // GIVEN a statement that a part is too little for
         store.bound_memory(true);
         let large = "SELECT length(string_agg(repeat('a', 1000), '')) FROM range(40000)";
         let failed = store.run(large, "aggregate").unwrap_err();
