@@ -238,34 +238,48 @@ impl Statement<'_> {
     }
 
     fn alter(&self, rest: &[Token]) -> Option<Effect> {
-        let rest = skip(skip(rest, &["ONLINE"]), &["IGNORE"]);
+        let rest = skip(rest, &["ONLINE"]);
+        // MariaDB: rows that would stand in the way are removed.
+        let loses_rows = rest.first()?.keyword() == "IGNORE";
+        let rest = skip(rest, &["IGNORE"]);
         let what = rest.first()?.keyword();
         match what.as_str() {
             "TABLE" => {
                 let (name, actions) = self.name(skip(rest.get(1..)?, &["IF", "EXISTS"]))?;
-                let actions: Vec<&[Token]> = actions.split(top_level_commas()).collect();
-                if self.mirrored.names(&name) {
-                    let is_told = actions.iter().all(|action| super::alter::keeps_rows(action));
-                    let keeps_keys = actions.iter().all(|action| super::alter::keeps_keys(action));
-                    return Some(match (is_told, keeps_keys) {
-                        (true, _) => Effect::Reshaped,
-                        (false, true) => Effect::Doubted(self.mirrored.same(&name)),
-                        (false, false) => Effect::Replaced(self.mirrored.same(&name)),
-                    });
-                }
-                let taken = actions.into_iter().find_map(|action| self.taken_over(action));
-                Some(taken.map_or(Effect::None, |name| Effect::Replaced(self.mirrored.same(&name))))
+                Some(self.alter_table(&name, unhurried(actions), loses_rows))
             }
             "DATABASE" | "SCHEMA" => Some(Effect::None),
             _ => is_other_object(&what).then_some(Effect::None),
         }
     }
 
+    /// (It may take over a table of ours whether it is one itself or not.)
+    fn alter_table(&self, name: &TableName, actions: &[Token], loses_rows: bool) -> Effect {
+        let actions: Vec<&[Token]> = actions.split(top_level_commas()).collect();
+        let taken = actions.iter().filter_map(|action| self.taken_over(action));
+        let taken = taken.flat_map(|name| self.mirrored.same(&name));
+        if !self.mirrored.names(name) {
+            let taken: Vec<TableName> = taken.collect();
+            return if taken.is_empty() { Effect::None } else { Effect::Replaced(taken) };
+        }
+        let own = self.mirrored.same(name);
+        let is_told = actions.iter().all(|action| super::alter::keeps_rows(action));
+        let keeps_keys = actions.iter().all(|action| super::alter::keeps_keys(action));
+        match (is_told, keeps_keys) {
+            (true, _) if !loses_rows => Effect::Reshaped,
+            (false, true) if !loses_rows => Effect::Doubted(own),
+            _ => Effect::Replaced(own.into_iter().chain(taken).collect()),
+        }
+    }
+
     /// The table of ours whose name or rows an action on another table takes over.
     fn taken_over(&self, action: &[Token]) -> Option<TableName> {
         let name = match action.first()?.keyword().as_str() {
-            "RENAME" => skip(skip(action.get(1..)?, &["TO"]), &["AS"]),
-            "EXCHANGE" => {
+            "RENAME" => match action.get(1..)? {
+                [Token::Mark('='), name @ ..] => name,
+                name => skip(skip(name, &["TO"]), &["AS"]),
+            },
+            "EXCHANGE" | "CONVERT" => {
                 let with = action.iter().position(|token| token.keyword() == "TABLE")?;
                 action.get(with + 1..)?
             }
@@ -361,6 +375,16 @@ fn skip<'t>(tokens: &'t [Token], words: &[&str]) -> &'t [Token] {
         }
         _ => tokens,
     }
+}
+
+/// What follows how long a statement of MariaDB waits for its table.
+fn unhurried(actions: &[Token]) -> &[Token] {
+    let words = match actions.first().map(Token::keyword).as_deref() {
+        Some("NOWAIT") => 1,
+        Some("WAIT") => 2,
+        _ => 0,
+    };
+    actions.get(words..).unwrap_or_default()
 }
 
 /// Tells commas between actions from those inside parentheses.

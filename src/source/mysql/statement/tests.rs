@@ -76,6 +76,24 @@ fn tables_become_others() {
         };
         assert!(!replaced.is_empty() && replaced.iter().all(|table| *table == person), "{text}");
     }
+    for text in [
+        "ALTER TABLE person NOWAIT DROP PARTITION p0",
+        "ALTER ONLINE TABLE person WAIT 5 TRUNCATE PARTITION p0",
+        "ALTER IGNORE TABLE person ADD UNIQUE (a)",
+        "ALTER TABLE spare CONVERT TABLE person TO PARTITION p1 VALUES LESS THAN (9)",
+        "ALTER TABLE person_new RENAME = person",
+    ] {
+        assert_eq!(said(text), Effect::Replaced(vec![TableName::new("hr", "person")]), "{text}");
+    }
+    for text in [
+        "ALTER TABLE person RENAME TO job",
+        "ALTER TABLE person EXCHANGE PARTITION p0 WITH TABLE job",
+        "ALTER TABLE person CONVERT PARTITION p0 TO TABLE job",
+    ] {
+        let both = ["person", "job"].map(|name| TableName::new("hr", name));
+        assert_eq!(said(text), Effect::Replaced(both.into()), "both are others: {text}");
+    }
+    assert_eq!(said("ALTER TABLE person WAIT 5 ADD INDEX (a)"), Effect::Reshaped);
     let swap = said("RENAME TABLE person TO tmp, job TO person, tmp TO job");
     assert!(matches!(swap, Effect::Replaced(tables) if tables.len() == 4));
 }
