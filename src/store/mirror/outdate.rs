@@ -62,6 +62,15 @@ impl Store {
         followed: &mut Followed,
     ) -> Result<()> {
         self.outdate(source, name, "another table, key or foreign key", followed)?;
+        self.outdate_children(source, name, followed)
+    }
+
+    fn outdate_children(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        followed: &mut Followed,
+    ) -> Result<()> {
         let follows = |mirror: &&MirrorTable| {
             mirror.table.cascades.iter().any(|cascade| cascade.parent == *name)
         };
@@ -74,7 +83,8 @@ impl Store {
     }
 
     /// The mirror cannot follow any more: what the log has of the table is passed by until a copy begins
-    /// anew, for which mappings wait.
+    /// anew, for which mappings wait. What foreign keys do to its rows unseen is not known meanwhile, nor what
+    /// that does to the rows of those that follow it: they are copied after it.
     pub(super) fn outdate(
         &mut self,
         source: &str,
@@ -95,8 +105,10 @@ impl Store {
         followed.has_changed = true;
         let guessed = followed.guessed.entry(source.to_owned()).or_default();
         guessed.insert(mirror.mirror.clone());
+        let changes_unseen = !mirror.table.cascades.is_empty();
         let outdated = MirrorTable { state: MirrorState::Outdated, truncated: None, ..mirror };
-        self.mirrors.put(&self.connection, outdated)
+        self.mirrors.put(&self.connection, outdated)?;
+        if changes_unseen { self.outdate_children(source, name, followed) } else { Ok(()) }
     }
 }
 

@@ -188,6 +188,28 @@ fn an_update_that_leaves_the_key_alone_or_unchecked_rows_derive_nothing() {
     assert_eq!(rig.rows("c"), "11:1");
 }
 
+/// Mirrors that are not whole.
+const OPEN: &str =
+    "SELECT table_name || ' ' || state AS t FROM ops.mirror_table WHERE state <> 'done'";
+
+#[test]
+fn what_follows_a_table_that_cannot_be_followed_is_copied_after_it() {
+    let mut rig = Rig::new();
+    rig.apply(vec![
+        rig.insert("p", &[1, 0]),
+        rig.insert("c", &[11, 1]),
+        rig.insert("g", &[111, 11]),
+    ]);
+    let mut other = Table::clone(&rig.tables["c"]);
+    other.columns[0].key = None;
+    other.columns[1].key = Some(0);
+    let row = RowChange { table: Arc::new(other), ..rig.insert("c", &[12, 1]) };
+    rig.apply(vec![row]);
+    // It takes rows of `g` along, but which, the mirror of `c` does not tell any more.
+    rig.apply(vec![rig.delete("p", &[1, 0])]);
+    assert_eq!(rig.text(OPEN), "c outdated g outdated");
+}
+
 /// What `p` ◄─ `c` are while `c` is copied: rows of chunks come in between.
 struct CopyRig(Rig);
 
