@@ -39,20 +39,31 @@ pub(super) fn leave_out(
     forbidden: &[TableName],
     (server, mirrored): (&Server, &[String]),
 ) {
-    let names: Vec<TableName> = described.iter().map(|found| found.table.name.clone()).collect();
-    described.retain(|found| {
-        let name = &found.table.name;
-        let mut findings = table(known, found, forbidden, server);
-        findings.extend(hidden_changes(found, &|parent| names.contains(parent)));
-        let errors = findings.iter().filter(|one| one.severity == Severity::Error);
-        let why: Vec<&str> = errors.map(|one| one.what.as_str()).collect();
-        if why.is_empty() || mirrored.contains(&name.to_string()) {
-            return true;
-        }
-        let why = why.join("; ");
-        tracing::warn!(source, table = %name, why, "a table that came is left out, `check` says more");
-        false
-    });
+    // One that is left out may be what another one follows.
+    let mut before = usize::MAX;
+    while described.len() < before {
+        before = described.len();
+        let names: Vec<TableName> =
+            described.iter().map(|found| found.table.name.clone()).collect();
+        described.retain(|found| {
+            let name = &found.table.name;
+            let mut findings = table(known, found, forbidden, server);
+            findings.extend(hidden_changes(found, &|parent| names.contains(parent)));
+            let errors = findings.iter().filter(|one| one.severity == Severity::Error);
+            let why: Vec<&str> = errors.map(|one| one.what.as_str()).collect();
+            if why.is_empty() || mirrored.contains(&name.to_string()) {
+                return true;
+            }
+            let why = why.join("; ");
+            tracing::warn!(
+                source,
+                table = %name,
+                why,
+                "a table that came is left out, `check` says more"
+            );
+            false
+        });
+    }
 }
 
 /// What stands against mirroring one table, whichever others are mirrored.
