@@ -110,6 +110,13 @@ pub struct Identity {
     pub parts: String,
 }
 
+impl Identity {
+    /// Whether `word`, which [`Identity::table`] once was, is of the same table, mirrored or not.
+    pub(crate) fn is_of_table(&self, word: &str) -> bool {
+        self.table.split(' ').next() == word.split(' ').next()
+    }
+}
+
 /// A table that could be mirrored, for whoever chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {

@@ -210,6 +210,34 @@ fn partitions(stage: &Stage<'_>) {
     stage.assert_no_gap(&daemon);
 }
 
+/// Nothing but a number in PostgreSQL's log tells these tables apart.
+fn look_alikes(stage: &Stage<'_>) {
+    let mut daemon = stage.installation.start(&["run"], &[]);
+    stage.wait_for("the first copy", &[T, U]);
+    for (number, change) in [
+        "BEGIN; ALTER TABLE t RENAME TO x; ALTER TABLE u RENAME TO t; ALTER TABLE x RENAME TO u; COMMIT",
+        "BEGIN; ALTER TABLE t RENAME TO x; INSERT INTO x VALUES (900, 900, 'x'); DELETE FROM x WHERE id = 5;
+         ALTER TABLE x RENAME TO t; COMMIT; UPDATE t SET v = 'back' WHERE id = 6",
+        "INSERT INTO t VALUES (901, 901, 'of the old one'); DROP TABLE t;
+         CREATE TABLE t (LIKE u INCLUDING ALL); INSERT INTO t SELECT * FROM u WHERE id < 100",
+        "INSERT INTO u VALUES (902, 902, 'of t'); BEGIN; ALTER TABLE t RENAME TO x; ALTER TABLE u RENAME TO t;
+         ALTER TABLE x RENAME TO u; COMMIT; INSERT INTO u VALUES (903, 903, 'of u')",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if number >= 2 {
+            daemon.kill();
+            (stage.sql)(change);
+            daemon = stage.installation.start(&["run"], &[]);
+        } else {
+            (stage.sql)(change);
+        }
+        stage.wait_for(change, &[T, U]);
+    }
+    stage.assert_no_gap(&daemon);
+}
+
 /// Columns change while a table is copied for the first time.
 fn change_in_first_copy(stage: &Stage<'_>) {
     let daemon = stage.installation.start(&["run"], &[]);
@@ -332,6 +360,13 @@ async fn tables_of_a_mysql_become_others() {
         let run =
             || binlog("mysql", servers::mysql(), "others", OFTEN, |stage| follow(stage, BINLOG));
         tokio::task::block_in_place(run);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_postgresql_that_look_alike_are_told_apart() {
+    if require("postgres") {
+        tokio::task::block_in_place(|| postgres("alike", OFTEN, look_alikes));
     }
 }
 

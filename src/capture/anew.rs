@@ -7,6 +7,8 @@
 //! ```
 //! A crash in between leaves the gap, and all of it is done once more.
 
+use std::collections::BTreeMap;
+
 use super::asking::{Answer, Wish};
 use super::preparing::{fence_text, gap, named};
 use super::session::ASK_PAUSE;
@@ -68,6 +70,8 @@ fn journal(capture: &Capture, why: Option<String>, prepared: &Prepared) -> Resul
     let copies: Vec<CopyProgress> = copies.into_iter().map(again).collect();
     let fence = fence_text(&prepared.fence);
     capture.ledger.set_origin(name, &prepared.identity, fence.as_deref())?;
+    // The server may have numbered its tables anew: they are copied again under their mirrors all the same.
+    capture.ledger.set_source_tables(name, &BTreeMap::new())?;
     let bytes = Control::Anew { tables: named(capture, &tables) }.encode();
     let start = prepared.start.clone().into();
     let entry = NewEntry::own(name, EntryKind::Control, &bytes);

@@ -71,10 +71,19 @@ pub(super) async fn prepare(
         }
     }
     let outdated = on_disk(|| due(capture))?.anew;
+    let before = on_disk(|| capture.ledger.source_tables(name))?;
+    // Two that are mirrored may have taken each other's names: neither log nor publication tells.
+    let is_another = |table: &TableName| {
+        let was = before.get(&table.to_string()).zip(chosen.get(table));
+        was.is_some_and(|((word, _), now)| !now.is_of_table(word))
+    };
     let is_new = |table: &&Arc<Table>| {
         let name = table.name.to_string();
         let known = copies.iter().any(|copy| copy.table == name);
-        !known || prepared.added.contains(&table.name) || outdated.contains(&name)
+        !known
+            || prepared.added.contains(&table.name)
+            || outdated.contains(&name)
+            || is_another(&table.name)
     };
     let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
@@ -105,7 +114,7 @@ fn changed(
         let Some(now) = chosen.get(&table.name) else { continue };
         let was = before.get(&table.name.to_string());
         let has_other_parts =
-            was.is_some_and(|(identity, parts)| *identity == now.table && *parts != now.parts);
+            was.is_some_and(|(word, parts)| now.is_of_table(word) && *parts != now.parts);
         if has_other_parts && !changed.contains(table) {
             changed.push(Arc::clone(table));
         }

@@ -232,7 +232,9 @@ impl Store {
             Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => return Ok(()),
         };
         for table in tables {
-            if self.mirrors.is_passed_by(source, &table.name) {
+            if self.mirrors.is_passed_by(source, &table.name)
+                || self.mirrors.is_of_another(source, table)
+            {
                 continue;
             }
             self.mirrors.judge(source, table, &transaction.position.to_string())?;

@@ -28,12 +28,13 @@ impl Store {
             .in_store(|| format!("could not note that {table} of {source} is unproven"))
     }
 
-    /// Rows of the table could not be read: it must be copied again, and so must those that follow it by
-    /// foreign keys. Mappings wait for them, if they are evaluated at all by now.
+    /// Rows of the table could not be read, or not be told to be its: it must be copied again, and so must
+    /// those that follow it by foreign keys. Mappings wait for them, if they are evaluated at all by now.
     pub(super) fn doubt_unread(
         &mut self,
         source: &str,
         name: &TableName,
+        why: &str,
         followed: &mut Followed,
     ) -> Result<()> {
         let mut reached = vec![name.clone()];
@@ -49,7 +50,7 @@ impl Store {
         }
         for name in reached {
             let Some(mirror) = self.mirrors.find(source, &name).cloned() else { continue };
-            self.note_unproven(source, &name.to_string(), "a row that cannot be read")?;
+            self.note_unproven(source, &name.to_string(), why)?;
             followed.has_changed = true;
             let guessed = followed.guessed.entry(source.to_owned()).or_default();
             guessed.insert(mirror.mirror);

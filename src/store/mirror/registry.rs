@@ -155,6 +155,13 @@ impl Mirrors {
         table.is_none_or(|one| matches!(one.state, MirrorState::Outdated | MirrorState::Left))
     }
 
+    /// True if a row that the log has under the table's name is of another table than the mirror: PostgreSQL
+    /// numbers them.
+    pub(super) fn is_of_another(&self, source: &str, table: &Table) -> bool {
+        let mirror = self.tables.get(&(source.to_owned(), table.name.clone()));
+        mirror.is_some_and(|one| one.table.id != table.id)
+    }
+
     /// True once every table of the source was copied.
     #[must_use]
     pub fn is_ready(&self, source: &str) -> bool {

@@ -54,6 +54,8 @@ struct Noticed {
     replaced: BTreeSet<Named>,
     /// Tables with rows that cannot be read.
     unread: BTreeSet<Named>,
+    /// Tables with rows under another name.
+    renamed: BTreeSet<Named>,
 }
 
 /// What [`Store::follow_columns`] did.
@@ -73,7 +75,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`](crate::error::ErrorKind::Store).
     pub fn follow_columns(&mut self, batch: &mut [Placed]) -> Result<Followed> {
-        let Noticed { mut shapes, doubted, replaced, unread } = self.notice(batch);
+        let Noticed { mut shapes, doubted, replaced, unread, renamed } = self.notice(batch);
         let mut followed = Followed::default();
         for (source, name) in &replaced {
             self.outdate_replaced(source, name, &mut followed)?;
@@ -92,7 +94,10 @@ impl Store {
             self.give_up_following(source, name, shape, &mut followed)?;
         }
         for (source, name) in &unread {
-            self.doubt_unread(source, name, &mut followed)?;
+            self.doubt_unread(source, name, "a row that cannot be read", &mut followed)?;
+        }
+        for (source, name) in &renamed {
+            self.doubt_unread(source, name, "rows under another name", &mut followed)?;
         }
         shapes.retain(|(source, name), _| {
             self.mirrors.find(source, name).is_some_and(|mirror| mirror.state.is_whole())
@@ -125,11 +130,34 @@ impl Store {
                 };
                 for table in tables {
                     let by = placed.transaction.id;
+                    if self.sees_another(&mut noticed, &placed.source, table) {
+                        continue;
+                    }
                     self.see_shape(&mut noticed.shapes, &placed.source, table, by);
                 }
             }
         }
         noticed
+    }
+
+    /// Notes what a row tells of which table it is of, besides its name. True if it is of another table than
+    /// the mirror of that name.
+    fn sees_another(&self, noticed: &mut Noticed, source: &str, table: &Table) -> bool {
+        let mirror = self.mirrors.find(source, &table.name);
+        let is_same = mirror.is_some_and(|mirror| mirror.table.id == table.id);
+        let named = |name: &TableName| (source.to_owned(), name.clone());
+        if !is_same {
+            // A table that has another name for a while: nothing of these rows is in its mirror.
+            let mut mirrors = self.mirrors.of_source(source);
+            let is_it = |one: &&MirrorTable| one.table.id == table.id && *one.name() != table.name;
+            noticed.renamed.extend(mirrors.find(is_it).map(|one| named(one.name())));
+        }
+        let Some(mirror) = mirror else { return false };
+        // (Of a first copy the rows of what had the name before are no concern.)
+        if !is_same && mirror.state.is_whole() {
+            noticed.replaced.insert(named(&table.name));
+        }
+        !is_same
     }
 
     /// Notes the columns of a row.
@@ -379,7 +407,8 @@ fn fit_all(batch: &mut [Placed], shapes: &BTreeMap<Named, Shape>) {
                 }
                 Change::Truncate(tables) => {
                     for table in tables {
-                        *table = last(&table.name).unwrap_or(table).clone();
+                        let last = last(&table.name).filter(|last| last.id == table.id);
+                        *table = last.unwrap_or(table).clone();
                     }
                 }
                 Change::Doubted(_) | Change::Replaced(_) | Change::Unread(_) => {}
@@ -392,7 +421,7 @@ fn fit_all(batch: &mut [Placed], shapes: &BTreeMap<Named, Shape>) {
 /// missing, and stays what the mirror has, but NULL in a row that comes: nothing is there to stay, and the
 /// table is unproven anyway.
 fn fit(row: &mut RowChange, table: &Arc<Table>) {
-    if difference(&row.table.columns, &table.columns).is_none() {
+    if row.table.id != table.id || difference(&row.table.columns, &table.columns).is_none() {
         return;
     }
     let places = places_in(&row.table.columns, &table.columns);

@@ -159,8 +159,9 @@ impl Store {
             return Ok(None);
         };
         self.give_up_resync(source, &table.name)?;
-        // Foreign keys may be what changed.
+        // Foreign keys may be what changed, and it may be another table by now.
         mirror.table.cascades.clone_from(&table.cascades);
+        mirror.table.id = table.id;
         self.mirrors.put(&self.connection, mirror)?;
         // A resync that somebody stops is begun once more: nothing else knows what was missed.
         self.note_unproven(source, &table.name.to_string(), "a gap")?;
