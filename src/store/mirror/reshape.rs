@@ -153,8 +153,10 @@ impl Store {
             noticed.renamed.extend(mirrors.find(is_it).map(|one| named(one.name())));
         }
         let Some(mirror) = mirror else { return false };
+        let keeps_foreign_keys = mirror.table.cascades == table.cascades
+            || difference(&table.columns, &mirror.table.columns).is_some();
         // (Of a first copy the rows of what had the name before are no concern.)
-        if !is_same && mirror.state.is_whole() {
+        if !is_same && mirror.state.is_whole() || is_same && !keeps_foreign_keys {
             noticed.replaced.insert(named(&table.name));
         }
         !is_same

@@ -210,6 +210,15 @@ fn what_follows_a_table_that_cannot_be_followed_is_copied_after_it() {
     assert_eq!(rig.text(OPEN), "c outdated g outdated");
 }
 
+#[test]
+fn a_table_that_comes_again_with_another_foreign_key_is_copied_anew() {
+    let mut rig = Rig::new();
+    let other = table("s", &["id", "p", "v"], vec![refers("p", "p", "CASCADE", "CASCADE")]);
+    let row = RowChange { table: other, ..rig.insert("s", &[7, 1, 70]) };
+    rig.apply(vec![rig.insert("p", &[1, 0]), rig.insert("s", &[8, 1, 80]), row]);
+    assert_eq!(rig.text(OPEN), "s outdated");
+}
+
 /// What `p` ◄─ `c` are while `c` is copied: rows of chunks come in between.
 struct CopyRig(Rig);
 
