@@ -159,6 +159,18 @@ const BINLOG: &Steps<'static> = &[
          ALTER TABLE child DROP FOREIGN KEY fk; DELETE FROM u WHERE k = 31; UPDATE t SET v = 'x' WHERE id = 32",
         &[("child", ["a", "b", "c"]), T, U, W],
     ),
+    // Rows that change places between two tables of ours.
+    (
+        "CREATE TABLE parted (id int PRIMARY KEY, k int NOT NULL, v varchar(20));
+         INSERT INTO parted VALUES (1, 1, 'a'), (2, 2, 'b'); CREATE TABLE spare LIKE parted;
+         INSERT INTO spare VALUES (3, 3, 'c'); ALTER TABLE parted
+         PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (99))",
+        &[("child", ["a", "b", "c"]), ("parted", ["id", "k", "v"]), ("spare", ["id", "k", "v"]), T, U, W],
+    ),
+    (
+        "ALTER TABLE parted EXCHANGE PARTITION p0 WITH TABLE spare",
+        &[("child", ["a", "b", "c"]), ("parted", ["id", "k", "v"]), ("spare", ["id", "k", "v"]), T, U, W],
+    ),
 ];
 
 fn follow(stage: &Stage<'_>, steps: &Steps<'_>) {
