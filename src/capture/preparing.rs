@@ -28,11 +28,12 @@ pub(super) fn remembered_gap(capture: &Capture) -> Result<Option<Error>> {
     Ok(capture.ledger.source(&capture.name)?.gap.map(|why| gap(capture, &why)))
 }
 
-/// Compares the source with the ledger, and makes what is missing.
+/// Compares the source with the ledger, and makes what is missing. Returns, besides, the tables as they are
+/// noted from now on: like those that are chosen, but for parts that came or went under a copy.
 pub(super) async fn prepare(
     capture: &Capture,
     chosen: &BTreeMap<TableName, Identity>,
-) -> Result<(Prepared, Fence)> {
+) -> Result<(Prepared, Fence, BTreeMap<TableName, Identity>)> {
     let name = &capture.name;
     let facts = on_disk(|| capture.ledger.source(name))?;
     let reached = on_disk(|| capture.journal.reached(name))?;
@@ -60,9 +61,14 @@ pub(super) async fn prepare(
     for table in &prepared.tables {
         capture.source.follow(seen.table(table), table)?;
     }
-    let changed = on_disk(|| changed(capture, &seen, &prepared, chosen))?;
+    let is_chosen_anew = |table: &&Arc<Table>| seen.is_chosen_anew(table);
+    let mut changed: Vec<Arc<Table>> =
+        prepared.tables.iter().filter(is_chosen_anew).cloned().collect();
     on_disk(|| start_over(capture, &changed))?;
     let copies = on_disk(|| capture.journal.copies(name))?;
+    let before = on_disk(|| capture.ledger.source_tables(name))?;
+    let (has_other_parts, noted) = other_parts(&prepared, &before, chosen, &copies);
+    changed.extend(has_other_parts.into_iter().filter(|table| !seen.is_chosen_anew(table)));
     // A table that left and comes back is copied anew, whatever happens in between: from now on
     // its changes are not in the log.
     for copy in &copies {
@@ -71,7 +77,22 @@ pub(super) async fn prepare(
         }
     }
     let outdated = on_disk(|| due(capture))?.anew;
-    let before = on_disk(|| capture.ledger.source_tables(name))?;
+    let begun = to_begin(&prepared, &before, chosen, &copies, &outdated);
+    let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
+    on_disk(|| copy_again(capture, &changed))?;
+    on_disk(|| capture.ledger.set_source_tables(name, &words(&noted)))?;
+    on_disk(|| answer(capture, &prepared))?;
+    Ok((prepared, fence, noted))
+}
+
+/// The tables that are copied as if for the first time.
+fn to_begin(
+    prepared: &Prepared,
+    before: &BTreeMap<String, (String, String)>,
+    chosen: &BTreeMap<TableName, Identity>,
+    copies: &[CopyProgress],
+    outdated: &[String],
+) -> Vec<Arc<Table>> {
     // Two that are mirrored may have taken each other's names: neither log nor publication tells.
     let is_another = |table: &TableName| {
         let was = before.get(&table.to_string()).zip(chosen.get(table));
@@ -85,12 +106,7 @@ pub(super) async fn prepare(
             || outdated.contains(&name)
             || is_another(&table.name)
     };
-    let begun: Vec<Arc<Table>> = prepared.tables.iter().filter(is_new).cloned().collect();
-    let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
-    on_disk(|| copy_again(capture, &changed))?;
-    on_disk(|| capture.ledger.set_source_tables(name, &words(chosen)))?;
-    on_disk(|| answer(capture, &prepared))?;
-    Ok((prepared, fence))
+    prepared.tables.iter().filter(is_new).cloned().collect()
 }
 
 fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, String)> {
@@ -100,26 +116,31 @@ fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, St
     chosen.iter().map(word).collect()
 }
 
-/// The tables that must be read again, because the configuration chooses other columns than it did, or
-/// because rows came or went with partitions, of which the log does not tell.
-fn changed(
-    capture: &Capture,
-    seen: &Seen,
+/// The tables that must be read again, because rows came or went with partitions, of which the log does not
+/// tell; and the tables as they are noted. One whose copy is under way keeps the parts that it had: it is read
+/// again once that copy is done, or partitions that come faster than a copy takes would never let one end.
+fn other_parts(
     prepared: &Prepared,
+    before: &BTreeMap<String, (String, String)>,
     chosen: &BTreeMap<TableName, Identity>,
-) -> Result<Vec<Arc<Table>>> {
-    let mut changed: Vec<Arc<Table>> = seen.chosen_anew(prepared).cloned().collect();
-    let before = capture.ledger.source_tables(&capture.name)?;
+    copies: &[CopyProgress],
+) -> (Vec<Arc<Table>>, BTreeMap<TableName, Identity>) {
+    let (mut changed, mut noted) = (Vec::new(), chosen.clone());
     for table in &prepared.tables {
-        let Some(now) = chosen.get(&table.name) else { continue };
-        let was = before.get(&table.name.to_string());
-        let has_other_parts =
-            was.is_some_and(|(word, parts)| now.is_of_table(word) && *parts != now.parts);
-        if has_other_parts && !changed.contains(table) {
-            changed.push(Arc::clone(table));
+        let name = table.name.to_string();
+        let (Some(now), Some((word, parts))) = (noted.get_mut(&table.name), before.get(&name))
+        else {
+            continue;
+        };
+        if !now.is_of_table(word) || *parts == now.parts {
+            continue;
+        }
+        match copies.iter().find(|copy| copy.table == name) {
+            Some(copy) if copy.state != CopyState::Done => now.parts.clone_from(parts),
+            _ => changed.push(Arc::clone(table)),
         }
     }
-    Ok(changed)
+    (changed, noted)
 }
 
 /// A copy of such a table that is under way begins anew, as if for the first time.

@@ -43,7 +43,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     // What an earlier session left without an end is sent again.
     on_disk(|| capture.journal.drop_open_tail(&capture.name))?;
     let chosen = capture.source.chosen().await?;
-    let (prepared, fence) = preparing::prepare(capture, &chosen).await?;
+    let (prepared, fence, noted) = preparing::prepare(capture, &chosen).await?;
     let seen = on_disk(|| Seen::read(capture))?;
     let names: Vec<_> = prepared.tables.iter().map(|table| table.name.clone()).collect();
     let stream = capture.source.stream(&prepared.start, &names).await?;
@@ -66,7 +66,7 @@ pub(super) async fn run(capture: &Capture, cancel: &CancellationToken) -> Result
     show_copies(capture)?;
     let copy = copying::run(capture, fence, &prepared.tables, wanted);
     let mut copy = std::pin::pin!(copy.fuse());
-    let mut others = std::pin::pin!(tables::moved(capture, &chosen).fuse());
+    let mut others = std::pin::pin!(tables::moved(capture, &noted).fuse());
     let (mut copied, mut is_asked, mut have_moved) = (false, false, false);
     let mut asked = tokio::time::interval(ASK_PAUSE);
     loop {
@@ -286,7 +286,11 @@ impl Session<'_> {
             // Closed for good is seen where it is waited for.
             self.pending = self.wants.try_recv().ok();
         }
-        let Some(wanted) = self.pending.take() else { return Ok(()) };
+        // An attempt that failed has taken its wishes with it: the next one has begun where the journal was,
+        // and would wait for ever for a word of conform about a table that is done.
+        let Some(wanted) = self.pending.take().filter(|wanted| !wanted.done.is_closed()) else {
+            return Ok(());
+        };
         if let Want::Chunk(chunk, _) = &wanted.what {
             let idle = self.idle.as_ref().map(|(reached, _)| &reached.position);
             let here = idle.unwrap_or(&self.journaled);
@@ -308,10 +312,8 @@ impl Session<'_> {
         let seq = on_disk(|| self.capture.journal.append(&entry))?;
         crate::failpoint::reach("after-chunk-commit");
         self.capture.state.journaled(bytes.len(), 0);
-        if wanted.done.send(seq).is_err() {
-            // The copy was given up meanwhile: the journal has its progress.
-            tracing::debug!(source = %self.capture.name, seq, "nobody waits for a copy entry");
-        }
+        // Nobody may wait any more: the journal has the progress.
+        wanted.done.send(seq).ok();
         Ok(())
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Capture;
+use super::{Capture, on_disk};
 use crate::change::{Table, TableName};
-use crate::error::Result;
-use crate::source::{Identity, Prepared};
+use crate::error::{Error, Result};
+use crate::ledger::copies::CopyState;
+use crate::source::Identity;
 
 /// The tables of a source as they were seen last.
 #[derive(Debug)]
@@ -31,19 +32,16 @@ impl Seen {
         self.0.push(now);
     }
 
-    /// The tables of which the configuration chooses other columns than it did.
-    pub(super) fn chosen_anew<'a>(
-        &self,
-        prepared: &'a Prepared,
-    ) -> impl Iterator<Item = &'a Arc<Table>> {
+    /// Whether the configuration chooses other columns of the table than it did.
+    pub(super) fn is_chosen_anew(&self, now: &Table) -> bool {
         let has = |table: &Table, name: &str| table.columns.iter().any(|one| one.name == name);
-        prepared.tables.iter().filter(move |now| match self.table(now) {
+        match self.table(now) {
             None => !now.left_out.is_empty(),
             Some(before) => {
                 now.left_out.iter().any(|one| has(before, &one.name))
                     || before.left_out.iter().any(|one| has(now, &one.name))
             }
-        })
+        }
     }
 }
 
@@ -56,24 +54,44 @@ pub(super) async fn moved(capture: &Capture, before: &BTreeMap<TableName, Identi
     loop {
         tokio::time::sleep(pause).await;
         match capture.source.chosen().await {
-            Ok(now) if now != *before => {
-                let differs = |(name, is): &(&TableName, &Identity)| before.get(*name) != Some(*is);
-                let came: Vec<String> =
-                    now.iter().filter(differs).map(|(name, _)| name.to_string()).collect();
-                let gone: Vec<String> = before
-                    .keys()
-                    .filter(|name| !now.contains_key(*name))
-                    .map(ToString::to_string)
-                    .collect();
-                tracing::info!(source = %capture.name, ?came, ?gone, "tables came or went");
-                return;
-            }
+            Ok(now) if now != *before => match others(capture, before, &now) {
+                Ok((came, gone)) if came.is_empty() && gone.is_empty() => {}
+                Ok((came, gone)) => {
+                    tracing::info!(source = %capture.name, ?came, ?gone, "tables came or went");
+                    return;
+                }
+                Err(error) => unseen(capture, &error),
+            },
             Ok(_) => {}
             // Whoever follows the log says so when the source is away.
-            Err(error) => {
-                let error = error.chain();
-                tracing::debug!(source = %capture.name, error, "could not look which tables there are");
-            }
+            Err(error) => unseen(capture, &error),
         }
     }
+}
+
+fn unseen(capture: &Capture, error: &Error) {
+    let error = error.chain();
+    tracing::debug!(source = %capture.name, error, "could not look which tables there are");
+}
+
+/// The tables that are others than they were, and those that are gone. Parts that come or go under a copy are
+/// no matter before it is done.
+fn others(
+    capture: &Capture,
+    before: &BTreeMap<TableName, Identity>,
+    now: &BTreeMap<TableName, Identity>,
+) -> Result<(Vec<String>, Vec<String>)> {
+    let copies = on_disk(|| capture.journal.copies(&capture.name))?;
+    let is_copied = |name: &TableName| {
+        let name = name.to_string();
+        copies.iter().any(|copy| copy.table == name && copy.state != CopyState::Done)
+    };
+    let differs = |(name, is): &(&TableName, &Identity)| match before.get(*name) {
+        Some(was) if was.table == is.table => was.parts != is.parts && !is_copied(name),
+        _ => true,
+    };
+    let came = now.iter().filter(differs).map(|(name, _)| name.to_string()).collect();
+    let is_gone = |name: &&TableName| !now.contains_key(*name);
+    let gone = before.keys().filter(is_gone).map(ToString::to_string).collect();
+    Ok((came, gone))
 }
