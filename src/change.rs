@@ -3,6 +3,7 @@
 //! A *change* is a row event of a source. A *transaction* is the unit of everything: it is
 //! journaled whole, confirmed whole and, unless it is larger than a batch, conformed whole.
 
+pub mod condition;
 pub mod gtid_set;
 pub mod position;
 pub mod schema;

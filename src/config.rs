@@ -255,6 +255,10 @@ pub struct SourceConfig {
     /// `!` excludes; later ones win. All columns if absent.
     #[serde(default)]
     pub columns: Vec<String>,
+    /// By table, `table` or `schema.table`: which of its rows are mirrored, as a condition over its columns.
+    /// All rows of other tables.
+    #[serde(default)]
+    pub rows: BTreeMap<String, String>,
     /// The mapping pack, if this source feeds canonical entities.
     #[serde(default)]
     pub mapping: Option<String>,

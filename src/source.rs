@@ -6,6 +6,7 @@
 //! value, so a poison row never holds the source.
 
 pub(crate) mod columns;
+pub(crate) mod conditions;
 pub mod decode;
 pub mod entry;
 pub mod frame;

@@ -3,6 +3,8 @@
 
 mod choice;
 
+pub(crate) use choice::search;
+
 use std::time::Duration;
 
 use trueup::demo::servers::BinlogServer;

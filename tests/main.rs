@@ -21,6 +21,7 @@ mod postgres_source;
 mod postgres_target;
 mod prometheus;
 mod reconcile;
+mod rows;
 mod servers;
 mod size;
 mod soak;

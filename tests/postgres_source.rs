@@ -84,6 +84,7 @@ impl Bench {
             url: self.server.url(&self.database),
             password: Some(password.try_into().unwrap()),
             columns: Vec::new(),
+            rows: std::collections::BTreeMap::new(),
             tables: tables.iter().map(|&pattern| pattern.to_owned()).collect(),
             mapping: None,
             timezone: "UTC".to_owned(),

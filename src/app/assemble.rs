@@ -65,7 +65,10 @@ pub(super) fn assemble(config: Config, state: &StateDir) -> Result<Parts> {
     let conform = Conform {
         state_dir: state.path().to_owned(),
         limits: config.limits.clone(),
-        leaves_out: config.source.values().any(|source| !source.columns.is_empty()),
+        leaves_out: config
+            .source
+            .values()
+            .any(|source| !source.columns.is_empty() || !source.rows.is_empty()),
         kinds: config.source.iter().map(|(name, source)| (name.clone(), source.kind)).collect(),
         mappings: planning::mappings(&config)?,
         targets: config.target.keys().cloned().collect(),

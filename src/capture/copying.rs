@@ -368,6 +368,7 @@ mod tests {
             columns: Vec::new(),
             cascades,
             left_out: Vec::new(),
+            rows: None,
         })
     }
 

@@ -32,13 +32,14 @@ impl Seen {
         self.0.push(now);
     }
 
-    /// Whether the configuration chooses other columns of the table than it did.
+    /// Whether the configuration chooses other columns or rows of the table than it did.
     pub(super) fn is_chosen_anew(&self, now: &Table) -> bool {
         let has = |table: &Table, name: &str| table.columns.iter().any(|one| one.name == name);
         match self.table(now) {
-            None => !now.left_out.is_empty(),
+            None => !now.left_out.is_empty() || now.rows.is_some(),
             Some(before) => {
-                now.left_out.iter().any(|one| has(before, &one.name))
+                now.rows != before.rows
+                    || now.left_out.iter().any(|one| has(before, &one.name))
                     || before.left_out.iter().any(|one| has(now, &one.name))
             }
         }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::condition::Condition;
 use serde::{Deserialize, Serialize};
 
 /// A table of a source, by the name its owner knows it.
@@ -51,6 +52,9 @@ pub struct Table {
     /// Columns that the log sends and the configuration leaves out, in the order of their places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Which of its rows are mirrored; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Condition>,
 }
 
 /// A column that is not mirrored.
@@ -63,6 +67,12 @@ pub struct LeftOut {
 }
 
 impl Table {
+    /// Whether all that the log says of it is mirrored.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.left_out.is_empty() && self.rows.is_none()
+    }
+
     /// Places of the key columns in `columns`, in key order.
     pub fn key(&self) -> impl Iterator<Item = usize> + '_ {
         let mut key: Vec<(u16, usize)> = Vec::new();

@@ -5,12 +5,13 @@
 
 mod workflow;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Node, Path};
 use super::problem::{Problem, nearest};
 use super::url::{self, Flaw};
 use super::{Config, Limits, SourceConfig, SourceKind, SqlConfig, TargetConfig, TargetKind};
+use crate::change::condition::Condition;
 
 /// Schemas of the store, which are named like sources would be.
 const RESERVED_NAMES: [&str; 14] = [
@@ -178,6 +179,7 @@ impl Judge<'_> {
         }
         self.patterns(name, &source.tables);
         self.columns(name, &source.columns);
+        self.rows(name, &source.rows);
         self.timezone(name, &source.timezone);
     }
 
@@ -223,6 +225,27 @@ impl Judge<'_> {
                 format!("`columns` of [source.{name}] only excludes"),
                 "name first what to include, as \"*\"",
             );
+        }
+    }
+
+    fn rows(&mut self, name: &str, rows: &BTreeMap<String, String>) {
+        for (table, condition) in rows {
+            let place = ["source", name, "rows", table];
+            let parts: Vec<&str> = table.split('.').collect();
+            if parts.len() > 2 || parts.iter().any(|part| part.trim().is_empty()) {
+                self.add(
+                    &place,
+                    format!("`{table}` in `rows` of [source.{name}] is not a table"),
+                    "write `table` or `schema.table`, without wildcards",
+                );
+            }
+            if let Err(why) = Condition::parse(condition) {
+                self.add(
+                    &place,
+                    format!("the rows of `{table}` of [source.{name}] cannot be chosen so: {why}"),
+                    "write a condition such as \"company_id IN (1, 3) AND created_at >= '2020-01-01'\"",
+                );
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! not read it. (Not by the column lists of PostgreSQL's publications: with them a server refuses the
 //! application's own updates where the replica identity has a column that the list has not.)
 
+use super::conditions::Conditions;
 use crate::change::schema::{Cascade, LeftOut};
 use crate::change::{Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Columns {
     source: String,
     patterns: Vec<Pattern>,
+    /// Which rows are.
+    conditions: Conditions,
 }
 
 /// `*`, `column`, `table.column` or `schema.table.column`, with `*` for any run of characters.
@@ -50,7 +53,13 @@ impl Columns {
     /// The choice that `patterns` make; later ones win, and none at all choose everything.
     pub(crate) fn new(source: &str, default_schema: &str, patterns: &[String]) -> Self {
         let patterns = patterns.iter().map(|text| Pattern::new(text, default_schema));
-        Self { source: source.to_owned(), patterns: patterns.collect() }
+        let conditions = Conditions::default();
+        Self { source: source.to_owned(), patterns: patterns.collect(), conditions }
+    }
+
+    /// The same choice, of these rows.
+    pub(crate) fn of_rows(self, conditions: Conditions) -> Self {
+        Self { conditions, ..self }
     }
 
     /// Whether a column of a table is mirrored.
@@ -63,16 +72,19 @@ impl Columns {
     /// followed by stays; who asked for less is told by [`Columns::judge`] and [`Columns::follow`].
     pub(crate) fn narrow(&self, table: Table) -> Table {
         let Table { id, name, columns, cascades, .. } = table;
+        let rows = self.conditions.of(&name);
         let (mut kept, mut left_out) = (Vec::with_capacity(columns.len()), Vec::new());
         for (place, column) in columns.into_iter().enumerate() {
-            let is_needed = column.key.is_some() || follows(&cascades, &column.name);
+            let is_asked = rows.is_some_and(|rows| rows.is_about(&column.name));
+            let is_needed = column.key.is_some() || is_asked || follows(&cascades, &column.name);
             if is_needed || self.keeps(&name, &column.name) {
                 kept.push(column);
             } else {
                 left_out.push(LeftOut { place, name: column.name });
             }
         }
-        Table { id, name, columns: kept, cascades, left_out }
+        let rows = rows.cloned();
+        Table { id, name, columns: kept, cascades, left_out, rows }
     }
 
     /// Refuses what the patterns leave out and [`Columns::narrow`] has kept.
@@ -82,7 +94,11 @@ impl Columns {
             return Ok(());
         };
         let is_followed = follows(&table.cascades, &column.name);
-        let role = if is_followed { "a foreign key" } else { "the key" };
+        let role = match (is_followed, column.key) {
+            (true, _) => "a foreign key",
+            (_, Some(_)) => "the key",
+            (_, None) => "the condition of `rows`",
+        };
         Err(self.needed(&table.name, &column.name, role))
     }
 
@@ -104,6 +120,7 @@ impl Columns {
     /// or followed without.
     pub(crate) fn judge<'a>(&self, tables: impl IntoIterator<Item = &'a Table>) -> Result<()> {
         let tables: Vec<&Table> = tables.into_iter().collect();
+        self.conditions.judge(&tables)?;
         for table in &tables {
             self.refuse_needed(table)?;
             for cascade in &table.cascades {
@@ -151,6 +168,7 @@ impl Columns {
     /// [`ErrorKind::Config`].
     pub(crate) fn follow(&self, before: Option<&Table>, now: &Table) -> Result<()> {
         self.refuse_needed(now)?;
+        self.conditions.fit(now)?;
         let Some(before) = before else { return Ok(()) };
         let has = |table: &Table, name: &str| names(table).any(|known| known == name);
         for LeftOut { name, .. } in &before.left_out {
@@ -227,6 +245,7 @@ mod tests {
             columns: columns.iter().enumerate().map(column).collect(),
             cascades: Vec::new(),
             left_out: Vec::new(),
+            rows: None,
         }
     }
 

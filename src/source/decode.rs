@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::conditions;
 use super::mysql::dialect::Dialect;
 use super::mysql::{self, binlog::BinlogDecoder};
 use super::postgres::pgoutput::PgoutputDecoder;
@@ -18,8 +19,9 @@ use crate::error::Result;
 /// Tables by the number under which the log names them.
 pub type Tables = HashMap<u64, Arc<Table>>;
 
-/// Said of rows that could not be read, of a table with columns that are left out.
-pub(super) const NOT_KEPT: &str = "; its bytes are not kept, because `columns` leaves some out";
+/// Said of rows that could not be read, of a table of which columns or rows are left out.
+pub(super) const NOT_KEPT: &str =
+    "; its bytes are not kept, because `columns` or `rows` leaves some out";
 
 /// Whether a transaction that has this entry among its parts may be conformed in slices: not if
 /// something in the entry takes back what came before it, or leaves it open.
@@ -86,19 +88,25 @@ impl Decoder {
     /// [`ErrorKind::Decode`](crate::error::ErrorKind::Decode) if a frame is malformed or names
     /// a table the history does not know.
     pub fn feed(&mut self, entry: Bytes) -> Result<Vec<Transaction>> {
-        match self {
+        let mut transactions = match self {
             Decoder::Pgoutput(decoder) => decoder.feed(entry),
             Decoder::Binlog(decoder) => decoder.feed(entry),
+        }?;
+        for transaction in &mut transactions {
+            conditions::choose(&mut transaction.changes);
         }
+        Ok(transactions)
     }
 
     /// Takes out the changes so far of the transaction whose end was not fed yet, as one of their
     /// own: of a large transaction that comes in slices. `None` if none is open.
     pub fn take_open(&mut self) -> Option<Transaction> {
-        match self {
+        let mut open = match self {
             Decoder::Pgoutput(decoder) => decoder.take_open(),
             Decoder::Binlog(decoder) => decoder.take_open(),
-        }
+        }?;
+        conditions::choose(&mut open.changes);
+        Some(open)
     }
 
     /// The XA transactions that were prepared in what was fed, and neither committed nor rolled

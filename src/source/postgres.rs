@@ -38,6 +38,7 @@ use self::session::{Asked, Place};
 use self::slot::Slot;
 use self::witness::{Recognition, Verdict};
 use super::columns::Columns;
+use super::conditions::Conditions;
 use super::{Captured, Fence, Finding, Identity, Prepared, Standing};
 use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
@@ -86,7 +87,11 @@ impl Postgres {
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
-            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns),
+            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns).of_rows(Conditions::new(
+                name,
+                DEFAULT_SCHEMA,
+                &config.rows,
+            )),
         })
     }
 

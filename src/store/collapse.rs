@@ -176,6 +176,7 @@ mod tests {
             columns: vec![column("id", Some(0)), column("v", None), column("big", None)],
             cascades: Vec::new(),
             left_out: Vec::new(),
+            rows: None,
         })
     }
 

@@ -104,14 +104,18 @@ impl Store {
         for ((source, name), mut collapsed) in per_table {
             let mut mirror = self.mirrors.of(&source, &name)?.clone();
             let mut shown = Vec::new();
+            let comes = collapsed.table.rows.is_some();
             if mirror.state.is_tracked() {
                 shown = self.follow_copy(&mirror, &mut collapsed)?;
                 // It knows of a TRUNCATE now.
                 mirror = self.mirrors.of(&source, &name)?.clone();
+            } else if comes {
+                self.keep_away(&source, &name, &mut collapsed)?;
             } else if let Some(table) = lacks_a_base(&collapsed) {
                 return Err(registry::lost_row(&source, table));
             }
-            touched.push(self.stage_rows(&mirror, &collapsed.rows, collapsed.truncated)?);
+            let rows = (&collapsed.rows, comes);
+            touched.push(self.stage_rows(&mirror, rows, collapsed.truncated)?);
             if mirror.state == MirrorState::Resync {
                 let mirror = self.mirrors.of(&source, &name)?;
                 resync::shown_by_log(&self.connection, mirror, &shown)?;
@@ -165,7 +169,7 @@ impl Store {
             states.insert(key, state);
         }
         track::forget_missing(&self.connection, &mirror, &complete)?;
-        let touched = self.stage_rows(&mirror, &states, None)?;
+        let touched = self.stage_rows(&mirror, (&states, false), None)?;
         if mirror.state == MirrorState::Resync {
             // Not as it was: columns may have become text.
             let mirror = self.mirrors.of(source, &table.name)?;
@@ -286,10 +290,11 @@ impl Store {
         Ok(shown)
     }
 
+    /// `comes`: rows of which the log does not tell all may be there that were not chosen before.
     fn stage_rows(
         &mut self,
         mirror: &MirrorTable,
-        rows: &HashMap<Key, RowState>,
+        (rows, comes): (&HashMap<Key, RowState>, bool),
         truncated: Option<(TransactionId, i64)>,
     ) -> Result<Touched> {
         let widened = unfitting(mirror, rows);
@@ -311,14 +316,17 @@ impl Store {
         };
         execute(&self.connection, &before, what)?;
         let lacks = rows.values().any(|row| row.base.is_some());
-        execute(&self.connection, &sql::fill_after(&mirror, lacks), what)?;
+        execute(&self.connection, &sql::fill_after(&mirror, lacks, comes), what)?;
         if lacks && mirror.state == MirrorState::Done {
             let lost: Option<i64> =
                 super::optional(&self.connection, &sql::count_lost_bases(&mirror), what)?;
             // Of an unproven table the row that is lacking may be one that could not be read: the copy that
             // is due brings it.
             if lost.unwrap_or(0) > 0 && !self.is_unproven(&mirror.source, mirror.name())? {
-                return Err(registry::lost_row(&mirror.source, &mirror.table));
+                if !comes {
+                    return Err(registry::lost_row(&mirror.source, &mirror.table));
+                }
+                self.note_unproven(&mirror.source, &mirror.name().to_string(), proof::COMES)?;
             }
         }
         Ok(touched(&mirror, if truncated.is_some() { Goes::All } else { Goes::Staged }))
@@ -442,11 +450,12 @@ fn unfitting(mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Vec<usize> 
 /// A table whose copy is done has every row: a change that relies on a row before it, where
 /// cells are missing, must name one. (That it is there is seen when the after-image is made.)
 fn lacks_a_base(collapsed: &Collapsed) -> Option<&Table> {
-    let orphan = collapsed.rows.values().any(|row| {
-        let lacks = row.cells.as_ref().is_some_and(|cells| cells.iter().any(Cell::is_missing));
-        lacks && row.base.is_none()
-    });
-    orphan.then_some(collapsed.table.as_ref())
+    collapsed.rows.values().any(is_orphan).then_some(collapsed.table.as_ref())
+}
+
+fn is_orphan(row: &RowState) -> bool {
+    let lacks = row.cells.as_ref().is_some_and(|cells| cells.iter().any(Cell::is_missing));
+    lacks && row.base.is_none()
 }
 
 /// The mirror table, qualified and quoted.

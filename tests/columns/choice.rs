@@ -62,23 +62,23 @@ impl Stage<'_> {
     fn wait_for_no_secret(&self) {
         wait_until("no file to hold what is left out", PATIENCE, || {
             let mut found = Vec::new();
-            search(&self.installation.state_folder(), &mut found);
+            search(&self.installation.state_folder(), SECRET, &mut found);
             if found.is_empty() { Ok(()) } else { Err(format!("{found:?}")) }
         });
     }
 }
 
-/// Adds the files below a folder that have the secret, in whatever case bytes are spelt as hex.
-fn search(folder: &Path, found: &mut Vec<String>) {
+/// Adds the files below a folder that have the secret.
+pub(crate) fn search(folder: &Path, secret: &str, found: &mut Vec<String>) {
     for item in std::fs::read_dir(folder).unwrap() {
         let path = item.unwrap().path();
         if path.is_dir() {
-            search(&path, found);
+            search(&path, secret, found);
             continue;
         }
         // (One that is gone by now has nothing.)
         let bytes = std::fs::read(&path).unwrap_or_default();
-        if bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()) {
+        if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
             found.push(path.display().to_string());
         }
     }

@@ -36,6 +36,7 @@ fn config_of(
         url: server.url(database),
         password: Some(format!("${{file:{}}}", file.display()).try_into().unwrap()),
         columns: Vec::new(),
+        rows: std::collections::BTreeMap::new(),
         tables: tables.iter().map(|&table| table.to_owned()).collect(),
         mapping: None,
         timezone: "UTC".to_owned(),

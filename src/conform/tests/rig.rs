@@ -281,6 +281,7 @@ pub(super) fn table() -> Table {
         ],
         cascades: Vec::new(),
         left_out: Vec::new(),
+        rows: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn table(id: u64, columns: &[&str]) -> Arc<Table> {
         columns: columns.iter().map(column).collect(),
         cascades: Vec::new(),
         left_out: Vec::new(),
+        rows: None,
     })
 }
 

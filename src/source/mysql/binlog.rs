@@ -384,7 +384,7 @@ fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
     };
     group.changes.truncate(before);
     let mut frames = BytesMut::new();
-    if plan.table.left_out.is_empty() {
+    if plan.table.is_whole() {
         for one in [&frame::schema(&plan.table), &map, frame] {
             frame::push(&mut frames, one);
         }

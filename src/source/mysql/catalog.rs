@@ -123,6 +123,7 @@ async fn describe_schema(
                 columns: Vec::new(),
                 cascades,
                 left_out: Vec::new(),
+                rows: None,
             };
             Described { table, unreadable: Vec::new(), collations: HashMap::new() }
         });

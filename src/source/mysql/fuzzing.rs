@@ -83,6 +83,7 @@ fn cataloged(log: &table_map::LogTable, head: u8) -> Table {
         columns: columns.collect(),
         cascades: Vec::new(),
         left_out: Vec::new(),
+        rows: None,
     }
 }
 

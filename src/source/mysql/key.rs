@@ -9,6 +9,7 @@ use mysql_async::Value;
 use super::catalog::Described;
 use crate::change::{Cell, Column, Kind, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::conditions::of_mysql;
 
 /// How a table is walked.
 #[derive(Debug)]
@@ -71,9 +72,14 @@ impl<'a> Keys<'a> {
             sql.push_str(" FORCE INDEX (PRIMARY)");
         }
         let mut parameters = Vec::new();
+        let mut conditions = Vec::new();
         if let Some(after) = after {
+            conditions.push(self.condition(after, &mut parameters)?);
+        }
+        conditions.extend(self.table.rows.as_ref().map(|rows| of_mysql(rows, self.table, quote)));
+        if !conditions.is_empty() {
             sql.push_str(" WHERE ");
-            sql.push_str(&self.condition(after, &mut parameters)?);
+            sql.push_str(&conditions.join(" AND "));
         }
         let order: Vec<&str> = self.parts.iter().map(|part| part.order.as_str()).collect();
         // Writing to a string cannot fail.

@@ -44,5 +44,6 @@ fn gone(name: &TableName) -> Table {
         columns: Vec::new(),
         cascades: Vec::new(),
         left_out: Vec::new(),
+        rows: None,
     }
 }

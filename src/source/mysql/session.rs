@@ -13,6 +13,7 @@ use super::dialect::Dialect;
 use crate::config::{Secret, SourceConfig, Tls};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::columns::Columns;
+use crate::source::conditions::Conditions;
 use crate::tls::{Protection, protection};
 
 /// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
@@ -55,7 +56,11 @@ impl Address {
         }
         let database = opts.db_name().unwrap_or_default();
         Ok(Self {
-            columns: Columns::new(source, database, &config.columns),
+            columns: Columns::new(source, database, &config.columns).of_rows(Conditions::new(
+                source,
+                database,
+                &config.rows,
+            )),
             source: source.to_owned(),
             dialect: Dialect::of(config.kind),
             opts,

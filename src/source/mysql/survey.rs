@@ -10,12 +10,15 @@ use mysql_async::{Conn, Row};
 use tokio::sync::Mutex;
 
 use super::Mysql;
+use super::catalog;
 use super::dialect::Dialect;
+use super::key::quote;
 use super::session::Address;
 use crate::change::position::parse_gtids;
 use crate::change::{Position, TableName, Visibility};
 use crate::digest::{Digest, Family, Hash, golden, mariadb};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::conditions::of_mysql;
 
 /// Attempts to take a snapshot in whose moment the log is not rotated: then its position is not
 /// that of the snapshot.
@@ -184,7 +187,7 @@ impl MysqlSurvey {
         digits: usize,
     ) -> Result<BTreeMap<String, Digest>> {
         let (all, key) = texts(columns, key_count);
-        let sql = mariadb::digests(&quoted(table), &all, &key, digits, self.hash());
+        let sql = mariadb::digests(&self.from(table).await?, &all, &key, digits, self.hash());
         let explain = |error| self.address.explain(error, format!("could not compare {table}"));
         let mut connection = self.connection.lock().await;
         let rows: Vec<(String, u64, String, String)> =
@@ -195,6 +198,21 @@ impl MysqlSurvey {
         };
         rows.into_iter().map(of).collect::<Option<_>>().ok_or_else(|| {
             Error::new(ErrorKind::Bug, format!("the digests of {table} cannot be read"))
+        })
+    }
+
+    /// The rows that are mirrored.
+    async fn from(&self, table: &TableName) -> Result<String> {
+        let all = format!("{}.{}", quote(&table.schema), quote(&table.name));
+        let names = std::slice::from_ref(table);
+        let mut connection = self.connection.lock().await;
+        let described = catalog::describe(&self.address, &mut connection, names).await?;
+        let is = described.first().map(|described| &described.table);
+        Ok(match is.and_then(|is| Some((is, is.rows.as_ref()?))) {
+            Some((is, rows)) => {
+                format!("(SELECT * FROM {all} WHERE {})", of_mysql(rows, is, quote))
+            }
+            None => all,
         })
     }
 
@@ -211,7 +229,8 @@ impl MysqlSurvey {
         buckets: &[String],
     ) -> Result<Vec<Vec<Option<String>>>> {
         let (all, key) = texts(columns, key_count);
-        let sql = mariadb::rows(&quoted(table), &all, &key, (digits, self.hash()), buckets);
+        let sql =
+            mariadb::rows(&self.from(table).await?, &all, &key, (digits, self.hash()), buckets);
         let explain = |error| self.address.explain(error, format!("could not compare {table}"));
         let mut connection = self.connection.lock().await;
         let rows: Vec<Row> = connection.query(&sql).await.map_err(explain)?;
@@ -223,14 +242,6 @@ impl MysqlSurvey {
             .collect::<Option<_>>()
             .ok_or_else(|| Error::new(ErrorKind::Bug, format!("rows of {table} cannot be read")))
     }
-}
-
-fn quoted(table: &TableName) -> String {
-    format!("{}.{}", quote(&table.schema), quote(&table.name))
-}
-
-fn quote(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
 }
 
 fn texts(columns: &[(String, Family)], key_count: usize) -> (Vec<String>, Vec<String>) {

@@ -375,5 +375,6 @@ pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
         columns,
         cascades: catalog.cascades.clone(),
         left_out: Vec::new(),
+        rows: None,
     })
 }

@@ -209,7 +209,8 @@ pub(crate) async fn describe(
         }
         let name = table.name.clone();
         let (cascades, left_out) = (Vec::new(), Vec::new());
-        let table = Table { id: u64::from(table.oid), name, columns, cascades, left_out };
+        let id = u64::from(table.oid);
+        let table = Table { id, name, columns, cascades, left_out, rows: None };
         Arc::new(choice.narrow(table))
     };
     Ok(listed.iter().map(describe).collect())

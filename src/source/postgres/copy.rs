@@ -25,6 +25,7 @@ use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::columns::Columns;
+use crate::source::conditions::of_postgres;
 use crate::source::{Chunk, Fence};
 
 /// Size a chunk aims at, so that wide rows cost no more memory than narrow ones.
@@ -279,19 +280,24 @@ fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String>
     let names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
     let key: Vec<&Column> = table.key().filter_map(|place| table.columns.get(place)).collect();
     let key_names = key.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
-    let (condition, limit) = match which {
-        Which::After(None, limit) => (String::new(), format!("LIMIT {limit}")),
+    let (mut conditions, limit) = match which {
+        Which::After(None, limit) => (Vec::new(), format!("LIMIT {limit}")),
         Which::After(Some(after), limit) => {
             let after = key_literals(table, &key, after)?;
-            (format!("WHERE ({key_names}) > ({after}) "), format!("LIMIT {limit}"))
+            (vec![format!("({key_names}) > ({after})")], format!("LIMIT {limit}"))
         }
         Which::Keys(keys) => {
             let keys: Vec<String> = keys
                 .iter()
                 .map(|cells| key_literals(table, &key, cells).map(|list| format!("({list})")))
                 .collect::<Result<_>>()?;
-            (format!("WHERE ({key_names}) IN ({}) ", keys.join(", ")), String::new())
+            (vec![format!("({key_names}) IN ({})", keys.join(", "))], String::new())
         }
+    };
+    conditions.extend(table.rows.as_ref().map(|rows| of_postgres(rows, table, quote)));
+    let condition = match conditions.is_empty() {
+        true => String::new(),
+        false => format!("WHERE {} ", conditions.join(" AND ")),
     };
     let only = if listed.is_partitioned { "" } else { "ONLY " };
     Ok(format!(

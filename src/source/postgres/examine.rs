@@ -2,13 +2,16 @@
 //!
 //! It changes nothing and stops at nothing it can see past.
 
+use std::sync::Arc;
+
 use tokio_postgres::{Client, Row};
 
-use super::catalog::{self, Listed, Server, quote, quoted};
+use super::catalog::{self, Identity, Listed, Server, quote, quoted};
 use super::publication::Publication;
 use super::session::Asked;
 use super::slot::Slot;
 use super::{Postgres, TOO_OLD, VERSION_MIN};
+use crate::change::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 
@@ -44,6 +47,7 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     }
     let tables = catalog::describe(&client, &chosen, &source.columns).await?;
     source.columns.judge(tables.iter().map(AsRef::as_ref))?;
+    findings.extend(chosen.iter().filter_map(|listed| about_rows(listed, &tables)));
     findings.push(about_publication(&client, source, &chosen, &limits).await?);
     findings.push(about_slot(&client, source, &server, &limits).await?);
     Ok(())
@@ -180,6 +184,22 @@ pub(super) fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Of a table of which only some rows are mirrored: whether the log tells all of those that come.
+fn about_rows(listed: &Listed, tables: &[Arc<Table>]) -> Option<Finding> {
+    let table = tables.iter().find(|table| table.name == listed.name)?;
+    (table.rows.is_some() && listed.identity != Identity::Full).then(|| {
+        let what = format!(
+            "the log does not tell all of a row of {} that comes among those that are mirrored: it may \
+             cost a copy of the table",
+            table.name
+        );
+        Finding::warning(
+            what,
+            format!("ALTER TABLE {} REPLICA IDENTITY FULL;", quoted(&table.name)),
+        )
+    })
 }
 
 async fn about_publication(

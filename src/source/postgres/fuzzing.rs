@@ -77,8 +77,14 @@ fn begin(entry: &mut BytesMut) {
     };
     let columns = vec![column("id", Some(0)), column("v", None), column("big", None)];
     let name = TableName::new("public", "t");
-    let table =
-        Table { id: u64::from(OID), name, columns, cascades: Vec::new(), left_out: Vec::new() };
+    let table = Table {
+        id: u64::from(OID),
+        name,
+        columns,
+        cascades: Vec::new(),
+        left_out: Vec::new(),
+        rows: None,
+    };
     frame::push(entry, &frame::schema(&table));
 }
 

@@ -210,12 +210,12 @@ fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
     Some(row)
 }
 
-/// The message with the schema that it was read by. Nothing is kept of what may hold columns that are
-/// left out.
+/// The message with the schema that it was read by. Nothing is kept of what may hold columns or rows that
+/// are left out.
 fn unread(table: Arc<Table>, message: &Bytes) -> Change {
     let mut frames = BytesMut::new();
     let mut why = "the message is not one of rows with the table's columns".to_owned();
-    if table.left_out.is_empty() {
+    if table.is_whole() {
         frame::push(&mut frames, &frame::schema(&table));
         frame::push(&mut frames, message);
     } else {
@@ -269,6 +269,7 @@ mod tests {
             columns: vec![column("id", Some(0)), column("v", None), column("big", None)],
             cascades: Vec::new(),
             left_out: Vec::new(),
+            rows: None,
         }
     }
 

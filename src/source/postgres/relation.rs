@@ -61,7 +61,14 @@ impl Relation {
             column.key = rank(key, &column.name);
         }
         let name = self.name.clone();
-        Table { id: u64::from(self.oid), name, columns, cascades: Vec::new(), left_out: Vec::new() }
+        Table {
+            id: u64::from(self.oid),
+            name,
+            columns,
+            cascades: Vec::new(),
+            left_out: Vec::new(),
+            rows: None,
+        }
     }
 }
 

@@ -7,17 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, Row};
 
 use super::Postgres;
-use super::catalog::{quote, quoted};
+use super::catalog::{self, quote, quoted};
 use super::session::{Asked, lsn};
 use super::stream::OUR_PREFIX;
 use crate::change::{Position, TableName, Visibility};
 use crate::digest::{Digest, Family, golden, postgres};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::columns::Columns;
+use crate::source::conditions::of_postgres;
 
 /// A snapshot of a PostgreSQL source. It ends when it is dropped.
 #[derive(Debug)]
 pub struct PostgresSurvey {
     client: Client,
+    columns: Columns,
     /// What the snapshot could see.
     pub visibility: Visibility,
     /// Everything that it could see is in the log up to here.
@@ -46,7 +49,8 @@ impl Postgres {
         let sql = "SELECT pg_catalog.pg_logical_emit_message(true, $1, 'compare')";
         beside.execute(sql, &[&OUR_PREFIX]).await.asking(what)?;
         let covered_by = Position::Lsn(lsn(&position)?);
-        Ok(PostgresSurvey { client, visibility, covered_by })
+        let columns = self.columns.clone();
+        Ok(PostgresSurvey { client, columns, visibility, covered_by })
     }
 }
 
@@ -110,15 +114,20 @@ impl PostgresSurvey {
     }
 
     /// Children by plain inheritance are tables of their own; a partitioned table has no rows without
-    /// its partitions.
+    /// its partitions. Of its rows those that are mirrored.
     async fn from(&self, table: &TableName) -> Result<String> {
         let name = quoted(table);
-        let sql = "SELECT relkind::text FROM pg_catalog.pg_class
-                   WHERE oid = $1::text::pg_catalog.regclass";
+        let sql = "SELECT $1::text::pg_catalog.regclass::pg_catalog.oid";
         let what = || format!("could not find {table}");
         let row = self.client.query_one(sql, &[&name]).await.asking(what)?;
-        let kind: String = row.try_get(0).asking(what)?;
-        Ok(if kind == "p" { name } else { format!("ONLY {name}") })
+        let listed = catalog::list(&self.client, Some(row.try_get(0).asking(what)?)).await?;
+        let listed = listed.first().ok_or_else(|| Error::new(ErrorKind::Setup, what()))?;
+        let all = if listed.is_partitioned { name } else { format!("ONLY {name}") };
+        let described = catalog::describe(&self.client, &[listed], &self.columns).await?;
+        let is = described.first().and_then(|is| Some((is, is.rows.as_ref()?)));
+        Ok(is.map_or(all.clone(), |(is, rows)| {
+            format!("(SELECT * FROM {all} WHERE {})", of_postgres(rows, is, quote))
+        }))
     }
 
     async fn ask(&self, what: &str, sql: &str) -> Result<Vec<Row>> {

@@ -5,17 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::params;
 
-use super::MirrorState;
 use super::reshape::Followed;
+use super::{MirrorState, is_orphan};
 use crate::change::TableName;
 use crate::error::Result;
+use crate::store::collapse::Collapsed;
 use crate::store::refusal::InStore;
 use crate::store::{Store, execute};
 
 /// By source and table, whether it must be copied as if for the first time.
 type Waiting = BTreeMap<String, BTreeMap<String, bool>>;
 
+/// Why a table is copied again of which only some rows are chosen.
+pub(super) const COMES: &str = "a row that is chosen now, and not told whole";
+
 impl Store {
+    /// Rows that left what is chosen and came back, without all of their cells, stay away until a copy has
+    /// shown them: what they lack may have changed meanwhile, unseen.
+    pub(super) fn keep_away(
+        &mut self,
+        source: &str,
+        name: &TableName,
+        collapsed: &mut Collapsed,
+    ) -> Result<()> {
+        let mut is_any = false;
+        for row in collapsed.rows.values_mut().filter(|row| is_orphan(row)) {
+            row.cells = None;
+            is_any = true;
+        }
+        if is_any { self.note_unproven(source, &name.to_string(), COMES) } else { Ok(()) }
+    }
+
     pub(super) fn note_unproven(&mut self, source: &str, table: &str, columns: &str) -> Result<()> {
         self.is_doubt_new = true;
         self.prove(source, table, false)?;

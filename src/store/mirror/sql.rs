@@ -107,8 +107,8 @@ pub(super) fn fill_doubled(mirror: &MirrorTable, time_micros: i64) -> [String; 2
 
 /// The rows as they will be. `lacks`: some cells must be taken from the row before, which lies
 /// under the base key. Without that row they are NULL in a first copy, until a chunk fills them; in a
-/// resync the row stays away, see [`super::resync`].
-pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
+/// resync, and where rows come into what is chosen (`comes`), the row stays away, see [`super::resync`].
+pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool, comes: bool) -> String {
     let cells: Vec<String> = mirror
         .table
         .columns
@@ -130,7 +130,7 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool) -> String {
     } else {
         String::new()
     };
-    let is_whole = match lacks && mirror.state == MirrorState::Resync {
+    let is_whole = match lacks && (comes || mirror.state == MirrorState::Resync) {
         true => format!(" AND (s.b0 IS NULL OR b.{} IS NOT NULL)", first_key(mirror)),
         false => String::new(),
     };

@@ -30,6 +30,7 @@ fn table() -> Arc<Table> {
         ],
         cascades: Vec::new(),
         left_out: Vec::new(),
+        rows: None,
     })
 }
 

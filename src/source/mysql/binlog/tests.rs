@@ -42,8 +42,14 @@ fn table_map() -> Vec<u8> {
 fn schema() -> Vec<u8> {
     let log = table_map::parse(&table_map(), Dialect::Mariadb).unwrap();
     let name = TableName::new("hr", "t");
-    let known =
-        Table { id: 1, name, columns: Vec::new(), cascades: Vec::new(), left_out: Vec::new() };
+    let known = Table {
+        id: 1,
+        name,
+        columns: Vec::new(),
+        cascades: Vec::new(),
+        left_out: Vec::new(),
+        rows: None,
+    };
     frame::schema(&table_map::merge(&log, &known).unwrap()).to_vec()
 }
 

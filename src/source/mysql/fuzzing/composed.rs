@@ -84,8 +84,14 @@ impl Entry {
         let map = table_map();
         let log = table_map::parse(&map, self.dialect).unwrap();
         let name = TableName::new("hr", "t");
-        let known =
-            Table { id: 1, name, columns: Vec::new(), cascades: Vec::new(), left_out: Vec::new() };
+        let known = Table {
+            id: 1,
+            name,
+            columns: Vec::new(),
+            cascades: Vec::new(),
+            left_out: Vec::new(),
+            rows: None,
+        };
         let schema = frame::schema(&table_map::merge(&log, &known).unwrap());
         frame::push(&mut self.frames, &schema);
         self.event(kind::TABLE_MAP, &map);

@@ -21,6 +21,7 @@ fn table(name: &str, columns: &[&str], cascades: Vec<Cascade>) -> Arc<Table> {
         columns,
         cascades,
         left_out: Vec::new(),
+        rows: None,
     })
 }
 

@@ -37,7 +37,14 @@ impl Moment {
         let own = |col: &Col| column(&col.name, &col.source_type, col.kind, None);
         columns.extend(self.columns.iter().map(own));
         let name = TableName::new("public", "t");
-        Arc::new(Table { id: 1, name, columns, cascades: Vec::new(), left_out: Vec::new() })
+        Arc::new(Table {
+            id: 1,
+            name,
+            columns,
+            cascades: Vec::new(),
+            left_out: Vec::new(),
+            rows: None,
+        })
     }
 
     /// Every cell as text, behind a line of names.
