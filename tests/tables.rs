@@ -1,6 +1,8 @@
 //! Tables that come, go and take each other's places while they are mirrored and written to, on every
 //! engine: the mirror ends as the source, nobody has to ask for it, and nothing is a gap.
 
+mod partitions;
+
 use std::time::Duration;
 
 use trueup::demo::servers::BinlogServer;
@@ -185,79 +187,6 @@ fn follow(stage: &Stage<'_>, steps: &Steps<'_>) {
         }
         stage.wait_for(change, tables);
     }
-    stage.assert_no_gap(&daemon);
-}
-
-/// Rows that come and go with partitions, of which the log says nothing; also while nobody looks.
-fn partitions(stage: &Stage<'_>) {
-    (stage.sql)(
-        "CREATE TABLE p (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
-         CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);
-         CREATE TABLE p3 PARTITION OF p FOR VALUES IN (3);
-         INSERT INTO p SELECT g, 1 + g % 3, 'v' || g FROM generate_series(1, 90) AS g;
-         CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.p4 (id int, k int, v text, PRIMARY KEY (id, k));
-         INSERT INTO elsewhere.p4 VALUES (400, 4, 'x'), (401, 4, 'y')",
-    );
-    const P: (&str, [&str; 3]) = ("p", ["id", "k", "v"]);
-    let mut daemon = stage.installation.start(&["run"], &[]);
-    stage.wait_for("the first copy", &[P, T, U]);
-    for (number, change) in [
-        "ALTER TABLE p DETACH PARTITION p1; ALTER TABLE p1 SET SCHEMA elsewhere; UPDATE p SET v = 'a' WHERE id = 4",
-        "TRUNCATE p2; INSERT INTO p VALUES (1000, 2, 'b')",
-        "ALTER TABLE p ATTACH PARTITION elsewhere.p4 FOR VALUES IN (4); DELETE FROM p WHERE id = 400",
-        "DROP TABLE p3; INSERT INTO p VALUES (1001, 2, 'c')",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        if number % 2 == 1 {
-            daemon.kill();
-            (stage.sql)(change);
-            daemon = stage.installation.start(&["run"], &[]);
-        } else {
-            (stage.sql)(change);
-        }
-        stage.wait_for(change, &[P, T, U]);
-    }
-    stage.assert_no_gap(&daemon);
-}
-
-/// Partitions that come while a table is copied, and faster than that goes: the copy comes to its end, and
-/// what it has missed comes after it.
-fn partitions_under_a_copy(stage: &Stage<'_>) {
-    (stage.sql)(
-        "CREATE TABLE p (id int, k int, v text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
-         CREATE TABLE p0 PARTITION OF p FOR VALUES IN (0); CREATE SCHEMA elsewhere;
-         INSERT INTO p SELECT g, 0, 'v' || g FROM generate_series(1, 400) AS g",
-    );
-    let mut daemon = stage.installation.start(&["run"], &[]);
-    let is_copied = |so_far: usize| {
-        let count = "SELECT (SELECT count(*) FROM hr.p) || ' ' || (state = 'copying')
-                     FROM ops.mirror_table WHERE table_name = 'public.p'";
-        let found = store_rows(&stage.installation, count)?;
-        let found = found.first().and_then(|row| row[0].clone()).ok_or("there is no mirror")?;
-        let (rows, is_copying) = found.split_once(' ').ok_or("two words")?;
-        let rows: usize = rows.parse().map_err(|_| found.clone())?;
-        if is_copying == "true" && rows > so_far { Ok(rows) } else { Err(found) }
-    };
-    // Each has a row that the copy has passed by then, of which no log tells.
-    let mut so_far = 20;
-    for part in 1..=4 {
-        wait_until("a copy that goes on", PATIENCE, || is_copied(so_far).map(|rows| so_far = rows));
-        (stage.sql)(&format!(
-            "CREATE TABLE elsewhere.p{part} (id int, k int, v text, PRIMARY KEY (id, k));
-             INSERT INTO elsewhere.p{part} VALUES (1, {part}, 'early'), (500, {part}, 'late');
-             ALTER TABLE p ATTACH PARTITION elsewhere.p{part} FOR VALUES IN ({part})"
-        ));
-        if part == 2 {
-            daemon.kill();
-            daemon = stage.installation.start(&["run"], &[]);
-        }
-    }
-    stage.wait_for("the copy, and what it missed", &[("p", ["id", "k", "v"]), T, U]);
-    let again = "SELECT count(*) FROM ops.resync WHERE table_name = 'public.p' AND state = 'done'";
-    let again = store_rows(&stage.installation, again).unwrap()[0][0].clone();
-    assert_eq!(again.as_deref(), Some("1"), "one copy under the mirror is enough");
     stage.assert_no_gap(&daemon);
 }
 
@@ -448,21 +377,5 @@ async fn tables_of_a_mysql_are_copied_side_by_side() {
     if require("mysql") {
         let run = || binlog("mysql", servers::mysql(), "beside", SLOWLY, side_by_side);
         tokio::task::block_in_place(run);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_that_come_and_go_with_partitions_are_found() {
-    if require("postgres") {
-        tokio::task::block_in_place(|| postgres("parts", OFTEN, partitions));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn partitions_that_come_under_a_copy_do_not_begin_it_anew() {
-    if require("postgres") {
-        tokio::task::block_in_place(|| {
-            postgres("parts_mid", SLOWLY, partitions_under_a_copy);
-        });
     }
 }

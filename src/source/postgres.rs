@@ -274,13 +274,22 @@ impl Postgres {
 
     /// The tables the patterns choose.
     fn choose<'a>(&self, listed: &'a [Listed]) -> Result<Vec<&'a Listed>> {
-        let names: Vec<TableName> = listed.iter().map(|table| table.name.clone()).collect();
+        // A partition has a root, which stands for it, unless it is named itself.
+        let offered: Vec<&Listed> = listed
+            .iter()
+            .filter(|table| {
+                table.ancestors.is_empty() || selection::is_named(&self.patterns, &table.name)
+            })
+            .collect();
+        let names: Vec<TableName> = offered.iter().map(|table| table.name.clone()).collect();
         super::refuse_lacking(&self.source, DEFAULT_SCHEMA, &self.needed, &names)?;
         let chosen = selection::select(&self.source, &self.patterns, &names)?;
-        // `chosen` keeps the order of `listed`.
+        // `chosen` keeps the order of `offered`.
         let mut chosen = chosen.into_iter().peekable();
         let is_chosen = |table: &&Listed| chosen.next_if(|name| **name == table.name).is_some();
-        Ok(listed.iter().filter(is_chosen).collect())
+        let chosen: Vec<&Listed> = offered.into_iter().filter(is_chosen).collect();
+        selection::refuse_doubled(&self.source, &chosen)?;
+        Ok(chosen)
     }
 
     /// Asks the server who it is and refuses one whose log or snapshots we cannot use.

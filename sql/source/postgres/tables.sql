@@ -1,7 +1,7 @@
 -- Tables that could be mirrored, with what the log identifies their rows by.
 -- $1: one table's oid, or NULL for all.
--- Views, foreign, temporary and unlogged tables are not in the log; a partition belongs to its
--- root, under whose name its changes are published.
+-- Views, foreign, temporary and unlogged tables are not in the log. The changes of a partition are
+-- published under its root, unless it is mirrored itself.
 SELECT c.oid AS id,
        n.nspname::text AS schema,
        c.relname::text AS name,
@@ -33,12 +33,16 @@ SELECT c.oid AS id,
             FROM pg_catalog.pg_partition_tree(c.oid) p
             JOIN pg_catalog.pg_class l ON l.oid = p.relid
             WHERE p.isleaf)
-       END AS parts
+       END AS parts,
+       -- The tables that it is a partition of.
+       CASE WHEN c.relispartition THEN
+           ARRAY(SELECT a.relid::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(c.oid) a
+                 WHERE a.relid <> c.oid)
+       END AS ancestors
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')
   AND c.relpersistence = 'p'
-  AND NOT c.relispartition
   AND n.nspname <> 'information_schema'
   AND n.nspname NOT LIKE 'pg\_%'
   AND ($1::pg_catalog.oid IS NULL OR c.oid = $1)

@@ -37,6 +37,8 @@ pub(crate) struct Listed {
     pub(crate) is_owned: bool,
     /// A word for the partitions it consists of.
     pub(crate) parts: Option<String>,
+    /// The oids of the tables that it is a partition of; empty if it is none.
+    pub(crate) ancestors: Vec<u32>,
 }
 
 /// `REPLICA IDENTITY` of a table.
@@ -115,7 +117,7 @@ impl Server {
     }
 }
 
-/// Lists the tables that could be mirrored; only `oid` if given.
+/// Lists the tables that could be mirrored, partitions among them; only `oid` if given.
 ///
 /// # Errors
 /// The query failed.
@@ -139,6 +141,7 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
             has_row_security: row.try_get(8)?,
             is_owned: row.try_get(9)?,
             parts: row.try_get(10)?,
+            ancestors: row.try_get::<_, Option<Vec<u32>>>(11)?.unwrap_or_default(),
         })
     };
     let listed: std::result::Result<Vec<Listed>, _> = rows.iter().map(read).collect();

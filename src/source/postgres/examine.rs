@@ -41,7 +41,8 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     findings.extend(about_limits(&limits));
     let listed = catalog::list(&client, None).await?;
     let chosen = source.choose(&listed)?;
-    findings.push(Finding::ok(format!("{} of {} tables are mirrored", chosen.len(), listed.len())));
+    let count = listed.iter().filter(|table| table.ancestors.is_empty()).count();
+    findings.push(Finding::ok(format!("{} of {count} tables are mirrored", chosen.len())));
     for table in &chosen {
         findings.extend(about_table(table, &limits));
     }

@@ -24,17 +24,20 @@ impl Postgres {
             unusable: finding::objections(&examine::about_table(&table, &limits)),
             name: table.name,
         };
-        Ok(catalog::list(&client, None).await?.into_iter().map(offer).collect())
+        let listed = catalog::list(&client, None).await?.into_iter();
+        Ok(listed.filter(|table| table.ancestors.is_empty()).map(offer).collect())
     }
 
     /// See [`crate::source::Source::catalog`].
     pub(in crate::source) async fn catalog(&self) -> Result<Vec<Cataloged>> {
         let client = self.place.connect().await?;
         let listed = catalog::list(&client, None).await?;
-        let all: Vec<&Listed> = listed.iter().collect();
         // A selection that fails is a finding of its own; here everything then counts.
-        let chosen = self.choose(&listed).unwrap_or_else(|_| all.clone());
+        let chosen = self.choose(&listed).unwrap_or_else(|_| listed.iter().collect());
         let is_chosen = |oid| chosen.iter().any(|listed| u64::from(listed.oid) == oid);
+        let is_known =
+            |table: &&Listed| table.ancestors.is_empty() || is_chosen(u64::from(table.oid));
+        let all: Vec<&Listed> = listed.iter().filter(is_known).collect();
         let tables = catalog::describe(&client, &all, &self.columns).await?;
         let cataloged = |table: Arc<_>| -> Cataloged {
             Cataloged { is_mirrored: is_chosen(table_id(&table)), table }

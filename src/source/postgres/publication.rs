@@ -2,8 +2,9 @@
 //!
 //! Changes of partitions are published under their root (`publish_via_partition_root`), because
 //! the root is the table that mappings read and that is copied, and because partitions come and
-//! go. The price: ATTACH, DETACH, DROP and TRUNCATE of a single partition are not in the log; which
-//! there are is looked at again and again, and the table copied again where they differ.
+//! go. (One that is mirrored itself, and its root not, is published under its own name.) The price:
+//! ATTACH, DETACH, DROP and TRUNCATE of a single partition are not in the log; which there are is looked
+//! at again and again, and the table copied again where they differ.
 
 use std::collections::BTreeSet;
 

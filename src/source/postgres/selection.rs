@@ -2,6 +2,7 @@
 //!
 //! It does not judge whether a chosen table can be mirrored.
 
+use super::catalog::Listed;
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::columns::matches;
@@ -47,6 +48,33 @@ pub(crate) fn select<'a>(
     Ok(known.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(name, _)| name).collect())
 }
 
+/// Whether a pattern names this table and no other.
+pub(crate) fn is_named(patterns: &[String], table: &TableName) -> bool {
+    patterns.iter().any(|pattern| {
+        *pattern == table.to_string() || table.schema == "public" && *pattern == table.name
+    })
+}
+
+/// Refuses partitions of tables that are mirrored as a whole: each change is published once.
+///
+/// # Errors
+/// [`ErrorKind::Config`]
+pub(crate) fn refuse_doubled(source: &str, chosen: &[&Listed]) -> Result<()> {
+    for table in chosen {
+        let root = chosen.iter().find(|root| table.ancestors.contains(&root.oid));
+        if let Some(Listed { name: root, .. }) = root {
+            let what = format!(
+                "source `{source}` names {root} and {}, which is a partition of it",
+                table.name
+            );
+            return Err(Error::new(ErrorKind::Config, what).hint(format!(
+                "take one of them out of `tables`; a mapping reads all rows as {root}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn unmatched(source: &str, pattern: &str, glob: &str, known: &[TableName]) -> Error {
     let mut near: Vec<(f64, String)> = known
         .iter()
@@ -60,8 +88,8 @@ fn unmatched(source: &str, pattern: &str, glob: &str, known: &[TableName]) -> Er
         "the database has no ordinary table that this role can see".to_owned()
     } else {
         format!(
-            "did you mean {}? (views, foreign, temporary and unlogged tables and single \
-             partitions are not in the log)",
+            "did you mean {}? (views, foreign, temporary and unlogged tables, and single \
+             partitions, unless they are named without a wildcard, are not mirrored)",
             near.join(", ")
         )
     })
