@@ -41,6 +41,25 @@ set_up_versions() {
     set_up_unstable mysql 9 "54 MB, 217 MB unpacked" \
         mysql-{server,client}-core -- mysqld mysql mysqlbinlog mysqldump
     [ -z "$apt_folder" ] || rm -rf "$apt_folder"
+    set_up_server postgis version-postgis
+    $dry_run || name_postgis
+}
+
+# The package names what the server looks for when it is installed, which it is not.
+name_postgis() {
+    local named
+    for named in "$cache"/servers/version-postgis-*/usr/share/postgresql/*/extension/postgis-3.control; do
+        ln -sf postgis-3.control "${named%-3.control}.control"
+    done
+}
+
+# It is a tree of its own: what is installed stays as it is.
+installed_postgis() { return 1; }
+
+packages_postgis() {
+    local server
+    server=$(packages_postgres)
+    [ -z "$server" ] || echo "${server%% *}-postgis-3 ${server%% *}-postgis-3-scripts $server"
 }
 
 # --- PostgreSQL -------------------------------------------------------------------------------

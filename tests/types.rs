@@ -4,6 +4,7 @@ pub(crate) mod values;
 
 use std::time::Duration;
 
+use rand::Rng;
 use rand::rngs::StdRng;
 use trueup::config::SourceKind;
 use trueup::demo::servers::BinlogServer;
@@ -267,4 +268,68 @@ on_versions! {
 on_versions! {
     [mariadb mariadb118]
     the_store_keeps_every_type_of_a_mariadb
+}
+
+/// PostGIS, whose values are hexadecimal text to everybody who does not have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_keeps_what_postgis_has() {
+    if !require("postgis") {
+        return;
+    }
+    let mut random = seeded();
+    let server = servers::postgres_of(Some("postgis"));
+    let database = servers::database_on(server, "shapes");
+    let table = |name: &str| {
+        format!(
+            "CREATE TABLE {name} (id int PRIMARY KEY, g geometry, p geometry(PointZ, 4326),
+                 w geography(LineString), many geometry[], b box2d, b3 box3d, area geometry(Polygon) NOT NULL);"
+        )
+    };
+    let tables = format!("CREATE EXTENSION postgis; {} {}", table("early"), table("late"));
+    server.sql(&database, &tables).unwrap();
+    let installation = Installation::new("");
+    let source = format!(
+        "[source.erp]\nkind = \"postgres\"\nurl = \"{}\"\ntables = [\"public.early\", \"public.late\"]",
+        server.url(&database)
+    );
+    store::configure(&installation, (&source, server.password()), None);
+    let write = |random: &mut StdRng, table: &str| {
+        let mut number = || random.random_range(-80.0..80.0_f64);
+        let mut rows = Vec::new();
+        for id in 1..=ROWS {
+            let (x, y, z) = (number(), number(), number());
+            let corners = format!("{x} {y}, {} {y}, {x} {}, {x} {y}", x + 1.0, y + 2.0);
+            let point = format!("'SRID=4326;POINT Z ({x} {y} {z})'");
+            let optional = |value: String| if id % 7 == 0 { "NULL".to_owned() } else { value };
+            rows.push(format!(
+                "({id}, {}, {}, {}, {}, {}, {}, 'POLYGON(({corners}))')",
+                optional(format!("ST_Collect({point}, 'SRID=4326;LINESTRING Z EMPTY')")),
+                optional(point.clone()),
+                optional(format!("'LINESTRING({x} {y}, {y} {x})'")),
+                optional(format!("ARRAY['POINT({x} {y})'::geometry, NULL, 'POINT EMPTY']")),
+                optional(format!("'BOX({x} {y}, {} {})'", x + 3.0, y + 4.0)),
+                optional(format!("'BOX3D({x} {y} {z}, {} {} {z})'", x + 3.0, y + 4.0)),
+            ));
+        }
+        let update = format!("UPDATE {table} SET g = area, p = NULL WHERE id % 5 = 0");
+        let insert = format!("INSERT INTO {table} VALUES {}; {update}", rows.join(", "));
+        server.sql(&database, &insert).unwrap();
+    };
+    tokio::task::block_in_place(|| {
+        let _daemon = kept(&installation, ("erp", ROWS), (&mut random, &[]), &write);
+        for table in ["early", "late"] {
+            let texts = |cast: &str| {
+                let of = |name: &str| format!("coalesce({name}{cast}, '-')");
+                ["g", "p", "w", "many", "b", "b3", "area"].map(of).join(" || '|' || ")
+            };
+            let ours = format!("SELECT {} FROM erp.{table} ORDER BY id", texts("::VARCHAR"));
+            let ours = store_rows(&installation, &ours).unwrap();
+            let ours: Vec<String> =
+                ours.into_iter().map(|mut row| row.remove(0).unwrap()).collect();
+            let theirs = format!("SELECT {} FROM {table} ORDER BY id", texts("::text"));
+            let theirs = server.sql(&database, &theirs).unwrap();
+            assert_eq!(ours, theirs.lines().collect::<Vec<_>>(), "{table}");
+            assert_eq!(ours.len(), ROWS as usize);
+        }
+    });
 }

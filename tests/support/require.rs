@@ -11,11 +11,12 @@ use super::small_disk::SmallDisk;
 use super::versions::Version;
 
 /// Servers of `scripts/setup versions`: what a test requires, what that is, and its version.
-pub(crate) const VERSIONS: [(&str, &str, &str); 6] = [
+pub(crate) const VERSIONS: [(&str, &str, &str); 7] = [
     ("pg14", "PostgreSQL 14", "14"),
     ("pg16", "PostgreSQL 16", "16"),
     ("pg17", "PostgreSQL 17", "17"),
     ("pg18", "PostgreSQL 18", "18"),
+    ("postgis", "PostgreSQL with PostGIS", "postgis"),
     ("mariadb118", "MariaDB 11.8", "11.8"),
     ("mysql", "MySQL 9", "9"),
 ];

@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Majors of PostgreSQL that we know how to run.
 const POSTGRES_MAJORS: std::ops::RangeInclusive<u32> = 14..=18;
 
+/// The version that is the distribution's PostgreSQL with PostGIS.
+const POSTGIS: &str = "postgis";
+
 /// Where the programs of one server lie and what they need to run.
 #[derive(Debug, Clone)]
 pub(super) struct Installed {
@@ -27,6 +30,10 @@ impl Installed {
             return find(postgres_candidates(), &programs)
                 .ok_or_else(|| missing("PostgreSQL", &programs));
         };
+        if version == POSTGIS {
+            let found = unpacked("version-postgis-").into_iter().flat_map(postgres_in).collect();
+            return find(found, &programs).ok_or_else(|| missing("PostGIS", &programs));
+        }
         let bin = |root: PathBuf| Self { folders: vec![root.join("bin")], root };
         of_version("postgresql", version, bin, &programs[..2])
     }
@@ -107,19 +114,23 @@ fn missing(server: &str, programs: &[&str]) -> Error {
 fn postgres_candidates() -> Vec<Installed> {
     let mut found = Vec::new();
     for root in unpacked("postgresql-").into_iter().chain([PathBuf::from("/")]) {
-        let mut versions: Vec<(u32, PathBuf)> = children(&root.join("usr/lib/postgresql"))
-            .into_iter()
-            .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
-            .filter(|(major, _)| POSTGRES_MAJORS.contains(major))
-            .collect();
-        versions.sort();
-        found.extend(versions.into_iter().rev().map(|(_, folder)| Installed {
-            root: root.clone(),
-            folders: vec![folder.join("bin"), root.join("usr/bin")],
-        }));
+        found.extend(postgres_in(root));
     }
     found.push(on_path());
     found
+}
+
+/// As the distribution's packages lay it out, the newest first.
+fn postgres_in(root: PathBuf) -> Vec<Installed> {
+    let mut versions: Vec<(u32, PathBuf)> = children(&root.join("usr/lib/postgresql"))
+        .into_iter()
+        .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
+        .filter(|(major, _)| POSTGRES_MAJORS.contains(major))
+        .collect();
+    versions.sort();
+    let folders = |folder: PathBuf| vec![folder.join("bin"), root.join("usr/bin")];
+    let all = versions.into_iter().rev();
+    all.map(|(_, folder)| Installed { root: root.clone(), folders: folders(folder) }).collect()
 }
 
 /// As the distribution's packages of MariaDB and MySQL lay it out.
