@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::change::condition::Condition;
 use crate::change::{Position, Reached, Table, TableName, Visibility};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
@@ -440,21 +441,22 @@ pub enum Copier {
 }
 
 impl Copier {
-    /// Reads the next chunk of `table` after the key `after` (from the start if `None`), at most
-    /// `rows_max` rows. Waits until the fence is open; `waiting` is told for whom.
+    /// Reads the next chunk of `table` after the key `after` (from the start if `None`), of the rows of which
+    /// `only` is true, at most `rows_max`. Waits until the fence is open; `waiting` is told for whom.
     ///
     /// # Errors
     /// The connection broke, or the table cannot be read.
     pub async fn chunk(
         &mut self,
         table: &TableName,
-        after: Option<&[crate::change::Cell]>,
+        (after, only): (Option<&[crate::change::Cell]>, Option<&Condition>),
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
+        let which = (after, only);
         match self {
-            Copier::Postgres(copier) => copier.chunk(table, after, rows_max, waiting).await,
-            Copier::Mysql(copier) => copier.chunk(table, after, rows_max, waiting).await,
+            Copier::Postgres(copier) => copier.chunk(table, which, rows_max, waiting).await,
+            Copier::Mysql(copier) => copier.chunk(table, which, rows_max, waiting).await,
         }
     }
 

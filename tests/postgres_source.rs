@@ -248,7 +248,7 @@ async fn copy(
     let mut chunks: Vec<Chunk> = Vec::new();
     loop {
         let after = chunks.last().and_then(|chunk| chunk.next_after.clone());
-        let chunk = copier.chunk(&table, after.as_deref(), rows_max, &|_| {});
+        let chunk = copier.chunk(&table, (after.as_deref(), None), rows_max, &|_| {});
         let chunk = tokio::time::timeout(SOON, chunk).await.expect("the copy hangs").unwrap();
         let is_last = chunk.next_after.is_none();
         chunks.push(chunk);

@@ -1,6 +1,7 @@
 //! A source against its mirror while writers and daemon live, on every engine: no false alarm, every
 //! type spelled alike, and everything that was tampered with found, named and told apart.
 
+mod part;
 mod tampering;
 
 use std::sync::Arc;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::operator::Daemon;
 use crate::capture::{Answer, CaptureState, Phase, Wish};
+use crate::change::condition::Condition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::CopyState;
 use crate::serve::http::{ResyncRequest, ResyncResult};
 use crate::status::ResyncStatus;
+use crate::store::MirrorTable;
 use crate::store::mirror::resync;
 
 /// Longest wait for the session with the source to begin anew.
@@ -18,7 +20,7 @@ const ANEW_SECS_MAX: u64 = 300;
 impl Daemon {
     /// Begins a resync, or stops it, and answers when that is done.
     pub(super) async fn resync(&self, request: ResyncRequest) -> Result<ResyncResult> {
-        let ResyncRequest { source, table, dry_run, stop } = request;
+        let ResyncRequest { source, table, only, dry_run, stop } = request;
         let Some(capture) = self.captures.get(&source) else {
             let names: Vec<&str> = self.captures.keys().map(String::as_str).collect();
             return Err(Error::new(ErrorKind::Usage, format!("there is no source {source}"))
@@ -34,10 +36,11 @@ impl Daemon {
         })?;
         let mirror = tokio::task::block_in_place(|| resync::find(&reader, &source, &table))?;
         drop(reader);
+        let only = only.map(|only| part(&only, &mirror)).transpose()?;
         let table = mirror.name().to_string();
         if !dry_run {
             let wish = if stop { Wish::Stop } else { Wish::Resync };
-            let answer = ask(&source, capture, &table, wish).await?;
+            let answer = ask(&source, capture, (&table, only), wish).await?;
             if !matches!(answer, Answer::Begun | Answer::Stopped) {
                 return Err(refusal(&source, &table, answer));
             }
@@ -62,7 +65,7 @@ impl Daemon {
         }
         let copies = self.journal.copies(source)?;
         let tables = copies.into_iter().map(|copy| copy.table).collect();
-        if !dry_run && ask(source, capture, "", Wish::Anew).await? != Answer::Begun {
+        if !dry_run && ask(source, capture, ("", None), Wish::Anew).await? != Answer::Begun {
             return Err(no_gap());
         }
         Ok(ResyncResult { tables, gap: seen.message })
@@ -102,8 +105,29 @@ impl Daemon {
     }
 }
 
-async fn ask(source: &str, capture: &CaptureState, table: &str, wish: Wish) -> Result<Answer> {
-    let answered = capture.ask(table, wish);
+/// The part of a table that is to be copied again.
+fn part(only: &str, mirror: &MirrorTable) -> Result<Condition> {
+    let table = mirror.name();
+    let read = Condition::parse(only).and_then(|only| only.fits_key(&mirror.table).map(|()| only));
+    read.map_err(|why| {
+        let key = mirror.table.key().filter_map(|place| mirror.table.columns.get(place));
+        let key: Vec<&str> = key.map(|column| column.name.as_str()).collect();
+        let first = key.first().unwrap_or(&"id");
+        let what = format!("rows of {table} cannot be chosen so: {why}");
+        Error::new(ErrorKind::Usage, what).hint(format!(
+            "write a condition over its key ({}), as \"{first} >= 1000 AND {first} < 2000\"; or copy all of it",
+            key.join(", "),
+        ))
+    })
+}
+
+async fn ask(
+    source: &str,
+    capture: &CaptureState,
+    (table, only): (&str, Option<Condition>),
+    wish: Wish,
+) -> Result<Answer> {
+    let answered = capture.ask(table, wish, only);
     let (secs, hint) = match wish {
         Wish::Anew => (ANEW_SECS_MAX, "`trueup status` shows whether it has begun since"),
         _ => (BEGIN_SECS_MAX, "see `trueup status` for the source; nothing was begun"),
@@ -121,6 +145,10 @@ fn refusal(source: &str, table: &str, answer: Answer) -> Error {
         Answer::FirstCopy => (
             "is copied as if for the first time: its changes were not in the log of late",
             "`trueup status` shows how far it is; it needs no resync then",
+        ),
+        Answer::OfOthers => (
+            "is copied again by now, other rows of it",
+            "ask again when `trueup status` shows it no more, or stop that with --stop",
         ),
         Answer::NotMirrored => (
             "is not there, or not mirrored, any more",

@@ -65,6 +65,7 @@ fn journal(capture: &Capture, why: Option<String>, prepared: &Prepared) -> Resul
         state: CopyState::Copying,
         next_after: None,
         resync: !copy.is_first_copy(),
+        only: None,
         ..copy
     };
     let copies: Vec<CopyProgress> = copies.into_iter().map(again).collect();

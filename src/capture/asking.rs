@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::change::condition::Condition;
 use crate::error::Result;
 
 /// What is to be done with a table, or with the source.
@@ -25,6 +26,8 @@ pub enum Wish {
 pub enum Answer {
     /// The resync has begun, or was under way already; or the log begins anew.
     Begun,
+    /// A resync of other rows is under way.
+    OfOthers,
     /// There is no gap to mend.
     NoGap,
     /// The resync is over before its end.
@@ -42,6 +45,8 @@ pub enum Answer {
 pub(super) struct Asked {
     pub(super) table: String,
     pub(super) wish: Wish,
+    /// The rows that are to be copied again; `None`: all.
+    pub(super) only: Option<Condition>,
     pub(super) answer: oneshot::Sender<Result<Answer>>,
 }
 
@@ -50,9 +55,14 @@ pub(super) struct Asked {
 pub(super) struct Asking(Mutex<Vec<Asked>>);
 
 impl Asking {
-    pub(super) fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Result<Answer>> {
+    pub(super) fn ask(
+        &self,
+        table: &str,
+        wish: Wish,
+        only: Option<Condition>,
+    ) -> oneshot::Receiver<Result<Answer>> {
         let (answer, answered) = oneshot::channel();
-        self.open().push(Asked { table: table.to_owned(), wish, answer });
+        self.open().push(Asked { table: table.to_owned(), wish, only, answer });
         answered
     }
 
@@ -79,9 +89,10 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_waits_for_is_not_done() {
         let asking = Asking::default();
-        drop(asking.ask("a", Wish::Resync));
+        drop(asking.ask("a", Wish::Resync, None));
         assert!(asking.is_empty());
-        let (first, second) = (asking.ask("b", Wish::Resync), asking.ask("b", Wish::Stop));
+        let (first, second) =
+            (asking.ask("b", Wish::Resync, None), asking.ask("b", Wish::Stop, None));
         assert!(!asking.is_empty());
         drop(second);
         for asked in asking.take() {

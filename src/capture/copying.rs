@@ -256,7 +256,9 @@ impl TableCopy<'_> {
         };
         let rows_max = self.capture.limits.copy_chunk_rows;
         let began = Instant::now();
-        let chunk = copier.chunk(&self.name, after.as_deref(), rows_max, &self.waiting()).await?;
+        let only = self.progress.only.as_ref();
+        let chunk =
+            copier.chunk(&self.name, (after.as_deref(), only), rows_max, &self.waiting()).await?;
         let pause = self.paced(chunk.row_count, began.elapsed());
         crate::failpoint::reach("after-chunk");
         self.settle().await?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::asking::{Answer, Wish};
 use super::tables::Seen;
 use super::{Capture, on_disk};
+use crate::change::condition::Condition;
 use crate::change::{Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::{CopyProgress, CopyState};
@@ -165,7 +166,7 @@ fn copy_again(capture: &Capture, changed: &[Arc<Table>]) -> Result<()> {
         if let Some(copied) = copies.iter().find(is_done) {
             let source = &capture.name;
             tracing::info!(source, table = name, "other columns or partitions, it is copied again");
-            begin_resync(capture, table, copied.clone())?;
+            begin_resync(capture, table, copied.clone(), None)?;
         }
     }
     Ok(())
@@ -180,7 +181,7 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
         let named = prepared.tables.iter().find(|one| one.name.to_string() == table);
         if let (Some(named), Some(copied)) = (named, copied) {
             tracing::info!(source = %capture.name, table, "columns changed, it is copied again");
-            begin_resync(capture, named, copied)?;
+            begin_resync(capture, named, copied, None)?;
         }
     }
     for asked in capture.state.asking.take() {
@@ -191,17 +192,17 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
             (_, Wish::Anew) => Answer::NoGap,
             (None, _) => Answer::NotMirrored,
             (Some((_, copied)), _) if copied.is_first_copy() => Answer::FirstCopy,
-            (Some((table, copied)), Wish::Resync) => {
-                if copied.state == CopyState::Done {
-                    begin_resync(capture, table, copied.clone())?;
-                }
+            (Some((table, copied)), Wish::Resync) if copied.state == CopyState::Done => {
+                begin_resync(capture, table, copied.clone(), asked.only.clone())?;
                 Answer::Begun
             }
+            (Some((_, copied)), Wish::Resync) if copied.only != asked.only => Answer::OfOthers,
+            (Some(_), Wish::Resync) => Answer::Begun,
             (Some((_, copied)), Wish::Stop) if copied.state == CopyState::Done => {
                 Answer::NotUnderWay
             }
             (Some((table, copied)), Wish::Stop) => {
-                let ended = CopyProgress { state: CopyState::Done, ..copied.clone() };
+                let ended = CopyProgress { state: CopyState::Done, only: None, ..copied.clone() };
                 say(capture, &Control::ResyncStop { table: table.name.clone() }, (table, ended))?;
                 Answer::Stopped
             }
@@ -244,10 +245,16 @@ pub(super) fn due(capture: &Capture) -> Result<Due> {
     Ok(due)
 }
 
-fn begin_resync(capture: &Capture, table: &Arc<Table>, copied: CopyProgress) -> Result<()> {
-    let begun =
-        CopyProgress { state: CopyState::Copying, next_after: None, resync: true, ..copied };
-    say(capture, &Control::Resync { table: table.name.clone() }, (table, begun))
+fn begin_resync(
+    capture: &Capture,
+    table: &Arc<Table>,
+    copied: CopyProgress,
+    only: Option<Condition>,
+) -> Result<()> {
+    let word = Control::Resync { table: table.name.clone(), only: only.clone() };
+    let state = CopyState::Copying;
+    let begun = CopyProgress { state, next_after: None, resync: true, only, ..copied };
+    say(capture, &word, (table, begun))
 }
 
 fn say(
@@ -292,6 +299,7 @@ fn begin_copies(
             next_after: None,
             row_count: 0,
             resync: false,
+            only: None,
         })
         .collect();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);

@@ -301,7 +301,10 @@ impl Session<'_> {
         }
         let bytes = match &wanted.what {
             Want::Chunk(chunk, last) => encode_chunk(chunk, *last),
-            Want::Done(table) => Control::CopyDone { table: table.clone() }.encode(),
+            Want::Done(table) => {
+                let only = wanted.progress.only.clone();
+                Control::CopyDone { table: table.clone(), only }.encode()
+            }
         };
         let kind = match &wanted.what {
             Want::Chunk(..) => EntryKind::Copy,

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::asking::{Answer, Asking, Wish};
 use crate::change::Position;
+use crate::change::condition::Condition;
 use crate::error::{Error, FirstUse, Result};
 
 /// What a capture is doing.
@@ -102,8 +103,13 @@ impl CaptureState {
 
     /// Asks for something (a table's name is left empty where the whole source is meant); done as soon as
     /// the session with the source has begun anew for it. Dropping the receiver takes the question back.
-    pub fn ask(&self, table: &str, wish: Wish) -> oneshot::Receiver<Result<Answer>> {
-        self.asking.ask(table, wish)
+    pub fn ask(
+        &self,
+        table: &str,
+        wish: Wish,
+        only: Option<Condition>,
+    ) -> oneshot::Receiver<Result<Answer>> {
+        self.asking.ask(table, wish, only)
     }
 
     pub(super) fn copies_begun(&self) -> u64 {

@@ -148,6 +148,57 @@ impl Condition {
         Ok(())
     }
 
+    /// It in a server's words: `column` says how a column is compared, `value` what a literal is there.
+    #[must_use]
+    pub fn sql(
+        &self,
+        table: &Table,
+        column: &dyn Fn(Kind, &str) -> String,
+        value: &dyn Fn(Kind, &Literal) -> String,
+    ) -> String {
+        let terms = self.terms.iter().map(|term| {
+            let known = table.columns.iter().find(|column| column.name == term.column);
+            let kind = known.map_or(Kind::Text, |column| column.kind);
+            let left = column(kind, &term.column);
+            match &term.test {
+                Test::Null(true) => format!("{left} IS NULL"),
+                Test::Null(false) => format!("{left} IS NOT NULL"),
+                Test::Among(is_in, literals) => {
+                    let values: Vec<String> =
+                        literals.iter().map(|literal| value(kind, literal)).collect();
+                    let not = if *is_in { "" } else { "NOT " };
+                    format!("{left} {not}IN ({})", values.join(", "))
+                }
+                Test::Compared(operator, literal) => {
+                    format!("{left} {} {}", operator.sql(), value(kind, literal))
+                }
+            }
+        });
+        terms.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Whether it only asks for keys that everybody tells apart alike: whole numbers, points in time and
+    /// UUIDs. A row has its key on every side, whatever else is wrong with it.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn fits_key(&self, table: &Table) -> Result<(), String> {
+        self.fits(table)?;
+        for term in &self.terms {
+            let column = table.columns.iter().find(|column| column.name == term.column);
+            let is_key = column.is_some_and(|column| {
+                column.key.is_some() && !matches!(column.kind, Kind::Text | Kind::Boolean)
+            });
+            if !is_key {
+                let name = &term.column;
+                return Err(format!(
+                    "{name} is not one of the key's numbers, dates, times and UUIDs"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a row is chosen; cells stand in the order of the table's columns. `None` if a cell that
     /// decides about it is missing, or is no value of its type.
     #[must_use]

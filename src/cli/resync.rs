@@ -45,6 +45,10 @@ pub(super) struct ResyncArgs {
     /// Mend the gap of a source: follow its log anew, and copy all of its tables again
     #[arg(long)]
     gap: bool,
+    /// Only the rows of which this is true, as "id >= 1000 AND id < 2000"; it may ask for whole numbers, dates, times
+    /// and UUIDs of the key
+    #[arg(long = "where", value_name = "CONDITION", conflicts_with_all = ["gap", "stop"])]
+    only: Option<String>,
     /// Only compare, and say what would be mended; with `--gap`, only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -82,6 +86,7 @@ pub(super) fn resync(args: &ResyncArgs, config: &Config) -> Result<u8> {
         let request = ResyncRequest {
             source: source.to_owned(),
             table: Some(table.to_owned()),
+            only: args.only.clone(),
             dry_run: args.dry_run,
             stop: args.stop,
         };
@@ -213,9 +218,15 @@ fn show(args: &ResyncArgs, answer: &Answer) -> Result<u8> {
     if args.dry_run {
         let (source, table) = (&answer.source, &answer.table);
         let rows: u64 = answer.compared.iter().map(|one| one.rows).sum();
-        print::text(&format!(
-            "would read {rows} rows of {source}.{table} again and mend {differing}\n"
-        ))?;
+        print::text(&match &args.only {
+            None => {
+                format!("would read {rows} rows of {source}.{table} again and mend {differing}\n")
+            }
+            Some(only) => format!(
+                "would read the rows of {source}.{table} again of which {only}, and mend those of the \
+                 {differing} that differ which are among them\n"
+            ),
+        })?;
     }
     Ok(u8::from(differing > 0))
 }

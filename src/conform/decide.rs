@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Session;
 use crate::canon::Event;
+use crate::change::condition::Condition;
 use crate::change::{Change, Table, TableName};
 use crate::error::Result;
 use crate::ledger::batch::Batch;
@@ -221,9 +222,11 @@ impl Session<'_> {
                 Ok(Evaluated::default())
             }
             Control::Anew { tables } => self.begin_anew(entry, &tables, moment),
-            Control::Resync { table } => {
+            Control::Resync { table, only } => {
                 self.proof_changed = true;
-                let doubled = self.store.begin_resync(&entry.source, &table, entry.at_micros)?;
+                let (source, is_whole) = (&entry.source, only.is_none());
+                let doubled =
+                    self.store.begin_resync((source, &table), is_whole, entry.at_micros)?;
                 doubled.map_or(Ok(Evaluated::default()), |one| self.write(&[one], moment))
             }
             Control::ResyncStop { table } => {
@@ -231,7 +234,9 @@ impl Session<'_> {
                 self.store.stop_resync(&entry.source, &table, entry.at_micros)?;
                 Ok(Evaluated::default())
             }
-            Control::CopyDone { table } => self.copy_done(entry, &table, moment),
+            Control::CopyDone { table, only } => {
+                self.copy_done(entry, (&table, only.as_ref()), moment)
+            }
             Control::Leave { table } => {
                 self.proof_changed = true;
                 let is_ready = self.store.leave(&entry.source, &table)?;
@@ -286,10 +291,15 @@ impl Session<'_> {
 
     /// A table has every row: of a first copy, the source may be ready with it; of a resync, rows that
     /// the source does not have go.
-    fn copy_done(&mut self, entry: &Entry, table: &TableName, moment: Moment) -> Result<Evaluated> {
+    fn copy_done(
+        &mut self,
+        entry: &Entry,
+        (table, only): (&TableName, Option<&Condition>),
+        moment: Moment,
+    ) -> Result<Evaluated> {
         self.proof_changed = true;
         let source = &entry.source;
-        let leftover = self.store.end_resync(source, table, entry.at_micros)?;
+        let leftover = self.store.end_resync((source, table), only, entry.at_micros)?;
         let found = match leftover {
             Some(touched) => self.write(&[touched], moment)?,
             None => Evaluated::default(),

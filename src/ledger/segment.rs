@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::copies::CopyProgress;
@@ -193,7 +194,7 @@ impl Segment {
                 .execute(params![
                     entry.source,
                     copy.table,
-                    copy.next_after,
+                    copy.place(),
                     copy.code(),
                     copy.row_count
                 ])?;
@@ -232,7 +233,11 @@ impl Segment {
             )?
             .query_map([source], |row| {
                 let (table, code) = (row.get(0)?, row.get(1)?);
-                Ok(CopyProgress::of_code(table, code, row.get(2)?, row.get(3)?))
+                let place = row.get(2)?;
+                CopyProgress::of_code(table, code, place, row.get(3)?).ok_or_else(|| {
+                    let what = "where a copy goes on cannot be read".into();
+                    rusqlite::Error::FromSqlConversionFailure(2, Type::Blob, what)
+                })
             })?
             .collect()
         })

@@ -81,6 +81,9 @@ pub struct ResyncRequest {
     /// Its table, with or without its schema. `None`: all of them, because the source has a gap: its log
     /// is followed anew.
     pub table: Option<String>,
+    /// The rows of the table, as a condition over its key; `None`: all.
+    #[serde(default)]
+    pub only: Option<String>,
     /// Only say whether it could be begun.
     #[serde(default)]
     pub dry_run: bool,

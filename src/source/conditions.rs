@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::condition::{Condition, Literal, Test};
+use crate::change::condition::{Condition, Literal};
 use crate::change::{Cell, Change, Kind, Op, RowChange, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -111,7 +111,7 @@ pub(super) fn of_postgres(
         Kind::Text => format!("{}::pg_catalog.text COLLATE \"C\"", quote(name)),
         _ => quote(name),
     };
-    rendered(condition, table, &column, &value)
+    condition.sql(table, &column, &value)
 }
 
 /// A condition in MariaDB's and MySQL's SQL. The session's time zone is UTC.
@@ -131,38 +131,11 @@ pub(super) fn of_mysql(condition: &Condition, table: &Table, quote: fn(&str) -> 
         Kind::Text => format!("HEX(CONVERT({} USING utf8mb4))", quote(name)),
         _ => quote(name),
     };
-    rendered(condition, table, &column, &value)
+    condition.sql(table, &column, &value)
 }
 
 fn moment(literal: &Literal, kind: Kind) -> String {
     literal.moment(kind).unwrap_or_default()
-}
-
-fn rendered(
-    condition: &Condition,
-    table: &Table,
-    column: &dyn Fn(Kind, &str) -> String,
-    value: &dyn Fn(Kind, &Literal) -> String,
-) -> String {
-    let terms = condition.terms.iter().map(|term| {
-        let known = table.columns.iter().find(|column| column.name == term.column);
-        let kind = known.map_or(Kind::Text, |column| column.kind);
-        let left = column(kind, &term.column);
-        match &term.test {
-            Test::Null(true) => format!("{left} IS NULL"),
-            Test::Null(false) => format!("{left} IS NOT NULL"),
-            Test::Among(is_in, literals) => {
-                let values: Vec<String> =
-                    literals.iter().map(|literal| value(kind, literal)).collect();
-                let not = if *is_in { "" } else { "NOT " };
-                format!("{left} {not}IN ({})", values.join(", "))
-            }
-            Test::Compared(operator, literal) => {
-                format!("{left} {} {}", operator.sql(), value(kind, literal))
-            }
-        }
-    });
-    terms.collect::<Vec<_>>().join(" AND ")
 }
 
 /// Leaves of a transaction's changes what is of rows that are chosen.

@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::Chunk;
+use crate::change::condition::Condition;
 use crate::change::{Cell, Table, TableName, Visibility, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -56,6 +57,9 @@ pub enum Control {
     Resync {
         /// The table.
         table: TableName,
+        /// Its rows that are; `None`: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Condition>,
     },
     /// The copy of this table, which was copied before, ends here.
     ResyncStop {
@@ -66,6 +70,9 @@ pub enum Control {
     CopyDone {
         /// The table.
         table: TableName,
+        /// Its rows that were copied; `None`: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Condition>,
     },
     /// This table is mirrored no more. The log may still carry changes of it.
     Leave {

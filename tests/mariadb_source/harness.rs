@@ -233,7 +233,7 @@ pub(super) async fn chunk(
     after: Option<&[Cell]>,
     rows_max: u32,
 ) -> Chunk {
-    copier.chunk(table, after, rows_max, &|_| {}).await.unwrap_or_else(|error| {
+    copier.chunk(table, (after, None), rows_max, &|_| {}).await.unwrap_or_else(|error| {
         panic!("{}", error.chain());
     })
 }

@@ -106,7 +106,7 @@ async fn what_is_logged_and_not_yet_visible_is_neither_claimed_nor_passed_over()
         let (told, table) = (Arc::clone(&told), table.clone());
         tokio::spawn(async move {
             let waiting = |whom: String| told.store(whom.contains("committed"), Ordering::Relaxed);
-            fenced.chunk(&table, None, 1_000, &waiting).await.unwrap()
+            fenced.chunk(&table, (None, None), 1_000, &waiting).await.unwrap()
         })
     };
     wait_until("the copy to wait", Duration::from_secs(30), || {

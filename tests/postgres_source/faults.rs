@@ -152,11 +152,14 @@ async fn examine_names_what_an_operator_should_do(version: Version) {
     }
     // Rows hidden by row level security are an error of the copy, not an absence.
     let mut copier = source.copier(trueup::source::Fence::Open).await.unwrap();
-    let error = copier.chunk(&name("t"), None, 10, &|_| {}).await.unwrap_err();
+    let error = copier.chunk(&name("t"), (None, None), 10, &|_| {}).await.unwrap_err();
     assert!(error.chain().contains("row-level security"), "{}", error.chain());
     // The session is good for another table afterwards.
     bench.sql(&format!("GRANT SELECT ON hidden TO {role}"));
-    assert_eq!(copier.chunk(&name("hidden"), None, 10, &|_| {}).await.unwrap().row_count, 0);
+    assert_eq!(
+        copier.chunk(&name("hidden"), (None, None), 10, &|_| {}).await.unwrap().row_count,
+        0
+    );
 }
 
 async fn a_good_source_has_no_errors(version: Version) {

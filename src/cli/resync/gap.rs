@@ -39,7 +39,8 @@ pub(super) fn mend(args: &ResyncArgs, config: &Config) -> Result<u8> {
     let source = args.table.clone();
     let began_micros = jiff::Timestamp::now().as_microsecond();
     runtime()?.block_on(async {
-        let request = ResyncRequest { source, table: None, dry_run: args.dry_run, stop: false };
+        let request =
+            ResyncRequest { source, table: None, only: None, dry_run: args.dry_run, stop: false };
         let ResyncResult { tables, gap } = daemon.post("/api/resync", &request).await?;
         let (source, gap) = (request.source, gap.unwrap_or_default());
         let began = Answer { source, gap, tables: Vec::new(), compared: Vec::new() };

@@ -19,7 +19,7 @@ fn anew(rig: &Rig) -> u64 {
     let word = Control::Anew { tables: vec![("staff".to_owned(), table())] };
     let seq = rig.append("erp", EntryKind::Control, &word.encode());
     rig.chunk(&[["1", "A", "Anna", "2999-01-01"], ["3", "C", "Cid", "2999-01-01"]]);
-    rig.control(&Control::CopyDone { table: table().name });
+    rig.control(&Control::CopyDone { table: table().name, only: None });
     seq
 }
 

@@ -60,7 +60,7 @@ impl Rig {
         let never = "2999-01-01";
         let rows = [["1", "A", "Ann", never], ["2", "B", "Bob", never]];
         rig.chunk(&rows);
-        rig.control(&Control::CopyDone { table: table().name });
+        rig.control(&Control::CopyDone { table: table().name, only: None });
         rig
     }
 

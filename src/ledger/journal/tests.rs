@@ -225,6 +225,7 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
         let two = [table(1, &["a", "b"])];
         journal.append(&NewEntry { schemas: &two, ..whole("erp", &lsn(2), &body) }).unwrap();
         let copy = [CopyProgress {
+            only: None,
             table: "public.t".to_owned(),
             state: CopyState::Copying,
             next_after: Some(vec![1, 2]),

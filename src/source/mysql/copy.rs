@@ -18,6 +18,7 @@ use super::committed::{self, Committed};
 use super::key::Keys;
 use super::session::Address;
 use super::value::{self, Moment};
+use crate::change::condition::Condition;
 use crate::change::{Cell, Kind, Position, TableName, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Chunk, Fence};
@@ -78,7 +79,7 @@ impl MysqlCopier {
     pub async fn chunk(
         &mut self,
         table: &TableName,
-        after: Option<&[Cell]>,
+        (after, only): (Option<&[Cell]>, Option<&Condition>),
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
@@ -93,7 +94,7 @@ impl MysqlCopier {
 
         let seen = self.seen_behind_fence(waiting).await?;
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        let rows = self.rows(&described, after, rows_max).await?;
+        let rows = self.rows(&described, (after, only), rows_max).await?;
         self.run("COMMIT").await?;
         let admit_after =
             committed::visible_by(&self.address, &mut self.connection, waiting).await?;
@@ -137,12 +138,12 @@ impl MysqlCopier {
     async fn rows(
         &mut self,
         described: &Described,
-        after: Option<&[Cell]>,
+        (after, only): (Option<&[Cell]>, Option<&Condition>),
         rows_max: u32,
     ) -> Result<Rows> {
         let table = &described.table;
         let keys = Keys::new(described)?;
-        let (sql, parameters) = keys.select(after, rows_max)?;
+        let (sql, parameters) = keys.select(after, only, rows_max)?;
         let parameters =
             if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) };
         let explain = |error| self.address.explain(error, format!("could not copy {}", table.name));

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use mysql_async::Value;
 
 use super::catalog::Described;
+use crate::change::condition::Condition;
 use crate::change::{Cell, Column, Kind, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::conditions::of_mysql;
@@ -56,6 +57,7 @@ impl<'a> Keys<'a> {
     pub(super) fn select(
         &self,
         after: Option<&[Cell]>,
+        only: Option<&Condition>,
         rows_max: u32,
     ) -> Result<(String, Vec<Value>)> {
         let columns: Vec<String> =
@@ -76,7 +78,8 @@ impl<'a> Keys<'a> {
         if let Some(after) = after {
             conditions.push(self.condition(after, &mut parameters)?);
         }
-        conditions.extend(self.table.rows.as_ref().map(|rows| of_mysql(rows, self.table, quote)));
+        let chosen = self.table.rows.iter().chain(only);
+        conditions.extend(chosen.map(|rows| of_mysql(rows, self.table, quote)));
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");
             sql.push_str(&conditions.join(" AND "));

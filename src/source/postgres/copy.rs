@@ -21,6 +21,7 @@ use super::copy_text::CopyText;
 use super::session::{Asked, lsn};
 use super::slot::waited_for;
 use super::stream::OUR_PREFIX;
+use crate::change::condition::Condition;
 use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,8 +53,8 @@ pub struct PostgresCopier {
 /// Which rows of a table are read.
 #[derive(Debug, Clone, Copy)]
 enum Which<'a> {
-    /// At most so many in key order after a key, or from the start.
-    After(Option<&'a [Cell]>, u64),
+    /// At most so many in key order after a key, or from the start, of which a condition is true.
+    After(Option<&'a [Cell]>, Option<&'a Condition>, u64),
     /// Those with these keys.
     Keys(&'a [Vec<Cell>]),
 }
@@ -92,12 +93,12 @@ impl PostgresCopier {
     pub async fn chunk(
         &mut self,
         table: &TableName,
-        after: Option<&[Cell]>,
+        (after, only): (Option<&[Cell]>, Option<&Condition>),
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         let limit = self.row_limit(table, rows_max);
-        let read = self.read_behind_fence(table, Which::After(after, limit), waiting).await?;
+        let read = self.read_behind_fence(table, Which::After(after, only, limit), waiting).await?;
         if let Some(size) = u64::try_from(read.rows.len()).ok().filter(|_| read.row_count > 0) {
             self.row_bytes.insert(table.clone(), size / read.row_count + 1);
         }
@@ -281,10 +282,14 @@ fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String>
     let key: Vec<&Column> = table.key().filter_map(|place| table.columns.get(place)).collect();
     let key_names = key.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
     let (mut conditions, limit) = match which {
-        Which::After(None, limit) => (Vec::new(), format!("LIMIT {limit}")),
-        Which::After(Some(after), limit) => {
-            let after = key_literals(table, &key, after)?;
-            (vec![format!("({key_names}) > ({after})")], format!("LIMIT {limit}"))
+        Which::After(after, only, limit) => {
+            let mut conditions = Vec::new();
+            if let Some(after) = after {
+                let after = key_literals(table, &key, after)?;
+                conditions.push(format!("({key_names}) > ({after})"));
+            }
+            conditions.extend(only.map(|only| of_postgres(only, table, quote)));
+            (conditions, format!("LIMIT {limit}"))
         }
         Which::Keys(keys) => {
             let keys: Vec<String> = keys

@@ -20,6 +20,7 @@ use duckdb::{Connection, params};
 use super::reshape::has_same_key;
 use super::sql;
 use super::{Goes, MirrorState, MirrorTable, Mirrors, Touched, touched};
+use crate::change::condition::Condition;
 use crate::change::{Cell, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::collapse::{Key, RowState};
@@ -102,7 +103,7 @@ pub fn find(reader: &Reader, source: &str, table: &str) -> Result<MirrorTable> {
 }
 
 impl Store {
-    /// The table is copied once more. Stages the rows of keys of which the mirror has several: one of
+    /// The table is copied once more, or a part of it (which proves nothing of it). Stages the rows of keys of which the mirror has several: one of
     /// each stays. `None` if its first copy is still under way, or it is not mirrored any more: then
     /// there is nothing to mend.
     ///
@@ -110,8 +111,8 @@ impl Store {
     /// [`ErrorKind::Store`].
     pub fn begin_resync(
         &mut self,
-        source: &str,
-        name: &TableName,
+        (source, name): (&str, &TableName),
+        is_whole: bool,
         at_micros: i64,
     ) -> Result<Option<Touched>> {
         let mirror = self.mirrors.of(source, name)?.clone();
@@ -119,7 +120,9 @@ impl Store {
             return Ok(None);
         }
         let what = || what(&mirror);
-        self.begin_proof(source, &name.to_string())?;
+        if is_whole {
+            self.begin_proof(source, &name.to_string())?;
+        }
         self.forget_shape(source, name)?;
         shown::create(&self.connection, &mirror)?;
         track::create(&self.connection, &mirror)?;
@@ -165,7 +168,7 @@ impl Store {
         self.mirrors.put(&self.connection, mirror)?;
         // A resync that somebody stops is begun once more: nothing else knows what was missed.
         self.note_unproven(source, &table.name.to_string(), "a gap")?;
-        self.begin_resync(source, &table.name, at_micros)
+        self.begin_resync((source, &table.name), true, at_micros)
     }
 
     /// What a chunk has shown: takes out the staged rows that the mirror has as they are. `None` if that
@@ -185,25 +188,34 @@ impl Store {
         Ok(None)
     }
 
-    /// Stages the rows of keys that neither a chunk nor the log has shown: they go. `None` unless
-    /// the copy that ends is a resync. With it the resync is over, but for writing that.
+    /// Stages the rows of keys that neither a chunk nor the log has shown, of those that were copied (`only`;
+    /// `None`: all): they go. `None` unless the copy that ends is a resync. With it the resync is over, but for
+    /// writing that.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn end_resync(
         &mut self,
-        source: &str,
-        name: &TableName,
+        (source, name): (&str, &TableName),
+        only: Option<&Condition>,
         at_micros: i64,
     ) -> Result<Option<Touched>> {
         let mirror = self.mirrors.of(source, name)?.clone();
         if mirror.state != MirrorState::Resync {
             return Ok(None);
         }
-        let leftover = self.stage(&mirror, [shown::fill_leftover(&mirror, at_micros)])?;
+        if only.is_some_and(|only| only.fits_key(&mirror.table).is_err()) {
+            // The key's columns changed meanwhile: which rows are left over nobody can tell here.
+            self.stop_resync(source, name, at_micros)?;
+            self.note_unproven(source, &name.to_string(), "the key of a part that was copied")?;
+            return Ok(None);
+        }
+        let leftover = self.stage(&mirror, [shown::fill_leftover(&mirror, only, at_micros)])?;
         let removed = self.count(&sql::before_name(&mirror))?;
         self.move_on(&mirror, &name.to_string(), "done", Some(at_micros), [0, 0, removed])?;
-        self.prove(source, &name.to_string(), true)?;
+        if only.is_none() {
+            self.prove(source, &name.to_string(), true)?;
+        }
         Ok(Some(leftover))
     }
 

@@ -275,9 +275,10 @@ fn resync_under_writers(seed: u64) -> (u64, u64) {
         mirroring.store.connection().execute(&sql, []).unwrap();
     }
     // THEN a resync brings every row back, whatever is written meanwhile
-    mirroring.apply(|store| Ok(vec![store.begin_resync("erp", &name, 5).unwrap().unwrap()]));
+    mirroring
+        .apply(|store| Ok(vec![store.begin_resync(("erp", &name), true, 5).unwrap().unwrap()]));
     read_chunks(&mut source, &mut mirroring);
-    mirroring.apply(|store| Ok(vec![store.end_resync("erp", &name, 9).unwrap().unwrap()]));
+    mirroring.apply(|store| Ok(vec![store.end_resync(("erp", &name), None, 9).unwrap().unwrap()]));
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     mirroring.log(&source, source.log.len());
     assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
@@ -311,12 +312,12 @@ fn a_resync_of_what_is_right_changes_nothing() {
     let (rows, visibility) = source.snapshot();
     mirroring.chunk(&rows, &visibility);
     assert_eq!(
-        mirroring.store.begin_resync("erp", &name, 1).unwrap(),
+        mirroring.store.begin_resync(("erp", &name), true, 1).unwrap(),
         None,
         "not while it is copied"
     );
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
-    mirroring.apply(|store| store.begin_resync("erp", &name, 2).map(Vec::from_iter));
+    mirroring.apply(|store| store.begin_resync(("erp", &name), true, 2).map(Vec::from_iter));
     let staged = |store: &mut Store| {
         let cells = |(id, (v, big)): (&i32, &(i32, String))| Source::cells(*id, *v, Some(big));
         let keyed = |cells: Vec<Cell>| (key_of(&table(), &cells).unwrap(), cells);
@@ -431,10 +432,10 @@ fn a_key_that_becomes_text_in_the_midst_of_a_resync_removes_nothing() {
     let (half, none) = ("2026-11-22 01:02:03.500", "2026-11-22 01:02:03.000");
     mirroring.apply(|store| chunk(store, &[half, none]));
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
-    mirroring.apply(|store| store.begin_resync("erp", &name, 1).map(Vec::from_iter));
+    mirroring.apply(|store| store.begin_resync(("erp", &name), true, 1).map(Vec::from_iter));
     mirroring.apply(|store| chunk(store, &[half, none]));
     mirroring.apply(|store| chunk(store, &["0000-00-00 00:00:00.000"]));
-    mirroring.apply(|store| store.end_resync("erp", &name, 2).map(Vec::from_iter));
+    mirroring.apply(|store| store.end_resync(("erp", &name), None, 2).map(Vec::from_iter));
     let rows =
         mirroring.store.reader().unwrap().query("SELECT id FROM erp.t ORDER BY id", 9).unwrap();
     let found: Vec<String> = rows.rows.into_iter().filter_map(|mut row| row.remove(0)).collect();

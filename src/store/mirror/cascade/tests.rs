@@ -317,7 +317,7 @@ impl Resync {
             rig.store.connection().execute(sql, []).unwrap();
         }
         rig.store.begin().unwrap();
-        let doubled = rig.store.begin_resync("hr", &TableName::new("hr", name), 0).unwrap();
+        let doubled = rig.store.begin_resync(("hr", &TableName::new("hr", name)), true, 0).unwrap();
         rig.store.write_staged(&[doubled.unwrap()]).unwrap();
         rig.store.run("COMMIT", "commit").unwrap();
         Self(CopyRig(rig), name)
@@ -328,7 +328,7 @@ impl Resync {
         self.0.chunk(self.1, 2, chunk).unwrap();
         let (store, name) = (&mut self.0.0.store, TableName::new("hr", self.1));
         store.begin().unwrap();
-        let leftover = store.end_resync("hr", &name, 0).unwrap().unwrap();
+        let leftover = store.end_resync(("hr", &name), None, 0).unwrap().unwrap();
         store.write_staged(&[leftover]).unwrap();
         store.finish_copy("hr", &name).unwrap();
         store.run("COMMIT", "commit").unwrap();

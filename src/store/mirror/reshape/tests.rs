@@ -152,9 +152,9 @@ impl Mirroring {
     fn resync(&mut self, source: &mut Source, writes: usize) {
         let name = source.now.table().name.clone();
         self.all(source);
-        self.apply(|store| Ok(Vec::from_iter(store.begin_resync("erp", &name, 1)?)));
+        self.apply(|store| Ok(Vec::from_iter(store.begin_resync(("erp", &name), true, 1)?)));
         self.read(source, writes);
-        self.apply(|store| Ok(Vec::from_iter(store.end_resync("erp", &name, 2)?)));
+        self.apply(|store| Ok(Vec::from_iter(store.end_resync(("erp", &name), None, 2)?)));
         self.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     }
 
@@ -235,7 +235,7 @@ fn a_cell_that_the_log_lacks_moves_with_its_column() {
     let folder = tempfile::tempdir().unwrap();
     let mut mirroring = Mirroring::new(folder.path(), &mut source);
     let name = source.now.table().name.clone();
-    mirroring.apply(|store| Ok(Vec::from_iter(store.begin_resync("erp", &name, 1)?)));
+    mirroring.apply(|store| Ok(Vec::from_iter(store.begin_resync(("erp", &name), true, 1)?)));
     mirroring.store.connection().execute("UPDATE erp.t SET b = 'wrong' WHERE id = 1", []).unwrap();
     // GIVEN a chunk that was read before a row changed, all but its text `b`
     let (chunk, visibility) = (source.now.clone(), source.sees_all());
@@ -257,7 +257,7 @@ fn a_cell_that_the_log_lacks_moves_with_its_column() {
     // THEN the chunk brings the text, and nothing else
     let ids: Vec<i32> = chunk.rows.keys().copied().collect();
     mirroring.chunk(&chunk, &ids, &visibility);
-    mirroring.apply(|store| Ok(Vec::from_iter(store.end_resync("erp", &name, 2)?)));
+    mirroring.apply(|store| Ok(Vec::from_iter(store.end_resync(("erp", &name), None, 2)?)));
     assert!(!mirroring.is_unproven());
     assert_eq!(mirroring.text(), source.now.text());
 }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use duckdb::Connection;
 
 use super::what;
+use crate::change::condition::{Condition, Literal};
 use crate::change::{Column, Kind};
 use crate::error::Result;
 use crate::store::collapse::Key;
@@ -138,18 +139,36 @@ pub(super) fn among_chunks(
     track::found_in(connection, mirror, keys, &name(mirror), &alike)
 }
 
-/// Fills the temp table with the rows of keys that nobody has shown.
-pub(super) fn fill_leftover(mirror: &MirrorTable, time_micros: i64) -> String {
+/// Fills the temp table with the rows of keys that nobody has shown, of those that were copied.
+pub(super) fn fill_leftover(
+    mirror: &MirrorTable,
+    only: Option<&Condition>,
+    time_micros: i64,
+) -> String {
     let pairs = key_columns(mirror).enumerate();
     let pairs = pairs.map(|(rank, column)| format!("m.{} = s.k{rank}", quoted(&column.name)));
     format!(
         "INSERT INTO {} SELECT m.*, {time_micros} FROM {} AS m \
-         WHERE NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+         WHERE NOT EXISTS (SELECT 1 FROM {} AS s WHERE {}){}",
         sql::before_name(mirror),
         qualified(mirror),
         name(mirror),
         pairs.collect::<Vec<_>>().join(" AND "),
+        only.map(|only| format!(" AND {}", of_mirror(only, mirror))).unwrap_or_default(),
     )
+}
+
+/// A condition over the key in the words of the store.
+fn of_mirror(only: &Condition, mirror: &MirrorTable) -> String {
+    let value = |kind: Kind, literal: &Literal| match literal {
+        Literal::Number(number) => number.to_string(),
+        Literal::Boolean(is) => is.to_string(),
+        Literal::Text(text) => {
+            let text = literal.moment(kind).unwrap_or_else(|| text.clone());
+            format!("'{}'::{}", text.replace('\'', "''"), sql_type(kind))
+        }
+    };
+    only.sql(&mirror.table, &|_, name| format!("m.{}", quoted(name)), &value)
 }
 
 fn key_columns(mirror: &MirrorTable) -> impl Iterator<Item = &Column> {

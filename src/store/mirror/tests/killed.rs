@@ -44,7 +44,7 @@ fn a_store_killed_after_columns_became_text_opens_again() {
     store.begin_copy("erp", "t", &typed).unwrap();
     store.finish_copy("erp", &typed.name).unwrap();
     insert(&mut store, &typed, &["2026-01-01 10:00:00.250", "10:00:00.50", "0.25"]);
-    store.begin_resync("erp", &typed.name, 0).unwrap();
+    store.begin_resync(("erp", &typed.name), true, 0).unwrap();
     insert(&mut store, &typed, &["2026-01-01 10:00:01.000", "10:00:00.00", "0.50"]);
     // WHEN values come that no type can hold, and the process is killed then
     insert(&mut store, &typed, &["0000-00-00 00:00:00.000", "-01:00:00.00", "NaN"]);
