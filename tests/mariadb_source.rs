@@ -1,5 +1,6 @@
 //! MariaDB as a source, against a real server: copy, log and the server's own words agree.
 
+mod charsets;
 mod dumps;
 pub(crate) mod harness;
 mod keys;

@@ -11,7 +11,7 @@
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
 //! | `committed` | what every snapshot has seen, as a position |
-//! | `value`, `charset`, `reader` | canonical text, character sets, bytes |
+//! | `value`, `charset`, `multibyte`, `reader` | canonical text, character sets, bytes |
 
 mod alter;
 pub mod binlog;
@@ -29,6 +29,7 @@ mod gtid;
 mod inventory;
 pub mod json;
 mod key;
+mod multibyte;
 mod reader;
 mod rows;
 mod schemas;

@@ -96,6 +96,17 @@ impl Log {
         Self::reopen(source, start, tables, decoder).await.unwrap()
     }
 
+    /// The same for either kind.
+    pub(super) async fn open_of(
+        kind: SourceKind,
+        source: &Mysql,
+        start: &Position,
+        tables: &[TableName],
+    ) -> Self {
+        let decoder = Decoder::new(kind, std::collections::HashMap::new());
+        Self { kind, decoder, ..Self::open(source, start, tables).await }
+    }
+
     /// Goes on with the decoder of an earlier connection.
     pub(super) async fn reopen(
         source: &Mysql,
@@ -111,17 +122,15 @@ impl Log {
 
     /// Prepares the source and opens its log where that says.
     pub(crate) async fn start(source: &Mysql) -> Self {
-        let prepared = source.prepare(None).await.unwrap();
-        let tables: Vec<TableName> =
-            prepared.tables.iter().map(|table| table.name.clone()).collect();
-        Self::open(source, &prepared.start, &tables).await
+        Self::start_of(SourceKind::Mariadb, source).await
     }
 
     /// The same for either kind.
     pub(super) async fn start_of(kind: SourceKind, source: &Mysql) -> Self {
-        let decoder = Decoder::new(kind, std::collections::HashMap::new());
-        let started = Self::start(source).await;
-        Self { kind, decoder, ..started }
+        let prepared = source.prepare(None).await.unwrap();
+        let tables: Vec<TableName> =
+            prepared.tables.iter().map(|table| table.name.clone()).collect();
+        Self::open_of(kind, source, &prepared.start, &tables).await
     }
 
     pub(super) fn into_decoder(self) -> Decoder {

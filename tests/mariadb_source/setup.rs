@@ -115,7 +115,6 @@ async fn tables_that_cannot_be_mirrored_are_refused_by_name() {
         .sql(
             &database,
             "CREATE TABLE keyless (id int); CREATE TABLE slow (id int PRIMARY KEY) ENGINE=MyISAM;
-             CREATE TABLE chinese (id int PRIMARY KEY, t text CHARSET gbk);
              CREATE TABLE packed (id int PRIMARY KEY, t text COMPRESSED);
              CREATE TABLE versioned (id int PRIMARY KEY) WITH SYSTEM VERSIONING;
              CREATE TABLE parent (id int PRIMARY KEY);
@@ -129,7 +128,6 @@ async fn tables_that_cannot_be_mirrored_are_refused_by_name() {
     for (table, remedy) in [
         ("keyless", "ADD PRIMARY KEY"),
         ("slow", "ENGINE = InnoDB"),
-        ("chinese", "MODIFY"),
         ("packed", "MODIFY"),
         ("versioned", "\"!"),
     ] {
@@ -147,7 +145,7 @@ async fn tables_that_cannot_be_mirrored_are_refused_by_name() {
     assert!(orphan.remedy().unwrap().contains(&format!("add \"{database}.parent\"")));
 
     // Left out, the others are taken, and the schema carries what the log hides.
-    let patterns = ["*", "!keyless", "!slow", "!chinese", "!packed", "!versioned"];
+    let patterns = ["*", "!keyless", "!slow", "!packed", "!versioned"];
     let prepared = source(server, &database, &patterns).prepare(None).await.unwrap();
     let names: Vec<&str> = prepared.tables.iter().map(|table| table.name.name.as_str()).collect();
     assert_eq!(names, ["child", "parent"]);

@@ -157,6 +157,10 @@ const PLANE_ZERO: &str = "aZ09 _'\\%é漢ж\u{200b}";
 const POLISH: &str = "aZ ąćęłńóśźż";
 const RUSSIAN: &str = "aZ Мирёъ№";
 
+const CHINESE: &str = "aZ09 _'\\%中文漢字許功蓋。";
+const JAPANESE: &str = "aZ09 _'~%日本語表示能ｱｲ、。";
+const KOREAN: &str = "aZ09 _'\\%한글똠漢。";
+
 const CASES: &[Case] = &[
     ("ti", "tinyint", Witness::Plain, |r| between(r, -128, 127)),
     ("tiu", "tinyint unsigned", Witness::Plain, |r| between(r, 0, 255)),
@@ -221,6 +225,14 @@ const CASES: &[Case] = &[
     ("vu16", "varchar(50) charset utf16", Witness::Plain, |r| text(r, ANY, 50)),
     ("vule", "varchar(50) charset utf16le", Witness::Plain, |r| text(r, ANY, 50)),
     ("vu32", "char(10) charset utf32", Witness::Plain, |r| text(r, ANY, 10)),
+    ("vb5", "varchar(50) charset big5", Witness::Plain, |r| text(r, "aZ \\中許功蓋。", 50)),
+    ("vgb", "char(20) charset gb2312", Witness::Plain, |r| text(r, "aZ \\中文汉字。", 20)),
+    ("vgbk", "varchar(50) charset gbk", Witness::Plain, |r| text(r, CHINESE, 50)),
+    ("vkr", "varchar(50) charset euckr", Witness::Plain, |r| text(r, KOREAN, 50)),
+    ("vsj", "varchar(50) charset sjis", Witness::Plain, |r| text(r, JAPANESE, 50)),
+    ("v932", "char(20) charset cp932", Witness::Plain, |r| text(r, "aZ \\①纊髙ｱ、", 20)),
+    ("vuj", "text charset ujis", Witness::Plain, |r| text(r, "aZ \\丂日ｱ、", 400)),
+    ("vejp", "varchar(50) charset eucjpms", Witness::Plain, |r| text(r, "aZ \\丂①ⅰ日ｱ、", 50)),
     ("va", "varchar(50) charset ascii", Witness::Plain, |r| text(r, "aZ09 _'\\%", 50)),
     ("vuca", "varchar(50) collate utf8mb4_uca1400_ai_ci", Witness::Plain, |r| text(r, ANY, 50)),
     ("tt", "tinytext", Witness::Plain, |r| text(r, ANY, 40)),
@@ -240,9 +252,15 @@ const CASES: &[Case] = &[
     ("e", "enum('a','ä','it''s','z,y') charset latin1", Witness::Plain, |r| {
         pick(r, &["'a'", "'ä'", "'it''s'", "'z,y'", "''"])
     }),
+    ("e9", "enum('a','表','ｱ①') charset cp932", Witness::Plain, |r| {
+        pick(r, &["'a'", "'表'", "'ｱ①'"])
+    }),
     ("e4", "enum('x','漢','😀')", Witness::Plain, |r| pick(r, &["'x'", "'漢'", "'😀'"])),
     ("s", "set('x','ü','z') charset latin1", Witness::Plain, |r| {
         pick(r, &["''", "'x'", "'x,ü'", "'x,ü,z'", "'z'"])
+    }),
+    ("s9", "set('許','功') charset big5", Witness::Plain, |r| {
+        pick(r, &["''", "'許'", "'許,功'"])
     }),
     ("s4", "set('1','2','3','4','5','6','7','8','9','漢')", Witness::Plain, |r| {
         pick(r, &["''", "'1,9'", "'漢'", "'2,漢'"])
@@ -264,6 +282,7 @@ const OF_MARIADB: [&str; 6] = ["cn", "vuca", "js", "u", "i6", "i4"];
 
 /// Those that only MySQL has.
 const OF_MYSQL: &[Case] = &[
+    ("vg18", "varchar(50) charset gb18030", Witness::Plain, |r| text(r, "aZ \\中丂😀é、", 50)),
     ("v9", "varchar(50) collate utf8mb4_0900_as_cs", Witness::Plain, |r| text(r, ANY, 50)),
     ("c9", "char(20) collate utf8mb4_ja_0900_as_cs", Witness::Plain, |r| text(r, ANY, 20)),
     ("js", "json", Witness::Plain, |r| {

@@ -1,11 +1,13 @@
-//! Character sets to UTF-8, exactly as MariaDB does it itself.
+//! Character sets to UTF-8, exactly as the servers do it themselves.
 //!
-//! Copy and log both hand raw column bytes to this file, so they cannot disagree. The sets of
-//! East Asia with several bytes per character (big5, gbk, sjis, …) are not supported; tables
-//! that use them are refused by name before anything is read.
+//! Copy and log both hand raw column bytes to this file, so they cannot disagree. The sets of East Asia
+//! with several bytes a character have their own ([`super::multibyte`]).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use super::dialect::Dialect;
+use super::multibyte::Multibyte;
 
 /// How text in a column is encoded.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,8 @@ pub(super) enum Charset {
     Utf16LittleEndian,
     /// utf32.
     Utf32,
+    /// One or several bytes per character; what is no character, each server reads in its own way.
+    Multibyte(&'static Multibyte, Dialect),
     /// A set we cannot read.
     Unsupported,
 }
@@ -46,6 +50,23 @@ impl Charset {
         CATALOG.by_collation.get(&id).copied()
     }
 
+    /// As this server reads it.
+    pub(super) fn in_dialect(self, dialect: Dialect) -> Self {
+        match self {
+            Charset::Multibyte(set, _) => Charset::Multibyte(set, dialect),
+            other => other,
+        }
+    }
+
+    /// Whether the server finds these very bytes by their text: a key that it does not find would be passed over,
+    /// and another with the same text taken for it.
+    pub(super) fn converts_back(self, bytes: &[u8]) -> bool {
+        match self {
+            Charset::Multibyte(set, _) => set.converts_back(bytes),
+            _ => true,
+        }
+    }
+
     pub(super) fn is_supported(self) -> bool {
         !matches!(self, Charset::Unsupported)
     }
@@ -63,6 +84,7 @@ impl Charset {
                     }
                 }
             }
+            Charset::Multibyte(set, dialect) => set.write_utf8(bytes, dialect, out),
             Charset::Utf16 => write_utf16(bytes, u16::from_be_bytes, out),
             Charset::Utf16LittleEndian => write_utf16(bytes, u16::from_le_bytes, out),
             Charset::Utf32 => {
@@ -100,7 +122,8 @@ fn read_catalog() -> Catalog {
             "ucs2" | "utf16" => Charset::Utf16,
             "utf16le" => Charset::Utf16LittleEndian,
             "utf32" => Charset::Utf32,
-            _ if codes == "-" => Charset::Unsupported,
+            _ if codes == "-" => Multibyte::of_name(name)
+                .map_or(Charset::Unsupported, |set| Charset::Multibyte(set, Dialect::Mariadb)),
             _ => Charset::Single(Box::leak(Box::new(single(codes)))),
         };
         catalog.by_name.insert(name, charset);
@@ -147,7 +170,7 @@ mod tests {
         assert_eq!(utf8(named("utf16"), b"\xd8\x3d\xde\0"), "😀");
         assert_eq!(utf8(named("utf16le"), b"h\0\xe9\0"), "hé");
         assert_eq!(utf8(named("utf32"), b"\0\x01\xf6\0"), "😀");
-        assert!(!named("gbk").is_supported());
+        assert_eq!(utf8(named("gbk"), b"\xd6\xd0"), "中");
     }
 
     #[test]

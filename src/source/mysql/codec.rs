@@ -46,6 +46,8 @@ pub(super) enum Codec {
     Text {
         length_bytes: u8,
         charset: Charset,
+        /// Part of the key, which must be found again by its text.
+        is_key: bool,
     },
     /// `width` is that of a BINARY column, whose trailing zeros the log leaves out; 0 for others.
     Bytes {
@@ -159,8 +161,12 @@ impl Codec {
                 write_year(if year == 0 { 0 } else { year + 1900 }, out);
             }
             Codec::Bit { bits } => write_integer(reader.be(usize::from(bits.div_ceil(8)))?, out),
-            Codec::Text { length_bytes, charset } => {
-                charset.write_utf8(reader.counted(usize::from(*length_bytes))?, out);
+            Codec::Text { length_bytes, charset, is_key } => {
+                let bytes = reader.counted(usize::from(*length_bytes))?;
+                if *is_key && !charset.converts_back(bytes) {
+                    return None;
+                }
+                charset.write_utf8(bytes, out);
             }
             Codec::Bytes { length_bytes, width } => {
                 write_bytes(reader.counted(usize::from(*length_bytes))?, *width, out);

@@ -117,7 +117,8 @@ pub(super) fn why_unread(plan: &Plan) -> String {
         })
         .collect();
     match unknown.is_empty() {
-        true => "a value is malformed, or the event is cut short".to_owned(),
+        true => "a value is malformed, its key is ambiguous in its character set, or the event is cut short"
+            .to_owned(),
         false => format!("of columns whose type is not known: {}", unknown.join(", ")),
     }
 }

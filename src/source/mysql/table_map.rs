@@ -127,7 +127,14 @@ impl RawType {
         }
     }
 
-    fn codec(self, unsigned: bool, charset: Option<Charset>, values: Vec<Vec<u8>>) -> Codec {
+    fn codec(
+        self,
+        unsigned: bool,
+        charset: Option<Charset>,
+        is_key: bool,
+        values: Vec<Vec<u8>>,
+    ) -> Codec {
+        let string = |length_bytes, width| string(length_bytes, width, charset, is_key);
         let signed = !unsigned;
         let long = |length: usize| if length > 255 { 2 } else { 1 };
         let width = usize::from(self.b) | usize::from(self.a) << 8;
@@ -158,12 +165,12 @@ impl RawType {
             // Geometry, and MySQL's vectors.
             255 | 242 => Codec::Bytes { length_bytes: self.a, width: 0 },
             245 => Codec::Json { length_bytes: self.a },
-            249..=252 => string(self.a, 0, charset),
+            249..=252 => string(self.a, 0),
             15 => {
                 let longest = usize::from(self.a) | usize::from(self.b) << 8;
-                string(long(longest), 0, charset)
+                string(long(longest), 0)
             }
-            253 | 254 => string(long(width), width, charset),
+            253 | 254 => string(long(width), width),
             // MariaDB's compressed columns.
             140 => Codec::Opaque { length_bytes: self.a, number: 140 },
             141 => {
@@ -175,12 +182,12 @@ impl RawType {
     }
 }
 
-fn string(length_bytes: u8, width: usize, charset: Option<Charset>) -> Codec {
+fn string(length_bytes: u8, width: usize, charset: Option<Charset>, is_key: bool) -> Codec {
     match charset {
         // Every value is filled up to the width.
         Some(Charset::Binary) if width > BINARY_BYTES_MAX => Codec::Unsupported(254),
         Some(Charset::Binary) => Codec::Bytes { length_bytes, width },
-        Some(charset) if charset.is_supported() => Codec::Text { length_bytes, charset },
+        Some(charset) if charset.is_supported() => Codec::Text { length_bytes, charset, is_key },
         _ => Codec::Opaque { length_bytes, number: 254 },
     }
 }
@@ -279,13 +286,14 @@ impl<'a> Details<'a> {
                 names = utf8_values(raw_values.map_or(&[], Vec::as_slice), charset);
                 listed += 1;
             } else if raw.is_character(dialect) {
-                charset = self.charsets.at(text);
+                charset = self.charsets.at(text).map(|charset| charset.in_dialect(dialect));
                 text += 1;
             }
             let rank = self.key.iter().position(|key| *key == place);
+            let is_key = rank.is_some();
             columns.push(LogColumn {
                 name: self.names.get(place).cloned(),
-                codec: raw.codec(unsigned, charset, names),
+                codec: raw.codec(unsigned, charset, is_key, names),
                 key: rank.and_then(|rank| u16::try_from(rank).ok()),
             });
         }
