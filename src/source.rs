@@ -9,6 +9,7 @@ pub(crate) mod columns;
 pub(crate) mod conditions;
 pub mod decode;
 pub mod entry;
+pub mod foreign_keys;
 pub mod frame;
 mod log_end;
 pub mod mysql;
@@ -26,6 +27,7 @@ use crate::change::{Position, Reached, Table, TableName, Visibility};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
+pub use foreign_keys::ForeignKeys;
 pub use log_end::LogEnd;
 pub use survey::Survey;
 
@@ -68,6 +70,8 @@ pub struct Prepared {
     /// Tables whose changes are in the log from now on only: whatever was copied of them before,
     /// they need a new copy. (PostgreSQL: what joined the publication just now.)
     pub added: Vec<TableName>,
+    /// Who tells of what foreign keys do.
+    pub foreign_keys: ForeignKeys,
     /// What the server calls itself (PostgreSQL: the system identifier, and the publication if its
     /// owner made it). Another one later means a clone or a restore: a gap.
     pub identity: String,

@@ -1,6 +1,7 @@
 //! MySQL as a source, against a real server: copy, log and the server's own words agree, through
 //! crashes, and what the log does not have any more is a gap.
 
+mod cascades;
 mod east_asian;
 mod forms;
 mod gaps;

@@ -78,10 +78,12 @@ pub(super) async fn prepare(
         }
     }
     let outdated = on_disk(|| due(capture))?.anew;
-    let begun = to_begin(&prepared, &before, chosen, &copies, &outdated);
+    let told = with_foreign_keys(chosen, &before, &prepared);
+    let begun = to_begin(&prepared, (&before, &told), &copies, (&outdated, &seen));
     let fence = on_disk(|| begin_copies(capture, &facts, &prepared, &begun))?;
     on_disk(|| copy_again(capture, &changed))?;
-    on_disk(|| capture.ledger.set_source_tables(name, &words(&noted)))?;
+    let words = words(&with_foreign_keys(&noted, &before, &prepared));
+    on_disk(|| capture.ledger.set_source_tables(name, &words))?;
     on_disk(|| answer(capture, &prepared))?;
     Ok((prepared, fence, noted))
 }
@@ -89,15 +91,13 @@ pub(super) async fn prepare(
 /// The tables that are copied as if for the first time.
 fn to_begin(
     prepared: &Prepared,
-    before: &BTreeMap<String, (String, String)>,
-    chosen: &BTreeMap<TableName, Identity>,
+    (before, chosen): (&BTreeMap<String, (String, String)>, &BTreeMap<TableName, Identity>),
     copies: &[CopyProgress],
-    outdated: &[String],
+    (outdated, seen): (&[String], &Seen),
 ) -> Vec<Arc<Table>> {
-    // Two that are mirrored may have taken each other's names: neither log nor publication tells.
-    let is_another = |table: &TableName| {
-        let was = before.get(&table.to_string()).zip(chosen.get(table));
-        was.is_some_and(|((word, _), now)| !now.is_of_table(word))
+    let is_another = |table: &Table| {
+        let was = before.get(&table.name.to_string()).zip(chosen.get(&table.name));
+        was.is_some_and(|((word, _), now)| is_another(word, now, (seen.table(table), table)))
     };
     let is_new = |table: &&Arc<Table>| {
         let name = table.name.to_string();
@@ -105,9 +105,40 @@ fn to_begin(
         !known
             || prepared.added.contains(&table.name)
             || outdated.contains(&name)
-            || is_another(&table.name)
+            || is_another(table)
     };
     prepared.tables.iter().filter(is_new).cloned().collect()
+}
+
+/// Whether a table is not the one of which `word` was noted. Two that are mirrored may have taken each other's
+/// names: neither log nor publication tells. Nor does the log tell that from somewhere on it says what foreign
+/// keys do to the table's rows, or does not any more: what they did on either side may be in neither log nor
+/// mirror.
+fn is_another(word: &str, now: &Identity, (seen, table): (Option<&Table>, &Table)) -> bool {
+    let derives = |one: &Table| !one.cascades.is_empty();
+    match word {
+        // (That foreign keys come or go is in the log.)
+        _ if now.table.is_empty() => false,
+        // Noted by a version that did not ask who tells.
+        "" => seen.is_some_and(|seen| derives(seen) != derives(table)),
+        word => !now.is_of_table(word),
+    }
+}
+
+/// With what is kept in mind of who tells what foreign keys do.
+fn with_foreign_keys(
+    chosen: &BTreeMap<TableName, Identity>,
+    before: &BTreeMap<String, (String, String)>,
+    prepared: &Prepared,
+) -> BTreeMap<TableName, Identity> {
+    let mut chosen = chosen.clone();
+    for (name, is) in &mut chosen {
+        let was = before.get(&name.to_string()).map_or("", |(word, _)| word.as_str());
+        if let Some(word) = prepared.foreign_keys.word(name, was) {
+            is.table = word;
+        }
+    }
+    chosen
 }
 
 fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, String)> {

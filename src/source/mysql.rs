@@ -11,6 +11,7 @@
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
 //! | `committed` | what every snapshot has seen, as a position |
+//! | `runs` | which of the server's runs wrote the log that is still to be read |
 //! | `value`, `charset`, `multibyte`, `reader` | canonical text, character sets, bytes |
 
 mod alter;
@@ -32,6 +33,7 @@ mod key;
 mod multibyte;
 mod reader;
 mod rows;
+mod runs;
 mod schemas;
 mod selection;
 mod session;
@@ -52,7 +54,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::columns::Columns;
-use super::{Fence, Finding, Identity, Prepared, Standing};
+use super::{Fence, Finding, ForeignKeys, Identity, Prepared, Standing};
 use crate::change::position::parse_gtids;
 use crate::change::{Position, Reached, TableName};
 use crate::config::{SourceConfig, SourceKind};
@@ -208,14 +210,36 @@ impl Mysql {
             Some(ledger) => ledger.clone(),
             None => self.beginning(&mut connection).await?,
         };
+        let foreign_keys = self.foreign_keys(&server, &tables.described, &start).await?;
         Ok(Prepared {
             // What is in the log may not be visible to a snapshot yet.
             fence: Fence::Reached(start.clone()),
             start,
             tables: tables.described.into_iter().map(|found| Arc::new(found.table)).collect(),
             added: Vec::new(),
+            foreign_keys,
             identity: server.identity(),
         })
+    }
+
+    /// Who tells of what foreign keys do, by now and in the log after `start`.
+    async fn foreign_keys(
+        &self,
+        server: &Server,
+        described: &[Described],
+        start: &Position,
+    ) -> Result<ForeignKeys> {
+        let follows = described.iter().filter(|found| found.has_cascades);
+        let tables: BTreeSet<TableName> = follows.map(|found| found.table.name.clone()).collect();
+        let Some(logged) = server.logs_cascades().filter(|_| !tables.is_empty()) else {
+            return Ok(ForeignKeys::default());
+        };
+        // Before MySQL 9.6 there was no choice, nor in the runs before.
+        let unknown = match server.chooses_cascades() {
+            true => runs::unknown(&self.address, start).await?,
+            false => None,
+        };
+        Ok(ForeignKeys { tables, logged: Some(logged), unknown })
     }
 
     /// Where the log of a new source begins: its end, at a moment at which nothing is prepared. Rows of an

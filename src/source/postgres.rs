@@ -39,7 +39,7 @@ use self::slot::Slot;
 use self::witness::{Recognition, Verdict};
 use super::columns::Columns;
 use super::conditions::Conditions;
-use super::{Captured, Fence, Finding, Identity, Prepared, Standing};
+use super::{Captured, Fence, Finding, ForeignKeys, Identity, Prepared, Standing};
 use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -216,6 +216,7 @@ impl Postgres {
             // the publication while we were away, and asking is cheap.
             fence: Fence::Xmin(fresh_xid(&client).await?),
             added,
+            foreign_keys: ForeignKeys::default(),
             identity: self.identity(&server),
         })
     }

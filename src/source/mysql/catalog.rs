@@ -36,6 +36,8 @@ pub(super) struct Known {
 #[derive(Debug, Clone)]
 pub(super) struct Described {
     pub(super) table: Table,
+    /// Foreign keys change its rows, whoever tells of it.
+    pub(super) has_cascades: bool,
     /// Columns that we cannot read, with the reason.
     pub(super) unreadable: Vec<(String, String)>,
     /// Character set and collation of the text columns.
@@ -104,10 +106,9 @@ async fn describe_schema(
     let columns: Vec<ColumnRow> = connection.exec(COLUMNS, arguments()).await.map_err(explain)?;
     let keys: Vec<(String, String, u16)> =
         connection.exec(KEYS, arguments()).await.map_err(explain)?;
-    let foreign_keys: Vec<ForeignKeyRow> = match logs_cascades(address, connection).await? {
-        true => Vec::new(),
-        false => connection.exec(FOREIGN_KEYS, arguments()).await.map_err(explain)?,
-    };
+    let foreign_keys: Vec<ForeignKeyRow> =
+        connection.exec(FOREIGN_KEYS, arguments()).await.map_err(explain)?;
+    let are_logged = logs_cascades(address, connection).await?;
 
     let key: HashMap<(String, String), u16> =
         keys.into_iter().map(|(table, column, rank)| ((table, column), rank)).collect();
@@ -116,7 +117,11 @@ async fn describe_schema(
     for (table, column, source_type, data_type, charset, collation, precision, scale) in columns {
         let described = tables.entry(table.clone()).or_insert_with(|| {
             let name = TableName::new(schema, &table);
-            let cascades = cascades.remove(&table).unwrap_or_default();
+            let mut cascades = cascades.remove(&table).unwrap_or_default();
+            let has_cascades = !cascades.is_empty();
+            if are_logged {
+                cascades.clear();
+            }
             let table = Table {
                 id: table_id(&name),
                 name,
@@ -125,7 +130,8 @@ async fn describe_schema(
                 left_out: Vec::new(),
                 rows: None,
             };
-            Described { table, unreadable: Vec::new(), collations: HashMap::new() }
+            let (unreadable, collations) = (Vec::new(), HashMap::new());
+            Described { table, has_cascades, unreadable, collations }
         });
         let reason = unreadable(&source_type, &data_type, charset.as_deref(), address.dialect());
         if let Some(reason) = reason {

@@ -19,6 +19,9 @@ const EXPIRE_SECS_MIN: u64 = 2 * 86_400;
 /// What we propose: a week.
 const EXPIRE_SECS: u64 = 7 * 86_400;
 
+/// MySQL from 9.6 on: whether the engine does what foreign keys ask for, unseen by the log. Fixed at a start.
+const NATIVE_FOREIGN_KEYS: &str = "innodb_native_foreign_keys";
+
 /// Settings, load and rights of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
@@ -77,6 +80,18 @@ impl Server {
             ),
             uid => format!("mariadb:{}:{uid}", self.setting("server_id")),
         }
+    }
+
+    /// Whether the log tells what foreign keys do, where that differs between MySQL's versions and by a
+    /// setting: see [`super::catalog::logs_cascades`].
+    pub(super) fn logs_cascades(&self) -> Option<bool> {
+        let logs = || self.setting(NATIVE_FOREIGN_KEYS) == "OFF";
+        (self.dialect == Dialect::Mysql).then(logs)
+    }
+
+    /// Whether it is the server's choice at each of its starts.
+    pub(super) fn chooses_cascades(&self) -> bool {
+        !self.setting(NATIVE_FOREIGN_KEYS).is_empty()
     }
 
     /// The account in SQL.

@@ -1,0 +1,145 @@
+//! Which of a MySQL server's runs wrote the log that is still to be read. What a setting was in a run that
+//! began and ended while nobody looked is not known any more: the log tells when a run began, and nothing
+//! of settings.
+//!
+//! ```text
+//!  binlog files:  … 7 ──► 8 (a start) ──► 9 ──► 10 (a start) ──► 11
+//!                   ▲ read up to here  └ a run unseen ┘  └ the run by now, whose settings it tells
+//! ```
+//! It reads the head of each file that holds something not read yet, from the newest back.
+
+use futures_util::StreamExt;
+use mysql_async::prelude::Queryable;
+use mysql_async::{BinlogStream, BinlogStreamRequest};
+
+use super::event::{self, Event, HEARTBEAT, kind};
+use super::gtid;
+use super::reader::Reader;
+use super::session::Address;
+use crate::change::{GtidSet, Position};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A server that sends nothing for so long is not there any more.
+const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+/// Bytes of the server's version in a FORMAT_DESCRIPTION.
+const VERSION_BYTES: usize = 50;
+
+/// How a binlog file begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Head {
+    /// Seconds since 1970 at which the run began that this file begins with; 0: it goes on from the file before.
+    started_at_secs: u64,
+    /// What all files before it hold.
+    before: GtidSet,
+}
+
+/// The last run that began and ended in the log after `read`, if it wrote anything: when it began. One of which
+/// anything was read is none of them: whoever read that knew the run, or doubted it then.
+pub(super) async fn unknown(address: &Address, read: &Position) -> Result<Option<String>> {
+    let Position::Gtids(read) = read else { return Ok(None) };
+    let mut connection = address.connect().await?;
+    let explain = |error| address.explain(error, "could not read the list of binlogs");
+    let files: Vec<mysql_async::Row> =
+        connection.query("SHOW BINARY LOGS").await.map_err(explain)?;
+    connection.disconnect().await.unwrap_or_default();
+    let files: Vec<String> = files.iter().filter_map(|row| row.get(0)).collect();
+    let mut later: Option<Head> = None;
+    for file in files.iter().rev() {
+        let head = head(address, file).await?;
+        let is_oldest = read.covers(&head.before);
+        if head.started_at_secs > 0 {
+            if later.is_some_and(|later| is_unseen(&head.before, &later.before, read)) {
+                return Ok(Some(head.started_at_secs.to_string()));
+            }
+            later = Some(head);
+        }
+        if is_oldest {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a run wrote something, of which nothing was read: `before` it the log held one set, at its end
+/// `after`.
+fn is_unseen(before: &GtidSet, after: &GtidSet, read: &GtidSet) -> bool {
+    let written = after.count().saturating_sub(before.count());
+    let mut known = before.clone();
+    known.extend(read);
+    let known_count = known.count();
+    known.extend(after);
+    written > 0 && known.count() - known_count == written
+}
+
+async fn head(address: &Address, file: &str) -> Result<Head> {
+    let explain = |error| address.explain(error, format!("could not read the binlog {file}"));
+    let mut connection = address.connect().await?;
+    let setup = format!("SET @master_heartbeat_period = {}", HEARTBEAT.as_nanos());
+    connection.query_drop(setup).await.map_err(explain)?;
+    let request = BinlogStreamRequest::new(rand::random::<u32>() | 0x4000_0000)
+        .with_hostname(b"trueup")
+        .with_filename(file.as_bytes())
+        .with_pos(4);
+    let mut log = connection.get_binlog_stream(request).await.map_err(explain)?;
+    let found = gather(&mut log).await;
+    log.close().await.unwrap_or_default();
+    found.map_err(explain)?.ok_or_else(|| {
+        Error::new(ErrorKind::Decode, format!("could not read how the binlog {file} begins"))
+    })
+}
+
+/// `None` if the file does not begin as it should.
+async fn gather(log: &mut BinlogStream) -> std::result::Result<Option<Head>, mysql_async::Error> {
+    let mut started_at_secs = None;
+    loop {
+        let silence = || {
+            let what = "not even a heartbeat came";
+            mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
+        };
+        let read = tokio::time::timeout(SILENCE_MAX, log.next()).await.map_err(|_| silence())?;
+        let Some(raw) = read.transpose()? else { return Ok(None) };
+        let frame = event::frame(&raw);
+        let Some(event) = Event::parse(&frame.slice(1..)) else { return Ok(None) };
+        match event.kind {
+            kind::ROTATE => {}
+            kind::FORMAT_DESCRIPTION => started_at_secs = run(&event),
+            kind::PREVIOUS_GTIDS => {
+                let before = gtid::previous_gtids(&event);
+                return Ok(started_at_secs
+                    .zip(before)
+                    .map(|(started_at_secs, before)| Head { started_at_secs, before }));
+            }
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// When the run began that a FORMAT_DESCRIPTION is the first event of; 0: it is another one's.
+fn run(event: &Event) -> Option<u64> {
+    let mut reader = Reader(&event.body);
+    reader.take(2 + VERSION_BYTES)?;
+    reader.u32().map(u64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_unseen_as_long_as_nothing_of_it_was_read() {
+        let set = |text: &str| -> GtidSet {
+            let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+            if text.is_empty() {
+                GtidSet::default()
+            } else {
+                format!("{uuid}:{text}").parse().unwrap()
+            }
+        };
+        let unseen = |read| is_unseen(&set("1-10"), &set("1-20"), &set(read));
+        assert!(unseen("") && unseen("1-5") && unseen("1-10"));
+        // Numbers of somebody else's, which no file of the run holds, are not of the run.
+        assert!(unseen("1-10:900"));
+        assert!(!unseen("1-11") && !unseen("1-20") && !unseen("1-25") && !unseen("1-5:15"));
+        assert!(!is_unseen(&set("1-10"), &set("1-10"), &set("1-5")), "it wrote nothing");
+    }
+}
