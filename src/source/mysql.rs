@@ -11,6 +11,7 @@
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
 //! | `committed` | what every snapshot has seen, as a position |
+//! | `unlogged` | what was executed and never comes in the log |
 //! | `runs` | which of the server's runs wrote the log that is still to be read |
 //! | `value`, `charset`, `multibyte`, `reader` | canonical text, character sets, bytes |
 
@@ -43,6 +44,7 @@ pub mod stream;
 pub mod survey;
 mod table_map;
 mod token;
+mod unlogged;
 mod value;
 mod witness;
 

@@ -107,3 +107,33 @@ async fn a_key_of_the_servers_own_is_followed_where_the_catalog_hides_it() {
         if found.as_deref() == Some("1a9 3c1") { Ok(()) } else { Err(format!("{found:?}")) }
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_was_executed_and_never_logged_holds_no_copy_up() {
+    if !require("mysql") {
+        return;
+    }
+    let server = MysqlServer::start(&Options::default()).unwrap();
+    server.create_database("unlogged").unwrap();
+    let run = |sql: &str| server.sql("unlogged", sql).unwrap();
+    run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let uuid = run("SELECT @@server_uuid").trim().to_owned();
+    let installation = mirrored(&server, "unlogged", "");
+    let _daemon = installation.start(&["run"], &[]);
+    agrees(&installation, &server, "unlogged").await;
+    // GIVEN a number that is executed and in no log
+    run(&format!("SET sql_log_bin = 0, gtid_next = '{uuid}:900'; CREATE TABLE by_itself (a int)"));
+    // WHEN a table is copied THEN nobody waits for it, nor does a comparison
+    let output = installation.output(&["resync", "hr.t"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    run("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1), (2)");
+    assert_eq!(agrees(&installation, &server, "unlogged").await, 2);
+    // The same of those of another server, which this one is told to take for executed.
+    run("SET GLOBAL gtid_purged = '+3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7'");
+    run("INSERT INTO other VALUES (3)");
+    assert_eq!(agrees(&installation, &server, "unlogged").await, 2);
+    // WHEN server and daemon come again THEN nothing is missed
+    server.restart().unwrap();
+    run("INSERT INTO t VALUES (2)");
+    assert_eq!(agrees(&installation, &server, "unlogged").await, 2);
+}

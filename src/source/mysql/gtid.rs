@@ -8,7 +8,8 @@ use super::event::{Event, kind};
 use super::reader::Reader;
 use crate::change::gtid_set::Tsid;
 use crate::change::position::Gtid;
-use crate::change::{GtidSet, TransactionId};
+use crate::change::{GtidSet, Position, TransactionId};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The event that begins a group of events (a transaction, or one statement).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +193,33 @@ pub(super) fn previous_gtids(event: &Event) -> Option<GtidSet> {
         }
     }
     Some(set)
+}
+
+/// Each binlog file begins with what the files before it hold: more than was read, up to `here`, means that
+/// something was left out.
+pub(super) fn check_list(event: &Event, here: &Position) -> Result<()> {
+    let list = gtid_list(event).ok_or_else(|| unreadable("a GTID list", here))?;
+    match list.into_iter().find(|id| here.includes(*id) != Some(true)) {
+        None => Ok(()),
+        Some(id) => Err(left_out(&id, here)),
+    }
+}
+
+/// The same in MySQL.
+pub(super) fn check_set(event: &Event, here: &Position) -> Result<()> {
+    let set = previous_gtids(event);
+    let before =
+        Position::Gtids(set.ok_or_else(|| unreadable("the GTIDs before a binlog file", here))?);
+    if here.covers(&before)? { Ok(()) } else { Err(left_out(&before, here)) }
+}
+
+fn unreadable(what: &str, here: &Position) -> Error {
+    Error::new(ErrorKind::Decode, format!("could not read {what} of the log after {here}"))
+}
+
+fn left_out(before: &dyn std::fmt::Display, here: &Position) -> Error {
+    let what = format!("the log goes on after {before}, but we have read only to {here}");
+    Error::new(ErrorKind::Gap, what).hint("copy the source again")
 }
 
 /// What a statement says of an XA transaction in MySQL's log.

@@ -27,6 +27,7 @@ use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, kind}
 use super::gtid::{self, GtidEvent, XaWord};
 use super::session::Address;
 use super::statement::{self, Effect, Mirrored};
+use super::unlogged::{Place, Unlogged};
 use super::witness::{Testimony, Witness};
 use super::{binlog, schemas, table_map, witness};
 use crate::change::{Position, Reached, Table, TableName};
@@ -50,8 +51,10 @@ pub struct MysqlStream {
     position: Position,
     /// What the last whole group looked like, once one was read.
     witness: Option<Witness>,
-    /// The binlog file that is being read.
-    file: String,
+    /// Where in the server's binlog files it is.
+    place: Place,
+    /// MySQL: what never comes in the log.
+    unlogged: Option<Unlogged>,
     group: Option<InFlight>,
     /// Bytes of events of a compressed transaction that are still to come.
     unpacked: u64,
@@ -125,7 +128,8 @@ impl MysqlStream {
             met: HashMap::new(),
             position: start.clone(),
             witness: None,
-            file: String::new(),
+            place: Place::default(),
+            unlogged: (address.dialect() == Dialect::Mysql).then(|| Unlogged::new(address.clone())),
             group: None,
             unpacked: 0,
             ready: VecDeque::new(),
@@ -200,14 +204,17 @@ impl MysqlStream {
         if self.unpacked > 0 {
             return self.unpack(&event, raw.header().event_size(), frame);
         }
+        self.place.reach(raw.header().log_pos());
         match event.kind {
             kind::FORMAT_DESCRIPTION if !self.is_open => {
                 self.is_open = true;
                 self.idle();
             }
             kind::HEARTBEAT | kind::HEARTBEAT_V2 if self.group.is_none() => self.idle(),
-            kind::GTID_LIST if event.flags & FLAG_ARTIFICIAL == 0 => self.check_list(&event)?,
-            kind::PREVIOUS_GTIDS => self.check_set(&event)?,
+            kind::GTID_LIST if event.flags & FLAG_ARTIFICIAL == 0 => {
+                gtid::check_list(&event, &self.position)?;
+            }
+            kind::PREVIOUS_GTIDS => gtid::check_set(&event, &self.position)?,
             number if GtidEvent::is_one(number) => self.begin(&event, frame)?,
             kind::ANONYMOUS_GTID => {
                 let what = "the log holds a transaction without a GTID".to_owned();
@@ -220,7 +227,7 @@ impl MysqlStream {
                 let what = "the server lost events of its own log (an incident event)".to_owned();
                 return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
             }
-            kind::ROTATE => self.file = witness::file_named(raw).unwrap_or_default(),
+            kind::ROTATE => self.place = Place::begin(witness::file_named(raw)),
             kind::FORMAT_DESCRIPTION
             | kind::STOP
             | kind::CHECKPOINT
@@ -242,7 +249,23 @@ impl MysqlStream {
                 self.in_group(&event, frame)?;
             }
         }
+        self.give_up_unlogged();
         Ok(())
+    }
+
+    /// What was executed and is not in the log by the place where it would have to be is not waited for.
+    fn give_up_unlogged(&mut self) {
+        let (Some(unlogged), Position::Gtids(read), None) =
+            (&mut self.unlogged, &mut self.position, &self.group)
+        else {
+            return;
+        };
+        let Some(executed) = unlogged.passed(&self.place, read) else { return };
+        let before = read.count();
+        read.extend(&executed);
+        let (source, count) = (self.address.source(), read.count() - before);
+        tracing::warn!(source, count, "transactions were executed and are not in the log");
+        self.idle();
     }
 
     /// An event of a compressed transaction. The client unpacks it and says nothing where it cannot:
@@ -305,33 +328,6 @@ impl MysqlStream {
         Reached { position: self.position.clone(), witness }
     }
 
-    /// Each binlog file begins with what the files before it hold: more than we have read means
-    /// that something was left out.
-    fn check_list(&self, event: &Event) -> Result<()> {
-        let list = gtid::gtid_list(event).ok_or_else(|| self.unreadable("a GTID list"))?;
-        match list.into_iter().find(|id| self.position.includes(*id) != Some(true)) {
-            None => Ok(()),
-            Some(id) => Err(self.left_out(&id)),
-        }
-    }
-
-    /// The same in MySQL.
-    fn check_set(&self, event: &Event) -> Result<()> {
-        let set = gtid::previous_gtids(event);
-        let set = set.ok_or_else(|| self.unreadable("the GTIDs before a binlog file"))?;
-        let before = Position::Gtids(set);
-        match self.position.covers(&before)? {
-            true => Ok(()),
-            false => Err(self.left_out(&before)),
-        }
-    }
-
-    fn left_out(&self, before: &dyn std::fmt::Display) -> Error {
-        let here = &self.position;
-        let what = format!("the log goes on after {before}, but we have read only to {here}");
-        Error::new(ErrorKind::Gap, what).hint("copy the source again")
-    }
-
     fn begin(&mut self, event: &Event, frame: Bytes) -> Result<()> {
         let gtid = GtidEvent::parse(event).ok_or_else(|| self.unreadable("a GTID event"))?;
         if self.position.includes(gtid.id) != Some(false) {
@@ -347,7 +343,7 @@ impl MysqlStream {
         let tail = self.group.take().is_some_and(|group| group.begin.is_none());
         // The end of an XA transaction must find its beginning: all of them are handed over.
         let is_wanted = tail || gtid.is_prepared_xa() || gtid.is_completed_xa();
-        let testimony = Testimony::begin(&self.file, &frame);
+        let testimony = Testimony::begin(&self.place.file, &frame);
         self.group = Some(InFlight {
             gtid,
             begin: Some(frame),

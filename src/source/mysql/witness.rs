@@ -151,7 +151,7 @@ pub(super) async fn contradiction(address: &Address, witness: &Witness) -> Resul
 }
 
 /// True if a binlog of this name was written before `other`, and is gone because it was purged.
-fn is_older(name: &str, other: &str) -> bool {
+pub(super) fn is_older(name: &str, other: &str) -> bool {
     let parts = |name: &str| {
         let (base, number) = name.rsplit_once('.')?;
         Some((base.to_owned(), number.parse::<u64>().ok()?))
