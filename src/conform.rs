@@ -13,6 +13,7 @@
 //! remembers; the result must be equal and makes no event twice. A transaction that is larger than a
 //! batch is taken in slices ([`slice`]).
 
+mod aside;
 mod decide;
 mod diff;
 pub mod fence;
@@ -306,7 +307,7 @@ impl<'a> Session<'a> {
             event_last: self.mark.event_sequence,
             digest: String::new(),
         };
-        let Done { events, looks, unread } = self.conform_batch(&batch, run)?;
+        let Done { events, looks, unread } = self.conform_batch(&batch, run, &[])?;
         let batch = Batch {
             event_last: batch.event_last + events.len() as u64,
             digest: digest(&events),

@@ -18,6 +18,8 @@ pub mod seal;
 pub mod segment;
 mod sqlite;
 pub mod standing;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod unread;
 
 use std::path::Path;

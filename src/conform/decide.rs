@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Session;
+use super::aside::set_aside;
 use crate::canon::Event;
 use crate::change::condition::Condition;
 use crate::change::{Change, Table, TableName};
@@ -33,11 +34,16 @@ pub(super) struct Done {
 
 impl Session<'_> {
     /// Begins the store's transaction and does the batch in it. A mapping that fails is parked and
-    /// the batch done again without it.
-    pub(super) fn conform_batch(&mut self, batch: &Batch, run: &Run) -> Result<Done> {
+    /// the batch done again without it. `aside`: what could not be read when it was decided first.
+    pub(super) fn conform_batch(
+        &mut self,
+        batch: &Batch,
+        run: &Run,
+        aside: &[UnreadRows],
+    ) -> Result<Done> {
         loop {
             self.store.begin()?;
-            let failed = match self.attempt(batch, run) {
+            let failed = match self.attempt(batch, run, aside) {
                 Ok(done) => {
                     self.store.trust();
                     return Ok(done);
@@ -70,7 +76,7 @@ impl Session<'_> {
         }
     }
 
-    fn attempt(&mut self, batch: &Batch, run: &Run) -> Result<Done> {
+    fn attempt(&mut self, batch: &Batch, run: &Run, aside: &[UnreadRows]) -> Result<Done> {
         let moment = Moment { as_of_micros: batch.as_of_micros, batch: batch.id };
         let ready_before = self.store.ready_entities()?;
         self.note_open(run, batch)?;
@@ -81,6 +87,7 @@ impl Session<'_> {
             None => {}
             Some((EntryKind::Log, _)) => {
                 let mut placed = self.decode(run)?;
+                set_aside(&mut placed, aside, &self.conform.kinds)?;
                 done.unread = placed.iter().flat_map(unread).collect();
                 let followed = self.store.follow_columns(&mut placed)?;
                 self.after_following(&followed)?;

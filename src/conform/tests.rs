@@ -65,6 +65,35 @@ fn a_replay_that_gives_something_else_is_refused() {
 }
 
 #[test]
+fn what_could_not_be_read_is_set_aside_in_a_replay_that_can_read_it() {
+    for are_kept in [true, false] {
+        let mut rig = Rig::new();
+        rig.session().unwrap().drain();
+        // GIVEN a batch with a row that its version cannot read: the ledger has its events, the store not
+        let good = rig::row_frame(b'U', b'N', &["1", "A", "Anna", "2999-01-01"]);
+        let mut bad = good.clone();
+        let kind = bad.windows(5).position(|some| some == b"t\0\0\0\x04").unwrap();
+        bad[kind] = b'?';
+        rig.change(bad.clone());
+        let batch = rig.session().unwrap().land_only();
+        assert_eq!(rig.conform.ledger.count_unread("erp").unwrap(), 1);
+        if !are_kept {
+            rig.forget_unread_bytes();
+        }
+        // WHEN a version that can read it replays it
+        assert_eq!(rig.rewrite(&bad, &good), 1 + usize::from(are_kept));
+        rig.restart();
+        let session = rig.session().unwrap_or_else(|error| panic!("{}", error.chain()));
+        // THEN nothing else comes of it: a copy brings the row
+        assert_eq!(session.mark.batch, batch.id);
+        assert_eq!(rig.events(), []);
+        assert_eq!(session.rows("SELECT name FROM erp.staff ORDER BY id"), ["Ann", "Bob"]);
+        assert_eq!(session.rows("SELECT table_name FROM ops.unproven"), ["public.staff"]);
+        assert_eq!(rig.conform.ledger.count_unread("erp").unwrap(), 1, "it is noted once");
+    }
+}
+
+#[test]
 fn the_event_log_is_what_the_outbox_holds_as_cloud_events() {
     let mut rig = Rig::new();
     rig.session().unwrap().drain();

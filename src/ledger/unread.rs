@@ -48,6 +48,21 @@ impl Ledger {
             .context(ErrorKind::Ledger, what)
     }
 
+    /// Those of transactions that end with these journal entries, in the order in which they were met.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`].
+    pub fn unread_within(&self, first: u64, last: u64) -> Result<Vec<UnreadRows>> {
+        let what = || "could not list what a batch could not read".to_owned();
+        self.lock()?
+            .prepare_cached(
+                "SELECT id, source, table_name, position, seq, at, why, frames FROM unread
+                 WHERE seq BETWEEN ?1 AND ?2 ORDER BY id",
+            )
+            .and_then(|mut statement| statement.query_map([first, last], read)?.collect())
+            .context(ErrorKind::Ledger, what)
+    }
+
     /// How many there are of `source`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::canon::mapping::Pack;
 use crate::change::{Cell, Column, Kind, Table, Visibility, tuple};
 use crate::config::EntityConfig;
 use crate::ledger::segment::{EntryKind, NewEntry};
+use crate::ledger::tests as files;
 use crate::source::Chunk;
 use crate::source::entry::{Control, Unproven, encode_chunk};
 use crate::source::frame;
@@ -135,6 +136,23 @@ impl Rig {
     pub(super) fn update(&mut self, row: [&str; 4]) {
         let frames = self.transaction(&[row_frame(b'U', b'N', &row)]);
         self.append("erp", EntryKind::Log, &entry(&frames));
+    }
+
+    /// One transaction of one change.
+    pub(super) fn change(&mut self, change: BytesMut) {
+        let frames = self.transaction(&[change]);
+        self.append("erp", EntryKind::Log, &entry(&frames));
+    }
+
+    /// As if the capture log, and what was set aside of it, had always had other bytes there: what a decoder
+    /// cannot read is not the same in two versions.
+    pub(super) fn rewrite(&self, from: &[u8], to: &[u8]) -> usize {
+        files::rewrite(self.folder.path(), from, to)
+    }
+
+    /// As if what was set aside had columns that are left out: its bytes are not kept.
+    pub(super) fn forget_unread_bytes(&self) {
+        files::forget_unread_bytes(self.folder.path());
     }
 
     /// One transaction of these changes that spans entries, two changes to each; its entries.
