@@ -163,6 +163,10 @@ pub struct ConformStatus {
     pub journal_seq: u64,
     /// Entries after it.
     pub journal_behind_entries: u64,
+    /// Seconds until the ledger is full at the pace of the last minutes, 0 if it is; `None` if it is not
+    /// filling, or nobody has looked yet.
+    #[serde(default)]
+    pub ledger_full_seconds: Option<u64>,
     /// The number of the last batch.
     pub batch: u64,
     /// When it was committed.

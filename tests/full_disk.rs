@@ -169,6 +169,11 @@ async fn a_full_disk_confirms_nothing_and_goes_on_by_itself() {
     assert!(text.contains("full") && text.contains("free disk space"), "{source}");
     let ready = format!("http://127.0.0.1:{}/readyz", scene.installation.http_port());
     assert_eq!(reqwest::get(ready).await.unwrap().status(), 503);
+    wait_until("the status to say that the ledger is full", PATIENCE, || {
+        scene.disk.fill();
+        let conform = scene.status()["conform"].clone();
+        if conform["ledger_full_seconds"] == 0 { Ok(()) } else { Err(conform.to_string()) }
+    });
 
     // WHEN it starts on the full disk, it says the same
     daemon.kill();

@@ -93,7 +93,7 @@ impl Daemon {
         metrics.held_rows.set(signed(seen.held.as_ref().map_or(0, |held| held.effect.changed())));
         metrics.journal_backlog_entries.set(signed(status.conform.journal_behind_entries));
         metrics.journal_size_bytes.set(signed(self.journal.bytes()));
-        let full = self.room.seconds_to_full(self.config.limits.journal_bytes_max);
+        let full = self.room.seconds_to_full(self.journal_limit());
         metrics.ledger_full_seconds.set(full);
         let wal = self.config.daemon.state_dir.join("store.duckdb.wal");
         // Without the file there is nothing in it.

@@ -185,12 +185,18 @@ impl Daemon {
         self.config.target.keys().map(|name| self.target(name)).collect()
     }
 
+    /// Bytes that the capture log may have.
+    pub(super) fn journal_limit(&self) -> u64 {
+        self.config.limits.journal_bytes_max
+    }
+
     pub(super) fn conform_status(&self) -> ConformStatus {
         let seen = self.conform.seen();
         let last = *self.journal.news().borrow();
         ConformStatus {
             journal_seq: seen.journal_seq,
             journal_behind_entries: last.saturating_sub(seen.journal_seq),
+            ledger_full_seconds: self.room.whole_seconds_to_full(self.journal_limit()),
             batch: seen.batch,
             last_batch_at: seen
                 .last_batch_micros

@@ -47,6 +47,13 @@ impl Room {
         }
     }
 
+    /// The same for people; `None` if it is not filling.
+    pub(super) fn whole_seconds_to_full(&self, limit: u64) -> Option<u64> {
+        let seconds = self.seconds_to_full(limit);
+        // Through nanoseconds, which hold centuries: what is further away is never.
+        Duration::try_from_secs_f64(seconds).ok().map(|time| time.as_secs())
+    }
+
     fn looked(&self, look: Look) {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= LOOKS_MAX {

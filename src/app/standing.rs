@@ -57,6 +57,7 @@ pub(super) fn status(config: &Config) -> Result<Status> {
         conform: ConformStatus {
             journal_seq: conformed,
             journal_behind_entries: journal.last_seq.saturating_sub(conformed),
+            ledger_full_seconds: None,
             batch: last.as_ref().map_or(0, |batch| batch.id),
             last_batch_at: last
                 .and_then(|batch| jiff::Timestamp::from_microsecond(batch.as_of_micros).ok()),

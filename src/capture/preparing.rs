@@ -18,6 +18,9 @@ use crate::ledger::standing::SourceFacts;
 use crate::source::entry::Control;
 use crate::source::{Fence, Identity, Prepared, Standing};
 
+/// What the ledger keeps of tables, by name: which table it is, and of what it consists.
+type Words = BTreeMap<String, (String, String)>;
+
 /// A source with a gap is read no further, whoever found it: capture itself, or conform in what
 /// it had journaled.
 pub(super) fn refuse_gap(capture: &Capture) -> Result<()> {
@@ -91,7 +94,7 @@ pub(super) async fn prepare(
 /// The tables that are copied as if for the first time.
 fn to_begin(
     prepared: &Prepared,
-    (before, chosen): (&BTreeMap<String, (String, String)>, &BTreeMap<TableName, Identity>),
+    (before, chosen): (&Words, &BTreeMap<TableName, Identity>),
     copies: &[CopyProgress],
     (outdated, seen): (&[String], &Seen),
 ) -> Vec<Arc<Table>> {
@@ -128,7 +131,7 @@ fn is_another(word: &str, now: &Identity, (seen, table): (Option<&Table>, &Table
 /// With what is kept in mind of who tells what foreign keys do.
 fn with_foreign_keys(
     chosen: &BTreeMap<TableName, Identity>,
-    before: &BTreeMap<String, (String, String)>,
+    before: &Words,
     prepared: &Prepared,
 ) -> BTreeMap<TableName, Identity> {
     let mut chosen = chosen.clone();
@@ -141,7 +144,7 @@ fn with_foreign_keys(
     chosen
 }
 
-fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, String)> {
+fn words(chosen: &BTreeMap<TableName, Identity>) -> Words {
     let word = |(name, is): (&TableName, &Identity)| {
         (name.to_string(), (is.table.clone(), is.parts.clone()))
     };
@@ -153,7 +156,7 @@ fn words(chosen: &BTreeMap<TableName, Identity>) -> BTreeMap<String, (String, St
 /// again once that copy is done, or partitions that come faster than a copy takes would never let one end.
 fn other_parts(
     prepared: &Prepared,
-    before: &BTreeMap<String, (String, String)>,
+    before: &Words,
     chosen: &BTreeMap<TableName, Identity>,
     copies: &[CopyProgress],
 ) -> (Vec<Arc<Table>>, BTreeMap<TableName, Identity>) {

@@ -51,6 +51,7 @@ fn fine() -> Status {
         conform: ConformStatus {
             journal_seq: 901,
             journal_behind_entries: 2,
+            ledger_full_seconds: None,
             batch: 88,
             last_batch_at: Some(at("2026-11-22T10:00:00Z")),
             open_transaction: None,
@@ -161,8 +162,10 @@ fn what_mends_itself_calls_nobody() {
         entries_done: 41,
         since: Some(at("2026-11-22T09:59:00Z")),
     });
+    status.conform.ledger_full_seconds = Some(7_200);
     assert!(!status.needs_person());
     let text = text::render(&status);
+    assert!(text.contains("; full in about 2.0 h at this pace\n"), "{text}");
     assert!(text.contains("⚠ source erp: connection refused"), "{text}");
     let open = "⚠ a large transaction of source hr is conformed in slices since \
                 2026-11-22T09:59:00Z: 41 of 350 entries";

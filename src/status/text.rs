@@ -3,6 +3,8 @@
 //! In what people read, the journal is the *capture log* and the outbox the *queue*: finance
 //! has journals of its own.
 
+use std::time::Duration;
+
 use super::{DaemonState, EffectStatus, HeldBatch, OpenTransactionStatus, ResyncStatus};
 use super::{SourceStatus, Status};
 use crate::finding::Severity;
@@ -198,12 +200,20 @@ fn copy(source: &SourceStatus) -> Option<String> {
 fn conform(status: &Status) -> String {
     let conform = &status.conform;
     let last = conform.last_batch_at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    let full = match conform.ledger_full_seconds {
+        None => String::new(),
+        Some(0) => "; full".to_owned(),
+        Some(secs) => {
+            let time = seconds(Some(Duration::from_secs(secs).as_secs_f64()));
+            format!("; full in about {time} at this pace")
+        }
+    };
     let sealed = match status.archive.sealed_at {
         Some(at) => format!("archive: sealed up to event {} at {at:.0}\n", status.archive.event),
         None => "archive: nothing is sealed yet\n".to_owned(),
     };
     format!(
-        "capture log: entry {} conformed, {} behind; batch {}{last}\n{sealed}",
+        "capture log: entry {} conformed, {} behind; batch {}{last}{full}\n{sealed}",
         conform.journal_seq, conform.journal_behind_entries, conform.batch
     )
 }

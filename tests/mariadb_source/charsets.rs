@@ -274,7 +274,7 @@ async fn walked_or_refused(kind: SourceKind, server: &BinlogServer) {
         assert_eq!(unread, ambiguous.len(), "{set}");
         let mut copier = source.copier(Fence::Open).await.unwrap();
         let name = TableName::new(&database, "bin");
-        let refused = copier.chunk(&name, None, 1_000_000, &|_| {}).await;
+        let refused = copier.chunk(&name, (None, None), 1_000_000, &|_| {}).await;
         assert_eq!(refused.is_err(), !ambiguous.is_empty(), "{set}");
         if let Err(error) = refused {
             assert!(error.chain().contains("cannot be told apart"), "{}", error.chain());
