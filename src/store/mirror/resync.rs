@@ -103,9 +103,9 @@ pub fn find(reader: &Reader, source: &str, table: &str) -> Result<MirrorTable> {
 }
 
 impl Store {
-    /// The table is copied once more, or a part of it (which proves nothing of it). Stages the rows of keys of which the mirror has several: one of
-    /// each stays. `None` if its first copy is still under way, or it is not mirrored any more: then
-    /// there is nothing to mend.
+    /// The table is copied once more, or a part of it (which proves nothing of it). Stages the rows of keys
+    /// of which the mirror has several: one of each stays. `None` if its first copy is still under way, or it
+    /// is not mirrored any more: then there is nothing to mend.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
