@@ -5,6 +5,7 @@
 
 pub mod condition;
 pub mod gtid_set;
+pub mod keyless;
 pub mod position;
 pub mod schema;
 pub mod tuple;

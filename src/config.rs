@@ -259,6 +259,10 @@ pub struct SourceConfig {
     /// All rows of other tables.
     #[serde(default)]
     pub rows: BTreeMap<String, String>,
+    /// Patterns of tables that are mirrored without a key: `schema.table`, `*` as wildcard. Their rows are
+    /// known by what they hold, and one long transaction copies each. Only of PostgreSQL.
+    #[serde(default)]
+    pub keyless: Vec<String>,
     /// The mapping pack, if this source feeds canonical entities.
     #[serde(default)]
     pub mapping: Option<String>,

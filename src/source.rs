@@ -105,6 +105,8 @@ pub struct Chunk {
     pub admit_after: Position,
     /// The key of its last row; the next chunk begins after it. `None`: the table is done.
     pub next_after: Option<Vec<crate::change::Cell>>,
+    /// Of a table without a key: which part of its one snapshot it is.
+    pub piece: Option<crate::change::keyless::Piece>,
 }
 
 /// What tells whether a table is the one that it was, where the log does not.

@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod changes;
 pub mod collapse;
+mod contents;
 pub mod evaluate;
 mod events;
 pub mod export;

@@ -10,6 +10,7 @@ mod docs;
 mod employees;
 mod full_disk;
 mod gaps;
+mod keyless;
 mod mapping;
 mod mariadb_source;
 mod mariadb_spine;

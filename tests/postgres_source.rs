@@ -85,6 +85,7 @@ impl Bench {
             password: Some(password.try_into().unwrap()),
             columns: Vec::new(),
             rows: std::collections::BTreeMap::new(),
+            keyless: Vec::new(),
             tables: tables.iter().map(|&pattern| pattern.to_owned()).collect(),
             mapping: None,
             timezone: "UTC".to_owned(),

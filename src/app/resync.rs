@@ -108,6 +108,10 @@ impl Daemon {
 /// The part of a table that is to be copied again.
 fn part(only: &str, mirror: &MirrorTable) -> Result<Condition> {
     let table = mirror.name();
+    if mirror.table.is_keyless() {
+        let what = format!("{table} has no key: no part of it can be copied again");
+        return Err(Error::new(ErrorKind::Usage, what).hint("ask for all of it, without --where"));
+    }
     let read = Condition::parse(only).and_then(|only| only.fits_key(&mirror.table).map(|()| only));
     read.map_err(|why| {
         let key = mirror.table.key().filter_map(|place| mirror.table.columns.get(place));

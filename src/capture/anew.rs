@@ -61,11 +61,14 @@ fn journal(capture: &Capture, why: Option<String>, prepared: &Prepared) -> Resul
     // What came or went meanwhile is found by the next session, as always.
     tables.retain(|table| copies.iter().any(|copy| copy.table == table.name.to_string()));
     copies.retain(|copy| tables.iter().any(|table| copy.table == table.name.to_string()));
+    let is_keyless = |name: &str| {
+        tables.iter().any(|table| table.is_keyless() && table.name.to_string() == name)
+    };
     let again = |copy: CopyProgress| CopyProgress {
         state: CopyState::Copying,
         next_after: None,
-        resync: !copy.is_first_copy(),
         only: None,
+        resync: !copy.is_first_copy() && !is_keyless(&copy.table),
         ..copy
     };
     let copies: Vec<CopyProgress> = copies.into_iter().map(again).collect();

@@ -285,21 +285,29 @@ fn begin_resync(
     copied: CopyProgress,
     only: Option<Condition>,
 ) -> Result<()> {
-    let word = Control::Resync { table: table.name.clone(), only: only.clone() };
     let state = CopyState::Copying;
+    if table.is_keyless() {
+        // Nothing tells which of its rows a chunk has shown: it is copied as if for the first time.
+        let begun = CopyProgress { state, next_after: None, resync: false, only: None, ..copied };
+        let word = Control::CopyBegin { tables: named(capture, std::slice::from_ref(table)) };
+        let seq = say(capture, &word, (table, begun))?;
+        capture.state.began_copies(seq);
+        return Ok(());
+    }
+    let word = Control::Resync { table: table.name.clone(), only: only.clone() };
     let begun = CopyProgress { state, next_after: None, resync: true, only, ..copied };
-    say(capture, &word, (table, begun))
+    say(capture, &word, (table, begun)).map(drop)
 }
 
 fn say(
     capture: &Capture,
     word: &Control,
     (table, progress): (&Arc<Table>, CopyProgress),
-) -> Result<()> {
+) -> Result<u64> {
     let bytes = word.encode();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
     let (schemas, copies) = (std::slice::from_ref(table), [progress]);
-    capture.journal.append(&NewEntry { schemas, copies: &copies, ..entry }).map(drop)
+    capture.journal.append(&NewEntry { schemas, copies: &copies, ..entry })
 }
 
 /// A table is mirrored no more. Said first and forgotten then: said twice does no harm.

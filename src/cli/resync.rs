@@ -3,7 +3,7 @@
 
 mod gap;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -21,6 +21,8 @@ use crate::status::{ResyncStatus, SourceState, SourceStatus, Status, text};
 const ANSWER_SECS_MAX: u64 = 3_600;
 /// Between two looks at how far it is.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Longest wait until what is in the journal is conformed, too.
+const COPIED_WITHIN: Duration = Duration::from_secs(60);
 /// Looks after which it is said how far it is.
 const LOOKS_UNTOLD: u32 = 20;
 
@@ -129,7 +131,10 @@ async fn follow(daemon: &Daemon, answer: &mut Answer) -> Result<()> {
         }
         let now = source.resyncs.iter().find(|one| one.table == answer.table);
         // A store that is not open does not know.
-        if now.is_none() && status.conform.error.is_none() && status.conform.journal_seq > 0 {
+        // One without a key is copied as if for the first time.
+        let is_begun = matches!(source.state, SourceState::Copying | SourceState::Preparing);
+        let is_over = now.is_none() && !is_begun;
+        if is_over && status.conform.error.is_none() && status.conform.journal_seq > 0 {
             break;
         }
         looks += 1;
@@ -184,6 +189,9 @@ fn done(answer: &Answer) -> String {
 }
 
 fn counts(source: &str, table: &str, [read, mended, removed]: [Option<u64>; 3]) -> String {
+    if read.is_none() {
+        return format!("{source}.{table}: copied anew\n");
+    }
     let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |n| n.to_string());
     format!(
         "{source}.{table}: {} rows read, {} mended, {} removed\n",
@@ -200,7 +208,15 @@ async fn compare(daemon: &Daemon, answer: &Answer) -> Result<Vec<Compared>> {
         entity: Some(table.clone()),
         repair: false,
     };
-    let result: ReconcileResult = daemon.post("/api/reconcile", &request).await?;
+    let began = Instant::now();
+    let result = loop {
+        let result: ReconcileResult = daemon.post("/api/reconcile", &request).await?;
+        // What was copied as if for the first time may not be conformed yet.
+        if !result.compared.is_empty() || began.elapsed() > COPIED_WITHIN {
+            break result;
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    };
     if result.compared.is_empty() {
         let what = format!("{table} of {source} could not be compared: it is not copied");
         return Err(Error::new(ErrorKind::Unreachable, what).hint("see `trueup status`"));

@@ -180,6 +180,7 @@ impl Judge<'_> {
         self.patterns(name, &source.tables);
         self.columns(name, &source.columns);
         self.rows(name, &source.rows);
+        self.keyless(name, source);
         self.timezone(name, &source.timezone);
     }
 
@@ -246,6 +247,30 @@ impl Judge<'_> {
                     "write a condition such as \"company_id IN (1, 3) AND created_at >= '2020-01-01'\"",
                 );
             }
+        }
+    }
+
+    fn keyless(&mut self, name: &str, source: &SourceConfig) {
+        let place = ["source", name, "keyless"];
+        for pattern in &source.keyless {
+            let parts: Vec<&str> = pattern.split('.').collect();
+            let is_excluding = pattern.starts_with('!');
+            if parts.len() != 2 || is_excluding || parts.iter().any(|part| part.trim().is_empty()) {
+                self.add(
+                    &place,
+                    format!("`{pattern}` in `keyless` of [source.{name}] is not a table pattern"),
+                    "write `schema.table`, with `*` as wildcard",
+                );
+            }
+        }
+        if !source.keyless.is_empty() && source.kind != SourceKind::Postgres {
+            self.add(
+                &place,
+                format!(
+                    "`keyless` of [source.{name}]: only of PostgreSQL are tables without a key read"
+                ),
+                "remove `keyless`, and give its tables a primary key or exclude them in `tables`",
+            );
         }
     }
 

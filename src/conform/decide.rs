@@ -9,14 +9,15 @@ use super::Session;
 use super::aside::set_aside;
 use crate::canon::Event;
 use crate::change::condition::Condition;
-use crate::change::{Change, Table, TableName};
+use crate::change::keyless::fill_up;
+use crate::change::{Cell, Change, Table, TableName};
 use crate::error::Result;
 use crate::ledger::batch::Batch;
 use crate::ledger::journal::Run;
 use crate::ledger::segment::{Entry, EntryKind};
 use crate::ledger::unread::UnreadRows;
 use crate::source::decode::Decoder;
-use crate::source::entry::{Control, decode_chunk};
+use crate::source::entry::{Control, CopyHeader, decode_chunk};
 use crate::store::collapse::key_of;
 use crate::store::evaluate::{Delta, Evaluated, Moment};
 use crate::store::mirror::reshape::Followed;
@@ -157,6 +158,9 @@ impl Session<'_> {
 
     fn stage_chunk(&mut self, entry: &Entry) -> Result<(Vec<Touched>, bool)> {
         let (header, rows) = decode_chunk(entry.bytes.clone())?;
+        if header.table.is_keyless() {
+            return self.stage_piece(entry, &header, rows);
+        }
         let table = Arc::new(header.table);
         let mut keyed = Vec::with_capacity(rows.len());
         for cells in rows {
@@ -175,6 +179,22 @@ impl Session<'_> {
             entry.at_micros,
         )?;
         Ok((touched, header.last))
+    }
+
+    /// The same of a table without a key.
+    fn stage_piece(
+        &mut self,
+        entry: &Entry,
+        header: &CopyHeader,
+        mut rows: Vec<Vec<Cell>>,
+    ) -> Result<(Vec<Touched>, bool)> {
+        let (source, table) = (&entry.source, &header.table);
+        rows.iter_mut().for_each(|row| fill_up(table, row));
+        let followed = self.store.follow_chunk(source, table, &header.visibility)?;
+        self.after_following(&followed)?;
+        let seen = (&header.visibility, header.piece.as_ref(), header.last);
+        let touched = self.store.stage_piece(source, table, seen, &rows, entry.at_micros)?;
+        Ok((touched.into_iter().collect(), header.last))
     }
 
     /// Mappings that miss a column are left out, others are let back; all of them wait where they would

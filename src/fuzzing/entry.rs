@@ -55,6 +55,7 @@ fn chunk(bytes: Bytes) -> bool {
         row_count: 0,
         admit_after: Position::Lsn(0),
         next_after: None,
+        piece: head.piece.clone(),
     };
     let again = decode_chunk(Bytes::from(encode_chunk(&again, head.last))).unwrap();
     assert_eq!(again, (head, rows));

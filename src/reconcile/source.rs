@@ -21,7 +21,7 @@ use super::{Outcome, Reconcile};
 use crate::change::{Position, Visibility};
 use crate::config::SourceKind;
 use crate::conform::fence::Fence;
-use crate::digest::{Family, row_text};
+use crate::digest::{Family, bucket, row_text};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ledger::drift::{Comparison, Drift};
 use crate::ledger::journal::{Border, Journal, Portion, Reader as JournalReader};
@@ -47,6 +47,8 @@ const ATTEMPTS: usize = 5;
 const AGAIN_WITHIN: Duration = Duration::from_secs(10);
 /// Digits of a bucket: 256 buckets.
 const DIGITS: usize = 2;
+/// Digits of the hash by which people tell rows without a key from each other.
+const KEY_DIGITS: usize = 16;
 /// Buckets whose rows are held at once.
 const BUCKETS_AT_ONCE: usize = 16;
 
@@ -290,7 +292,10 @@ impl Work {
             let must = self.survey.rows(name, columns, keys, digits, buckets);
             let must = self.runtime.block_on(must)?;
             let is = mirror.rows(table, &compared, digits, buckets)?;
-            let found = judged(&compared, must, is);
+            let found = match compared.is_keyless {
+                true => counted(&compared, must, is),
+                false => judged(&compared, must, is),
+            };
             rows_differ += found.len() as u64;
             let room = self.drift_max.saturating_sub(drifts.len());
             drifts.extend(found.into_iter().take(room));
@@ -306,6 +311,39 @@ impl Work {
         };
         Ok(Outcome { comparison, drifts })
     }
+}
+
+/// Rows of a table without a key, as the source has them and as the mirror does: each that one side has
+/// more often than the other, as often.
+fn counted(
+    compared: &Compared,
+    must: Vec<Vec<Option<String>>>,
+    is: Vec<Vec<Option<String>>>,
+) -> Vec<Drift> {
+    let mut all: BTreeMap<String, (Vec<Option<String>>, usize, usize)> = BTreeMap::new();
+    let text = |cells: &[Option<String>]| row_text(cells.iter().map(Option::as_deref));
+    for cells in must {
+        all.entry(text(&cells)).or_insert((cells, 0, 0)).1 += 1;
+    }
+    for cells in is {
+        all.entry(text(&cells)).or_insert((cells, 0, 0)).2 += 1;
+    }
+    let names: Vec<String> = compared.columns.iter().map(|(name, _)| name.clone()).collect();
+    let judge = Judge { columns: &names, key_count: compared.key_count, is_shared: false };
+    let mut drifts = Vec::new();
+    for (text, (cells, must, is)) in all {
+        // Many rows of a long table may be equal: each has a key of its own, which tells no value.
+        let key = |nth: usize| format!("{} {}", bucket(&text, KEY_DIGITS), nth + 1);
+        for nth in is..must {
+            let expected = Expected { key: key(nth), cells: cells.clone() };
+            drifts.extend(judge.judge(Some(&expected), &[], |_| Vec::new()));
+        }
+        for nth in must..is {
+            let found = judge.judge(None, std::slice::from_ref(&cells), |_| Vec::new());
+            drifts.extend(found.map(|drift| Drift { key: key(nth), ..drift }));
+        }
+    }
+    drifts
 }
 
 /// Rows as the source has them, and as the mirror does.

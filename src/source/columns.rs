@@ -5,8 +5,9 @@
 //! application's own updates where the replica identity has a column that the list has not.)
 
 use super::conditions::Conditions;
+use crate::change::keyless::is_own;
 use crate::change::schema::{Cascade, LeftOut};
-use crate::change::{Table, TableName};
+use crate::change::{Column, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The choice of columns of one source.
@@ -16,6 +17,8 @@ pub(crate) struct Columns {
     patterns: Vec<Pattern>,
     /// Which rows are.
     conditions: Conditions,
+    /// Patterns of tables that may be mirrored without a key.
+    keyless: Vec<String>,
 }
 
 /// `*`, `column`, `table.column` or `schema.table.column`, with `*` for any run of characters.
@@ -54,12 +57,24 @@ impl Columns {
     pub(crate) fn new(source: &str, default_schema: &str, patterns: &[String]) -> Self {
         let patterns = patterns.iter().map(|text| Pattern::new(text, default_schema));
         let conditions = Conditions::default();
-        Self { source: source.to_owned(), patterns: patterns.collect(), conditions }
+        let (source, patterns) = (source.to_owned(), patterns.collect());
+        Self { source, patterns, conditions, keyless: Vec::new() }
     }
 
     /// The same choice, of these rows.
     pub(crate) fn of_rows(self, conditions: Conditions) -> Self {
         Self { conditions, ..self }
+    }
+
+    /// The same, where tables that these patterns match may do without a key.
+    pub(crate) fn keyless(self, patterns: &[String]) -> Self {
+        Self { keyless: patterns.to_vec(), ..self }
+    }
+
+    /// Whether the operator lets a table be mirrored without a key.
+    pub(crate) fn may_be_keyless(&self, table: &TableName) -> bool {
+        let name = table.to_string();
+        self.keyless.iter().any(|pattern| matches(pattern, &name))
     }
 
     /// Whether a column of a table is mirrored.
@@ -84,13 +99,17 @@ impl Columns {
             }
         }
         let rows = rows.cloned();
-        Table { id, name, columns: kept, cascades, left_out, rows }
+        let has_key = kept.iter().any(|column| column.key.is_some());
+        let is_keyless = !has_key && self.may_be_keyless(&name);
+        let table = Table { id, name, columns: kept, cascades, left_out, rows };
+        if is_keyless { table.with_own_key() } else { table }
     }
 
     /// Refuses what the patterns leave out and [`Columns::narrow`] has kept.
     fn refuse_needed(&self, table: &Table) -> Result<()> {
         let mut kept = table.columns.iter();
-        let Some(column) = kept.find(|column| !self.keeps(&table.name, &column.name)) else {
+        let is_lost = |column: &&Column| !is_own(column) && !self.keeps(&table.name, &column.name);
+        let Some(column) = kept.find(is_lost) else {
             return Ok(());
         };
         let is_followed = follows(&table.cascades, &column.name);

@@ -53,6 +53,11 @@ impl Conditions {
                 return Err(self.wrong(name, "it is not among the tables that are mirrored"));
             };
             self.fit(table)?;
+            if table.is_keyless() {
+                return Err(
+                    self.wrong(name, "it has no key, by which a row that leaves could be told")
+                );
+            }
             let own = table.cascades.iter().flat_map(|cascade| &cascade.columns);
             if let Some((column, _)) = own.into_iter().find(|(own, _)| condition.is_about(own)) {
                 let why = format!("a foreign key changes its {column}, of which the log is silent");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Chunk;
 use crate::change::condition::Condition;
+use crate::change::keyless::Piece;
 use crate::change::{Cell, Table, TableName, Visibility, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -36,6 +37,9 @@ pub struct CopyHeader {
     /// True for the last chunk of a table, and for re-reads after it: conform then says which
     /// keys still lack cells.
     pub last: bool,
+    /// See [`Chunk::piece`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub piece: Option<Piece>,
 }
 
 /// A word of our own in the journal, so that it has its place in the order and is replayed.
@@ -116,6 +120,7 @@ pub fn encode_chunk(chunk: &Chunk, last: bool) -> Vec<u8> {
         table: chunk.table.as_ref().clone(),
         visibility: chunk.visibility.clone(),
         last,
+        piece: chunk.piece.clone(),
     };
     // Plain data: serialising it cannot fail.
     let header = serde_json::to_vec(&header).unwrap_or_default();

@@ -18,6 +18,7 @@ pub mod pgoutput;
 mod publication;
 mod relation;
 mod removal;
+mod scan;
 mod selection;
 mod session;
 mod slot;
@@ -87,11 +88,9 @@ impl Postgres {
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
-            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns).of_rows(Conditions::new(
-                name,
-                DEFAULT_SCHEMA,
-                &config.rows,
-            )),
+            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns)
+                .of_rows(Conditions::new(name, DEFAULT_SCHEMA, &config.rows))
+                .keyless(&config.keyless),
         })
     }
 
@@ -196,10 +195,11 @@ impl Postgres {
         let mut chosen = self.choose(&listed)?;
         if let Some(mirrored) = mirrored {
             chosen.retain(|table| {
-                mirrored.contains(&table.name.to_string()) || !is_left_out(&self.source, table)
+                mirrored.contains(&table.name.to_string())
+                    || !is_left_out(&self.source, &self.columns, table)
             });
         }
-        refuse_unusable(&chosen, &self.place.user)?;
+        refuse_unusable(&chosen, &self.columns, &self.place.user)?;
         let tables = catalog::describe(&client, &chosen, &self.columns).await?;
         self.columns.judge(tables.iter().map(Arc::as_ref))?;
         let (start, added) = match ledger {
@@ -226,7 +226,7 @@ impl Postgres {
         let client = self.place.connect().await?;
         let listed = catalog::list(&client, None).await?;
         let word = |table: &&Listed| {
-            let is_usable = table.is_readable && catalog::objection(table).is_none();
+            let is_usable = table.is_readable && catalog::objection(table, &self.columns).is_none();
             let parts = table.parts.clone().unwrap_or_default();
             (table.name.clone(), Identity { table: format!("{} {is_usable}", table.oid), parts })
         };
@@ -260,7 +260,8 @@ impl Postgres {
     pub async fn copier(&self, fence: Fence) -> Result<copy::PostgresCopier> {
         let client = self.place.connect().await?;
         let server = self.usable_server(&client).await?;
-        copy::PostgresCopier::open(client, &server, fence, self.columns.clone()).await
+        let place = Arc::clone(&self.place);
+        copy::PostgresCopier::open(client, &server, fence, (self.columns.clone(), place)).await
     }
 
     /// See [`super::Source::examine`].

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::change::keyless::{Content, content_of};
 use crate::change::{Cell, RowChange, Table, TransactionId, tuple};
 
 /// A row's key: its key cells, encoded.
@@ -38,6 +39,21 @@ pub struct Collapsed {
     pub truncated: Option<(TransactionId, i64)>,
     /// The last state of every key the batch touched.
     pub rows: HashMap<Key, RowState>,
+    /// Of a table without a key, instead: what came and went, in order.
+    pub contents: Vec<Moved>,
+}
+
+/// A row of a table without a key that came or went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    /// What it holds.
+    pub content: Content,
+    /// It went.
+    pub is_gone: bool,
+    /// Who did that.
+    pub transaction: TransactionId,
+    /// When that was committed, microseconds since 1970-01-01 UTC.
+    pub time_micros: i64,
 }
 
 /// The last state of one key.
@@ -65,12 +81,13 @@ impl Collapsed {
     /// Nothing happened to `table` yet.
     #[must_use]
     pub fn new(table: Arc<Table>) -> Self {
-        Self { table, truncated: None, rows: HashMap::new() }
+        Self { table, truncated: None, rows: HashMap::new(), contents: Vec::new() }
     }
 
     /// All rows are gone.
     pub fn truncate(&mut self, transaction: TransactionId, time_micros: i64) {
         self.rows.clear();
+        self.contents.clear();
         self.truncated = Some((transaction, time_micros));
     }
 
@@ -87,6 +104,9 @@ impl Collapsed {
     ) -> Result<(), KeyMissing> {
         self.table = Arc::clone(&change.table);
         let table = &change.table;
+        if table.is_keyless() {
+            return self.contents_of(change, (transaction, time_micros));
+        }
         let new_key = match &change.new {
             Some(cells) => Some(key_of(table, cells).ok_or(KeyMissing)?),
             None => None,
@@ -117,6 +137,34 @@ impl Collapsed {
                 self.rows.insert(key, gone(Vec::new()));
             }
             (None, None) => return Err(KeyMissing),
+        }
+        Ok(())
+    }
+
+    /// A row without a key changed: what it held went, and what it holds came. Both must be known whole.
+    fn contents_of(
+        &mut self,
+        change: &RowChange,
+        (transaction, time_micros): (TransactionId, i64),
+    ) -> Result<(), KeyMissing> {
+        let content = |cells: &Option<Vec<Cell>>| match cells {
+            Some(cells) => content_of(&change.table, cells).map(Some).ok_or(KeyMissing),
+            None => Ok(None),
+        };
+        let (old, new) = (content(&change.old)?, content(&change.new)?);
+        let is_told = match change.op {
+            crate::change::Op::Insert => new.is_some(),
+            crate::change::Op::Update => old.is_some() && new.is_some(),
+            crate::change::Op::Delete => old.is_some(),
+        };
+        if !is_told {
+            return Err(KeyMissing);
+        }
+        if old != new {
+            let gone = old.map(|content| (content, true));
+            for (content, is_gone) in gone.into_iter().chain(new.map(|content| (content, false))) {
+                self.contents.push(Moved { content, is_gone, transaction, time_micros });
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! ```
 
 mod cascade;
+mod keyless;
 mod outdate;
 mod proof;
 mod registry;
@@ -104,6 +105,10 @@ impl Store {
         for ((source, name), mut collapsed) in per_table {
             let mut mirror = self.mirrors.of(&source, &name)?.clone();
             let mut shown = Vec::new();
+            if collapsed.table.is_keyless() {
+                touched.extend(self.stage_contents(&mirror, collapsed)?);
+                continue;
+            }
             let comes = collapsed.table.rows.is_some();
             if mirror.state.is_tracked() {
                 shown = self.follow_copy(&mirror, &mut collapsed)?;

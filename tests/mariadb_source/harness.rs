@@ -37,6 +37,7 @@ fn config_of(
         password: Some(format!("${{file:{}}}", file.display()).try_into().unwrap()),
         columns: Vec::new(),
         rows: std::collections::BTreeMap::new(),
+        keyless: Vec::new(),
         tables: tables.iter().map(|&table| table.to_owned()).collect(),
         mapping: None,
         timezone: "UTC".to_owned(),

@@ -38,7 +38,11 @@ SELECT c.oid AS id,
        CASE WHEN c.relispartition THEN
            ARRAY(SELECT a.relid::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(c.oid) a
                  WHERE a.relid <> c.oid)
-       END AS ancestors
+       END AS ancestors,
+       -- Without a key the mirror has two columns of its own (DuckDB minds no case), and its time.
+       EXISTS (SELECT FROM pg_catalog.pg_attribute a
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                 AND lower(a.attname) IN ('_row', '_nth')) AS has_our_names
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')

@@ -128,6 +128,7 @@ impl Rig {
             row_count: rows.len() as u64,
             admit_after: crate::change::Position::Lsn(1),
             next_after: None,
+            piece: None,
         };
         self.append("erp", EntryKind::Copy, &encode_chunk(&chunk, true));
     }

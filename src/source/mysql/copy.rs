@@ -111,6 +111,7 @@ impl MysqlCopier {
             row_count: u64::from(rows.count),
             admit_after,
             next_after: if is_done { None } else { rows.last_key },
+            piece: None,
         })
     }
 

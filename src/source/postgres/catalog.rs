@@ -39,6 +39,8 @@ pub(crate) struct Listed {
     pub(crate) parts: Option<String>,
     /// The oids of the tables that it is a partition of; empty if it is none.
     pub(crate) ancestors: Vec<u32>,
+    /// Whether a column of it has a name that one of ours would need.
+    pub(crate) has_our_names: bool,
 }
 
 /// `REPLICA IDENTITY` of a table.
@@ -142,6 +144,7 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
             is_owned: row.try_get(9)?,
             parts: row.try_get(10)?,
             ancestors: row.try_get::<_, Option<Vec<u32>>>(11)?.unwrap_or_default(),
+            has_our_names: row.try_get(12)?,
         })
     };
     let listed: std::result::Result<Vec<Listed>, _> = rows.iter().map(read).collect();
@@ -149,22 +152,28 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
 }
 
 /// Why a table cannot be mirrored and the SQL that mends it; `None` if it can.
-pub(crate) fn objection(table: &Listed) -> Option<(String, String)> {
+pub(crate) fn objection(table: &Listed, choice: &Columns) -> Option<(String, String)> {
     let name = quoted(&table.name);
+    let is_allowed = table.key.is_empty() && choice.may_be_keyless(&table.name);
+    let or_keyless = format!("Or mirror it without: keyless = [\"{}\"] in its source.", table.name);
     let objection = match table.identity {
-        Identity::Nothing => (
+        _ if is_allowed && table.has_our_names => (
+            format!("table {} has no key, and a column named _row or _nth", table.name),
+            format!("ALTER TABLE {name} ADD PRIMARY KEY (…); or rename that column"),
+        ),
+        Identity::Nothing if !is_allowed => (
             format!("table {} has REPLICA IDENTITY NOTHING", table.name),
             format!("ALTER TABLE {name} REPLICA IDENTITY DEFAULT;"),
         ),
-        Identity::Full if table.key.is_empty() => (
+        Identity::Full if table.key.is_empty() && !is_allowed => (
             format!("table {} has REPLICA IDENTITY FULL but no primary key", table.name),
-            format!("ALTER TABLE {name} ADD PRIMARY KEY (…);"),
+            format!("ALTER TABLE {name} ADD PRIMARY KEY (…); {or_keyless}"),
         ),
-        _ if table.key.is_empty() => (
+        _ if table.key.is_empty() && !is_allowed => (
             format!("table {} has no primary key to identify its rows by", table.name),
             format!(
                 "ALTER TABLE {name} ADD PRIMARY KEY (…); or, with a unique index over NOT NULL \
-                    columns: ALTER TABLE {name} REPLICA IDENTITY USING INDEX …;"
+                    columns: ALTER TABLE {name} REPLICA IDENTITY USING INDEX …; {or_keyless}"
             ),
         ),
         _ => {
@@ -176,6 +185,33 @@ pub(crate) fn objection(table: &Listed) -> Option<(String, String)> {
         }
     };
     Some(objection)
+}
+
+/// What mirroring a table without a key costs, and what the application loses, if it does; with a remedy.
+pub(crate) fn price(table: &Listed, choice: &Columns) -> Option<(String, String)> {
+    if !table.key.is_empty() || !choice.may_be_keyless(&table.name) {
+        return None;
+    }
+    let name = quoted(&table.name);
+    let copy = "it is copied in one long transaction, which holds back VACUUM and ALTER TABLE, and any \
+                change of its columns copies it anew";
+    Some(match table.identity {
+        Identity::Full => (
+            format!("table {} has no key: {copy}", table.name),
+            format!("none is needed; ALTER TABLE {name} ADD PRIMARY KEY (…); spares it"),
+        ),
+        _ => (
+            format!(
+                "table {} has no key and no REPLICA IDENTITY FULL: once it is published, the server \
+                 refuses the application's UPDATE and DELETE on it; and {copy}",
+                table.name
+            ),
+            format!(
+                "if it is only ever inserted into, none is needed; otherwise ALTER TABLE {name} REPLICA \
+                 IDENTITY FULL;"
+            ),
+        ),
+    })
 }
 
 /// Reads the columns of listed tables, in their order.

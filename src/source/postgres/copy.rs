@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,7 +19,8 @@ use tokio_postgres::Client;
 
 use super::catalog::{self, Listed, Server, quote, quoted};
 use super::copy_text::CopyText;
-use super::session::{Asked, lsn};
+use super::scan::{Scan, is_mark};
+use super::session::{Asked, Place, lsn};
 use super::slot::waited_for;
 use super::stream::OUR_PREFIX;
 use crate::change::condition::Condition;
@@ -37,17 +39,22 @@ const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Rows of a table's first chunk, before the size of its rows is known.
 const FIRST_ROWS_MAX: u64 = 1_000;
 /// Pause before the fence is asked again. Short: most transactions are.
-const FENCE_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const FENCE_PAUSE: Duration = Duration::from_millis(200);
 
 /// An open copy session.
 #[derive(Debug)]
 pub struct PostgresCopier {
-    client: Client,
-    fence: Fence,
+    pub(super) client: Client,
+    pub(super) place: Arc<Place>,
+    pub(super) fence: Fence,
     /// A chunk was begun and did not reach its end: its transaction is still open.
-    is_in_transaction: bool,
+    pub(super) is_in_transaction: bool,
     row_bytes: HashMap<TableName, u64>,
     columns: Columns,
+    /// Its texts may be anything.
+    pub(super) is_raw: bool,
+    /// The table without a key that is being read.
+    pub(super) scan: Option<Scan>,
 }
 
 /// Which rows of a table are read.
@@ -61,7 +68,7 @@ enum Which<'a> {
 
 /// What one snapshot showed of a table.
 struct Read {
-    table: std::sync::Arc<Table>,
+    table: Arc<Table>,
     visibility: Visibility,
     rows: BytesMut,
     row_count: u64,
@@ -75,7 +82,7 @@ impl PostgresCopier {
         client: Client,
         server: &Server,
         fence: Fence,
-        columns: Columns,
+        (columns, place): (Columns, Arc<Place>),
     ) -> Result<Self> {
         // The message after a chunk must reach the log at once, and must not wait for standbys.
         let mut settings = "SET synchronous_commit = local".to_owned();
@@ -83,7 +90,16 @@ impl PostgresCopier {
             settings.push_str(&format!("; SET client_encoding TO '{encoding}'"));
         }
         client.batch_execute(&settings).await.asking(|| "could not set up a copy".into())?;
-        Ok(Self { client, fence, is_in_transaction: false, row_bytes: HashMap::new(), columns })
+        Ok(Self {
+            client,
+            place,
+            fence,
+            is_in_transaction: false,
+            row_bytes: HashMap::new(),
+            columns,
+            is_raw: server.raw_encoding().is_some(),
+            scan: None,
+        })
     }
 
     /// See [`crate::source::Copier::chunk`].
@@ -97,6 +113,13 @@ impl PostgresCopier {
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
+        if self.columns.may_be_keyless(table)
+            && let Some(piece) = self.piece(table, after, rows_max, waiting).await?
+        {
+            return Ok(piece);
+        }
+        // (A table that has a key by now: its rows show that, and it is copied anew.)
+        let after = after.filter(|after| !is_mark(after));
         let limit = self.row_limit(table, rows_max);
         let read = self.read_behind_fence(table, Which::After(after, only, limit), waiting).await?;
         if let Some(size) = u64::try_from(read.rows.len()).ok().filter(|_| read.row_count > 0) {
@@ -110,6 +133,7 @@ impl PostgresCopier {
             rows: read.rows.freeze(),
             row_count: read.row_count,
             admit_after: Position::Lsn(admit_after),
+            piece: None,
         })
     }
 
@@ -132,6 +156,7 @@ impl PostgresCopier {
             rows: read.rows.freeze(),
             row_count: read.row_count,
             admit_after: Position::Lsn(admit_after),
+            piece: None,
         })
     }
 
@@ -200,19 +225,8 @@ impl PostgresCopier {
         visibility: Visibility,
     ) -> Result<Read> {
         let what = || format!("could not copy table {name}");
-        let oid = "SELECT $1::text::pg_catalog.regclass::pg_catalog.oid";
-        let row = self.client.query_one(oid, &[&quoted(name)]).await.asking(what)?;
-        let listed = catalog::list(&self.client, Some(row.try_get(0).asking(what)?)).await?;
-        let Some(listed) = listed.first() else {
-            return Err(Error::new(ErrorKind::Setup, format!("{name} cannot be copied"))
-                .hint("only ordinary and partitioned tables can be mirrored"));
-        };
-        if let Some((why, sql)) = catalog::objection(listed) {
-            return Err(Error::new(ErrorKind::Setup, why).hint(sql));
-        }
-        let mut described = catalog::describe(&self.client, &[listed], &self.columns).await?;
-        let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
-        let sql = chunk_sql(listed, &table, which)?;
+        let (listed, table) = self.described(name).await?;
+        let sql = chunk_sql(&listed, &table, which)?;
         let mut data = pin!(self.client.copy_out(&sql).await.asking(what)?);
         let mut read = Read {
             table,
@@ -233,6 +247,24 @@ impl PostgresCopier {
             return Err(Error::new(ErrorKind::Decode, format!("the copy of {name} was cut short")));
         }
         Ok(read)
+    }
+
+    /// The table as the snapshot has it.
+    pub(super) async fn described(&self, name: &TableName) -> Result<(Listed, Arc<Table>)> {
+        let what = || format!("could not copy table {name}");
+        let oid = "SELECT $1::text::pg_catalog.regclass::pg_catalog.oid";
+        let row = self.client.query_one(oid, &[&quoted(name)]).await.asking(what)?;
+        let listed = catalog::list(&self.client, Some(row.try_get(0).asking(what)?)).await?;
+        let Some(listed) = listed.into_iter().next() else {
+            return Err(Error::new(ErrorKind::Setup, format!("{name} cannot be copied"))
+                .hint("only ordinary and partitioned tables can be mirrored"));
+        };
+        if let Some((why, sql)) = catalog::objection(&listed, &self.columns) {
+            return Err(Error::new(ErrorKind::Setup, why).hint(sql));
+        }
+        let mut described = catalog::describe(&self.client, &[&listed], &self.columns).await?;
+        let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
+        Ok((listed, table))
     }
 
     /// Reads how far the log was written after the chunk, and writes a message that moves an
@@ -267,7 +299,7 @@ impl Read {
 }
 
 /// Everything that ran when slot or publication changed must be finished in the snapshot.
-fn is_open(fence: &Fence, visibility: &Visibility) -> bool {
+pub(super) fn is_open(fence: &Fence, visibility: &Visibility) -> bool {
     match (fence, visibility) {
         (Fence::Open, _) => true,
         (Fence::Xmin(fence), Visibility::Snapshot { xmin, .. }) => xmin >= fence,

@@ -14,6 +14,7 @@ use super::{Postgres, TOO_OLD, VERSION_MIN};
 use crate::change::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
+use crate::source::columns::Columns;
 
 /// Slots or walsenders free below which a restart of ours could be refused.
 const FREE_MIN: i64 = 1;
@@ -44,7 +45,7 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     let count = listed.iter().filter(|table| table.ancestors.is_empty()).count();
     findings.push(Finding::ok(format!("{} of {count} tables are mirrored", chosen.len())));
     for table in &chosen {
-        findings.extend(about_table(table, &limits));
+        findings.extend(about_table(table, &source.columns, &limits));
     }
     let tables = catalog::describe(&client, &chosen, &source.columns).await?;
     source.columns.judge(tables.iter().map(AsRef::as_ref))?;
@@ -160,10 +161,12 @@ fn about_limits(limits: &Limits) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn about_table(table: &Listed, limits: &Limits) -> Vec<Finding> {
+pub(super) fn about_table(table: &Listed, columns: &Columns, limits: &Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some((why, sql)) = catalog::objection(table) {
+    if let Some((why, sql)) = catalog::objection(table, columns) {
         findings.push(Finding::error(why, sql));
+    } else if let Some((what, remedy)) = catalog::price(table, columns) {
+        findings.push(Finding::warning(what, remedy));
     }
     if !table.is_readable {
         let what = format!("role \"{}\" may not read table {}", limits.role, table.name);
@@ -280,11 +283,11 @@ async fn about_slot(
 }
 
 /// Refuses, all at once, the chosen tables that cannot be mirrored.
-pub(super) fn refuse_unusable(chosen: &[&Listed], user: &str) -> Result<()> {
+pub(super) fn refuse_unusable(chosen: &[&Listed], columns: &Columns, user: &str) -> Result<()> {
     let mut what = Vec::new();
     let mut hints = Vec::new();
     for table in chosen {
-        if let Some((why, sql)) = catalog::objection(table) {
+        if let Some((why, sql)) = catalog::objection(table, columns) {
             what.push(why);
             hints.push(sql);
         }
@@ -300,9 +303,9 @@ pub(super) fn refuse_unusable(chosen: &[&Listed], user: &str) -> Result<()> {
 }
 
 /// Whether a table that came later cannot be mirrored as it is.
-pub(super) fn is_left_out(source: &str, table: &Listed) -> bool {
+pub(super) fn is_left_out(source: &str, columns: &Columns, table: &Listed) -> bool {
     let unreadable = || ("this role may not read it".to_owned(), "GRANT SELECT ON it".to_owned());
-    let why = catalog::objection(table).or_else(|| (!table.is_readable).then(unreadable));
+    let why = catalog::objection(table, columns).or_else(|| (!table.is_readable).then(unreadable));
     if let Some((why, hint)) = &why {
         let table = &table.name;
         tracing::warn!(source, %table, why, hint, "a table that came is left out, `check` says more");

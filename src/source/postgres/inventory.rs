@@ -21,7 +21,7 @@ impl Postgres {
         let estimates = estimates(&client).await?;
         let offer = |table: Listed| Offered {
             rows_estimated: estimates.get(&table.oid).copied(),
-            unusable: finding::objections(&examine::about_table(&table, &limits)),
+            unusable: finding::objections(&examine::about_table(&table, &self.columns, &limits)),
             name: table.name,
         };
         let listed = catalog::list(&client, None).await?.into_iter();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::change::keyless::fill_up;
 use crate::change::tuple::read_row;
 use crate::change::{
     Cell, Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread,
@@ -197,7 +198,7 @@ fn row_change(tag: u8, table: &Arc<Table>, mut body: Bytes) -> Option<RowChange>
 
 /// The cells of a row of the log that are mirrored; `None` if it is not one of the table.
 fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
-    if row.len() != table.columns.len() + table.left_out.len() {
+    if row.len() != table.sent_count() + table.left_out.len() {
         return None;
     }
     if !table.left_out.is_empty() {
@@ -207,6 +208,7 @@ fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
             !table.left_out.iter().any(|left_out| Some(left_out.place) == place)
         });
     }
+    fill_up(table, &mut row);
     Some(row)
 }
 

@@ -9,7 +9,7 @@ use crate::change::{Column, Kind, Position, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
 use crate::store::types::quoted;
-use crate::store::{Store, execute, reader, track};
+use crate::store::{Store, contents, execute, reader, track};
 
 /// A mirrored table.
 #[derive(Debug, Clone, PartialEq)]
@@ -309,6 +309,9 @@ impl Store {
         self.prove(source, &table.name.to_string(), false)?;
         self.forget_copy(&mirror)?;
         track::create(&self.connection, &mirror)?;
+        if table.is_keyless() {
+            contents::create(&self.connection, &mirror)?;
+        }
         self.connection
             .execute("DELETE FROM ops.source_ready WHERE source = ?", params![source])
             .in_store(what)?;
@@ -323,6 +326,9 @@ impl Store {
     pub fn finish_copy(&mut self, source: &str, name: &TableName) -> Result<bool> {
         let mirror = self.mirrors.of(source, name)?.clone();
         if mirror.state == MirrorState::Outdated {
+            return Ok(false);
+        }
+        if mirror.table.is_keyless() && !self.is_explained(&mirror)? {
             return Ok(false);
         }
         if !track::lacking_keys(&self.connection, &mirror)?.is_empty() {
@@ -357,6 +363,7 @@ impl Store {
     /// Forgets what only a copy needs.
     pub(super) fn forget_copy(&self, mirror: &MirrorTable) -> Result<()> {
         track::remove(&self.connection, mirror)?;
+        contents::remove(&self.connection, mirror)?;
         resync::forget(&self.connection, mirror)?;
         self.forget_hidden(mirror)
     }

@@ -256,7 +256,7 @@ impl Store {
             }
             return self.mirrors.put(&self.connection, shaped).map(|()| true);
         };
-        if !has_same_key(table, &mirror) || !can_be_kept(table) {
+        if !has_same_key(table, &mirror) || !can_be_kept(table) || table.is_keyless() {
             return Ok(false);
         }
         let what = || format!("could not follow the columns of {name} of {source}");

@@ -119,6 +119,11 @@ impl Store {
         if !mirror.state.is_whole() {
             return Ok(None);
         }
+        if mirror.table.is_keyless() {
+            // Nothing tells which of its rows a chunk has shown.
+            self.begin_copy(source, &mirror.mirror, &mirror.table)?;
+            return Ok(None);
+        }
         let what = || what(&mirror);
         if is_whole {
             self.begin_proof(source, &name.to_string())?;
@@ -154,8 +159,9 @@ impl Store {
         table: &Table,
         at_micros: i64,
     ) -> Result<Option<Touched>> {
-        let is_kept =
-            |mirror: &&MirrorTable| mirror.state.is_whole() && has_same_key(table, mirror);
+        let is_kept = |mirror: &&MirrorTable| {
+            mirror.state.is_whole() && has_same_key(table, mirror) && !table.is_keyless()
+        };
         let kept = self.mirrors.find(source, &table.name).filter(is_kept).cloned();
         let Some(mut mirror) = kept else {
             self.begin_copy(source, mirror_name, table)?;

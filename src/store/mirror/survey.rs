@@ -7,6 +7,7 @@ use duckdb::Connection;
 use super::MirrorTable;
 use super::registry::Mirrors;
 use super::sql::mirror_name;
+use crate::change::keyless::is_own;
 use crate::change::{Column, Kind};
 use crate::digest::{Digest, Family, Hash, golden, store};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +42,8 @@ pub struct Compared {
     pub left_out: Vec<String>,
     /// What rows and keys are hashed with.
     pub hash: Hash,
+    /// The table has no key: rows may be there several times, and are counted.
+    pub is_keyless: bool,
 }
 
 impl Compared {
@@ -55,6 +58,9 @@ impl Compared {
             family.filter(|family| !misspelled.contains(family))
         };
         let all = &table.table.columns;
+        if table.table.is_keyless() {
+            return Ok(Self::whole_rows(all, of, hash));
+        }
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for column in table.table.key().filter_map(|place| all.get(place)) {
             let Some(family) = of(column) else {
@@ -72,7 +78,19 @@ impl Compared {
                 None => left_out.push(column.name.clone()),
             }
         }
-        Ok(Self { columns, key_count, left_out, hash })
+        Ok(Self { columns, key_count, left_out, hash, is_keyless: false })
+    }
+
+    /// Of a table without a key: rows are told apart by all that is compared. Our own columns no source has.
+    fn whole_rows(all: &[Column], of: impl Fn(&Column) -> Option<Family>, hash: Hash) -> Self {
+        let (mut columns, mut left_out) = (Vec::new(), Vec::new());
+        for column in all.iter().filter(|column| !is_own(column)) {
+            match of(column) {
+                Some(family) => columns.push((column.name.clone(), family)),
+                None => left_out.push(column.name.clone()),
+            }
+        }
+        Self { key_count: columns.len(), columns, left_out, hash, is_keyless: true }
     }
 }
 

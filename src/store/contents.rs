@@ -1,0 +1,252 @@
+//! Rows of tables without a key, by what they hold: how many equals the mirror has of each, and, while a
+//! table is copied, what the log did and what the mirror owes.
+//!
+//! ```text
+//!  track."moved:…"  what the log did since the copy began, by content and transaction
+//!  track."scan:…"   the reading of the table that is under way, what it sees, its parts so far
+//!  track."owed:…"   rows that the log took away and no part has brought yet
+//! ```
+//! It decides nothing: `mirror::keyless` does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
+use duckdb::{Connection, OptionalExt, params};
+
+use super::collapse::Moved;
+use super::execute;
+use super::mirror::{MirrorTable, qualified};
+use super::stage::{batch_of, key_from_text, key_text};
+use super::types::quoted;
+use crate::change::Visibility;
+use crate::change::keyless::OWN_NAMES;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::store::refusal::InStore;
+
+/// A reading of the table, as far as its parts are conformed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scan {
+    /// Its name.
+    pub(super) scan: String,
+    /// The part that is due.
+    pub(super) next: u64,
+    /// What its snapshot could see.
+    pub(super) visibility: Visibility,
+    /// Its last part is there.
+    pub(super) is_whole: bool,
+}
+
+/// Equals by the hash of what they hold.
+pub(super) type Counts = HashMap<String, u64>;
+
+fn bare_name(mirror: &MirrorTable, what: &str) -> String {
+    format!("{what}:{}.{}", mirror.source, mirror.mirror)
+}
+
+fn name(mirror: &MirrorTable, what: &str) -> String {
+    format!("track.{}", quoted(&bare_name(mirror, what)))
+}
+
+fn what(mirror: &MirrorTable) -> String {
+    format!("could not follow the rows of {}", mirror.name())
+}
+
+fn damaged(mirror: &MirrorTable) -> Error {
+    Error::new(ErrorKind::Store, format!("what is tracked for {} is damaged", mirror.name()))
+        .hint("copy the table again")
+}
+
+/// A copy begins: nothing is known.
+pub(super) fn create(connection: &Connection, mirror: &MirrorTable) -> Result<()> {
+    remove(connection, mirror)?;
+    for (table, columns) in [
+        ("moved", "content VARCHAR, gone BOOLEAN, transaction VARCHAR, time BIGINT"),
+        ("scan", "scan VARCHAR, next UBIGINT, visibility VARCHAR, whole BOOLEAN"),
+        ("owed", "row VARCHAR, count UBIGINT"),
+    ] {
+        let sql = format!("CREATE TABLE {} ({columns})", name(mirror, table));
+        execute(connection, &sql, || what(mirror))?;
+    }
+    Ok(())
+}
+
+/// The copy is over.
+pub(super) fn remove(connection: &Connection, mirror: &MirrorTable) -> Result<()> {
+    for table in ["moved", "scan", "owed"] {
+        let sql = format!("DROP TABLE IF EXISTS {}", name(mirror, table));
+        execute(connection, &sql, || what(mirror))?;
+    }
+    Ok(())
+}
+
+/// The table was truncated: what was before does not matter any more.
+pub(super) fn forget_moved(connection: &Connection, mirror: &MirrorTable) -> Result<()> {
+    execute(connection, &format!("DELETE FROM {}", name(mirror, "moved")), || what(mirror))
+        .map(drop)
+}
+
+/// No row is owed any more.
+pub(super) fn forget_owed(connection: &Connection, mirror: &MirrorTable) -> Result<()> {
+    execute(connection, &format!("DELETE FROM {}", name(mirror, "owed")), || what(mirror)).map(drop)
+}
+
+/// Keeps what the log did, for readings that may not see it.
+pub(super) fn keep_moved(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    moved: &[Moved],
+) -> Result<()> {
+    let contents: StringArray = moved.iter().map(|one| Some(key_text(&one.content))).collect();
+    let gone: BooleanArray = moved.iter().map(|one| Some(one.is_gone)).collect();
+    let by: StringArray = moved.iter().map(|one| Some(one.transaction.to_string())).collect();
+    let times: Int64Array = moved.iter().map(|one| Some(one.time_micros)).collect();
+    let arrays: [ArrayRef; 4] = [Arc::new(contents), Arc::new(gone), Arc::new(by), Arc::new(times)];
+    append(connection, mirror, "moved", arrays.into())
+}
+
+/// What the log did that a reading does not see. The rest is forgotten: later readings see it, too.
+pub(super) fn unseen(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    visibility: &Visibility,
+) -> Result<Vec<Moved>> {
+    let table = name(mirror, "moved");
+    let sql = format!("SELECT DISTINCT transaction FROM {table}");
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
+    let texts = statement.query_map([], |row| row.get::<_, String>(0));
+    let texts: Vec<String> = texts.and_then(Iterator::collect).in_store(|| what(mirror))?;
+    for text in texts {
+        if visibility.sees(text.parse()?)? {
+            let sql = format!("DELETE FROM {table} WHERE transaction = ?");
+            connection.execute(&sql, params![text]).in_store(|| what(mirror))?;
+        }
+    }
+    let sql = format!("SELECT content, gone, transaction, time FROM {table}");
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
+    let rows = statement.query_map([], |row| {
+        let text = |place| row.get::<_, String>(place);
+        Ok((text(0)?, row.get::<_, bool>(1)?, text(2)?, row.get::<_, i64>(3)?))
+    });
+    let mut moved = Vec::new();
+    for row in rows.in_store(|| what(mirror))? {
+        let (content, is_gone, by, time_micros) = row.in_store(|| what(mirror))?;
+        let content = key_from_text(&content).ok_or_else(|| damaged(mirror))?;
+        moved.push(Moved { content, is_gone, transaction: by.parse()?, time_micros });
+    }
+    Ok(moved)
+}
+
+/// The reading that is under way, once a part of it is there.
+pub(super) fn scan(connection: &Connection, mirror: &MirrorTable) -> Result<Option<Scan>> {
+    let sql = format!("SELECT scan, next, visibility, whole FROM {}", name(mirror, "scan"));
+    let read = connection.query_row(&sql, [], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, u64>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, bool>(3)?,
+        ))
+    });
+    let read = read.optional().in_store(|| what(mirror))?;
+    let Some((scan, next, visibility, is_whole)) = read else { return Ok(None) };
+    let visibility =
+        serde_json::from_str(&visibility).context(ErrorKind::Store, || what(mirror))?;
+    Ok(Some(Scan { scan, next, visibility, is_whole }))
+}
+
+/// Notes how far a reading is.
+pub(super) fn set_scan(connection: &Connection, mirror: &MirrorTable, scan: &Scan) -> Result<()> {
+    let table = name(mirror, "scan");
+    execute(connection, &format!("DELETE FROM {table}"), || what(mirror))?;
+    let visibility =
+        serde_json::to_string(&scan.visibility).context(ErrorKind::Bug, || what(mirror))?;
+    let values = params![scan.scan, scan.next, visibility, scan.is_whole];
+    connection
+        .execute(&format!("INSERT INTO {table} VALUES (?, ?, ?, ?)"), values)
+        .map(drop)
+        .in_store(|| what(mirror))
+}
+
+/// How many equals the mirror has of each of these, and how many it owes.
+pub(super) fn counts(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    hashes: &[&String],
+    is_copied: bool,
+) -> Result<(Counts, Counts)> {
+    ask(connection, mirror, hashes)?;
+    let [row, nth] = OWN_NAMES.map(quoted);
+    let standing = format!(
+        "SELECT m.{row}::VARCHAR, max(m.{nth})::UBIGINT FROM {} AS m
+         WHERE m.{row} IN (SELECT CAST(row AS UUID) FROM temp.main.asked_contents) GROUP BY 1",
+        qualified(mirror)
+    );
+    let standing = read_counts(connection, mirror, &standing)?;
+    if !is_copied {
+        return Ok((standing, Counts::new()));
+    }
+    let owed = format!(
+        "SELECT row, count FROM {} WHERE row IN (SELECT row FROM temp.main.asked_contents)",
+        name(mirror, "owed")
+    );
+    Ok((standing, read_counts(connection, mirror, &owed)?))
+}
+
+/// Writes what is owed of those that [`counts`] was last asked for.
+pub(super) fn set_owed(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    owed: &[(&String, u64)],
+) -> Result<()> {
+    let sql = format!(
+        "DELETE FROM {} WHERE row IN (SELECT row FROM temp.main.asked_contents)",
+        name(mirror, "owed")
+    );
+    execute(connection, &sql, || what(mirror))?;
+    let hashes: StringArray = owed.iter().map(|(hash, _)| Some(hash.as_str())).collect();
+    let counts: arrow::array::UInt64Array = owed.iter().map(|(_, count)| Some(*count)).collect();
+    let arrays: [ArrayRef; 2] = [Arc::new(hashes), Arc::new(counts)];
+    append(connection, mirror, "owed", arrays.into())
+}
+
+/// How many rows are owed in all.
+pub(super) fn owed_in_all(connection: &Connection, mirror: &MirrorTable) -> Result<u64> {
+    let sql = format!("SELECT coalesce(sum(count), 0)::UBIGINT FROM {}", name(mirror, "owed"));
+    connection.query_row(&sql, [], |row| row.get(0)).in_store(|| what(mirror))
+}
+
+fn read_counts(connection: &Connection, mirror: &MirrorTable, sql: &str) -> Result<Counts> {
+    let mut statement = connection.prepare(sql).in_store(|| what(mirror))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.and_then(Iterator::collect).in_store(|| what(mirror))
+}
+
+/// Fills the temp table `asked_contents`.
+fn ask(connection: &Connection, mirror: &MirrorTable, hashes: &[&String]) -> Result<()> {
+    let sql = "CREATE OR REPLACE TEMP TABLE asked_contents (row VARCHAR)";
+    execute(connection, sql, || what(mirror))?;
+    let array: StringArray = hashes.iter().map(|hash| Some(hash.as_str())).collect();
+    let batch = batch_of(vec![Arc::new(array)], || what(mirror))?;
+    let mut appender = connection
+        .appender_to_catalog_and_db("asked_contents", "temp", "main")
+        .in_store(|| what(mirror))?;
+    appender.append_record_batch(batch).in_store(|| what(mirror))?;
+    appender.flush().in_store(|| what(mirror))
+}
+
+fn append(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    table: &str,
+    arrays: Vec<ArrayRef>,
+) -> Result<()> {
+    if arrays.first().is_none_or(|array| array.is_empty()) {
+        return Ok(());
+    }
+    let batch = batch_of(arrays, || what(mirror))?;
+    let mut appender =
+        connection.appender_to_db(&bare_name(mirror, table), "track").in_store(|| what(mirror))?;
+    appender.append_record_batch(batch).in_store(|| what(mirror))?;
+    appender.flush().in_store(|| what(mirror))
+}
