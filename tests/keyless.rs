@@ -367,8 +367,68 @@ async fn a_table_without_a_key_needs_the_operators_word(version: Version) {
     });
 }
 
+/// Counts the rows of each `n`.
+const MAPPING: &str = "-- entity: client
+-- version: 1
+-- unit: n
+-- driver: t
+-- affects t: SELECT n FROM delta
+SELECT coalesce(CAST(t.n AS VARCHAR), 'none') AS client_no,
+    CAST(count(*) AS INTEGER) AS payment_terms_days, t.n AS n
+FROM tally t GROUP BY t.n
+";
+
+async fn a_mapping_reads_a_table_without_a_key(version: Version) {
+    let server = servers::postgres_of(version);
+    let database = servers::database_on(server, "counts");
+    let client = connect(server, &database).await;
+    client.batch_execute(TABLES).await.unwrap();
+    let installation = installation(server, &database, "compare_every_secs = 0", KEYLESS);
+    let own = installation.state_folder().with_file_name("sql");
+    std::fs::create_dir_all(own.join("mappings/ours")).unwrap();
+    std::fs::write(own.join("mappings/ours/client.sql"), MAPPING).unwrap();
+    let path = installation.write("note", "").with_file_name("trueup.toml");
+    let text = std::fs::read_to_string(path).unwrap() + "mapping = \"ours\"\n";
+    let daemon = format!("[daemon]\nsql_dir = {own:?}\n");
+    installation.write("trueup.toml", &text.replace("[daemon]\n", &daemon));
+    let _daemon = installation.start(&["run"], &[]);
+    store_opens(&installation);
+    let agree = async || {
+        let sql = "SELECT coalesce(n::text, 'none'), count(*)::text FROM tally GROUP BY n";
+        let rows = client.query(sql, &[]).await.unwrap();
+        let mut expected: Vec<Vec<Option<String>>> =
+            rows.iter().map(|row| vec![row.get(0), row.get(1)]).collect();
+        expected.sort();
+        wait_until("the counts to agree", PATIENCE, || {
+            let sql = "SELECT client_no, payment_terms_days::VARCHAR FROM canon.client";
+            let mut found = store_rows(&installation, sql)?;
+            found.sort();
+            if found == expected { Ok(()) } else { Err(format!("{found:?}, not {expected:?}")) }
+        });
+    };
+    agree().await;
+    for change in [
+        "DELETE FROM tally WHERE ctid = (SELECT min(ctid) FROM tally WHERE n = 7)",
+        "UPDATE tally SET n = NULL WHERE ctid IN (SELECT ctid FROM tally WHERE n = 8 LIMIT 2)",
+        "INSERT INTO tally SELECT * FROM tally WHERE n = 9; DELETE FROM tally WHERE n = 10",
+        "UPDATE tally SET txt = 'other' WHERE n = 11",
+    ] {
+        client.batch_execute(change).await.unwrap();
+        agree().await;
+    }
+    // WHEN it is copied anew THEN no event tells that its rows were away
+    let events = "SELECT count(*)::VARCHAR FROM ops.event";
+    let before = store_rows(&installation, events).unwrap();
+    assert_ne!(before[0][0].as_deref(), Some("0"));
+    let done = installation.output(&["resync", "erp.tally"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    agree().await;
+    assert_eq!(store_rows(&installation, events).unwrap(), before);
+}
+
 on_versions! { [postgres pg14 pg16 pg17 pg18]
     tables_without_a_key_are_mirrored_through_kills
     what_is_tampered_with_in_a_table_without_a_key_is_counted_and_mended
     a_table_without_a_key_needs_the_operators_word
+    a_mapping_reads_a_table_without_a_key
 }
