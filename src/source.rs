@@ -15,6 +15,7 @@ mod log_end;
 pub mod mysql;
 pub mod postgres;
 mod survey;
+mod tables;
 pub mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ pub use crate::finding::{self, Finding};
 pub use foreign_keys::ForeignKeys;
 pub use log_end::LogEnd;
 pub use survey::Survey;
+pub use tables::{Cataloged, Identity, Offered};
 
 /// What a stream hands to capture, in log order.
 #[derive(Debug)]
@@ -107,42 +109,6 @@ pub struct Chunk {
     pub next_after: Option<Vec<crate::change::Cell>>,
     /// Of a table without a key: which part of its one snapshot it is.
     pub piece: Option<crate::change::keyless::Piece>,
-}
-
-/// What tells whether a table is the one that it was, where the log does not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Another one when another table comes under the name, or when it can be mirrored.
-    pub table: String,
-    /// Another one when rows came or went with partitions.
-    pub parts: String,
-}
-
-impl Identity {
-    /// Whether `word`, which [`Identity::table`] once was, is of the same table, mirrored or not.
-    pub(crate) fn is_of_table(&self, word: &str) -> bool {
-        self.table.split(' ').next() == word.split(' ').next()
-    }
-}
-
-/// A table that could be mirrored, for whoever chooses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offered {
-    /// Its name.
-    pub name: TableName,
-    /// What the server's statistics guess; `None` if they have not counted it.
-    pub rows_estimated: Option<u64>,
-    /// Why it cannot be mirrored as it is, and the remedy.
-    pub unusable: Option<String>,
-}
-
-/// A table of the catalog.
-#[derive(Debug, Clone)]
-pub struct Cataloged {
-    /// As the catalog shows it now.
-    pub table: Arc<Table>,
-    /// Whether the configuration chooses it.
-    pub is_mirrored: bool,
 }
 
 /// A configured source. A closed list: the compiler names what a new kind must answer.

@@ -24,7 +24,8 @@ fn table() -> Table {
     };
     let columns = vec![column("n", Kind::Int { bytes: 4 }), column("txt", Kind::Text)];
     let name = TableName::new("public", "log");
-    Table { id: 1, name, columns, cascades: Vec::new(), left_out: Vec::new(), rows: None }.with_own_key()
+    Table { id: 1, name, columns, cascades: Vec::new(), left_out: Vec::new(), rows: None }
+        .with_own_key()
 }
 
 fn cells((n, txt): &(i32, Option<String>)) -> Vec<Cell> {
