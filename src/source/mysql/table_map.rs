@@ -372,7 +372,8 @@ pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
         let own = own_type(&column.codec, known);
         let kind = own.as_ref().unwrap_or(&column.codec).kind();
         let source_type = match known {
-            Some(known) if known.kind == kind => known.source_type.clone(),
+            // (By its name a type of MariaDB's own is found again, see `bind`.)
+            Some(known) if known.kind == kind || own.is_some() => known.source_type.clone(),
             _ => column.codec.spelling(),
         };
         columns.push(Column { name: name.clone(), source_type, kind, key: column.key });
