@@ -108,17 +108,19 @@ pub fn run(conform: &Conform, cancel: &CancellationToken, runtime: &tokio::runti
             session.run(cancel)
         });
         let Err(error) = ended else { break };
-        needs_memory |= is_about_memory(&error);
+        // Once a part of the memory was too little, it gets all: that is no matter for a person.
+        let is_remedied = is_about_memory(&error) && !std::mem::replace(&mut needs_memory, true);
         if conform.state.seen().batch > before {
             pause = RETRY_PAUSE;
         }
         conform.state.failed(&error);
-        tracing::error!(
-            error = %error.chain(),
-            hint = error.remedy().unwrap_or_default(),
-            retry_ms = pause.as_millis(),
-            "conforming failed, it is retried"
-        );
+        let (cause, hint) = (error.chain(), error.remedy().unwrap_or_default());
+        let retry_ms = pause.as_millis();
+        if is_remedied {
+            tracing::warn!(error = cause, retry_ms, "a part of the store's memory was too little");
+        } else {
+            tracing::error!(error = cause, hint, retry_ms, "conforming failed, it is retried");
+        }
         runtime.block_on(async {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -5,7 +5,7 @@
 //! uses to turn journaled frames into [`Transaction`]s. Nothing on the I/O side can fail on a
 //! value, so a poison row never holds the source.
 
-pub(crate) mod columns;
+pub(crate) mod choice;
 pub(crate) mod conditions;
 pub mod decode;
 pub mod entry;
@@ -216,8 +216,8 @@ impl Source {
     /// [`ErrorKind::Config`].
     pub fn follow(&self, before: Option<&Table>, now: &Table) -> Result<()> {
         match self {
-            Source::Postgres(source) => source.columns().follow(before, now),
-            Source::Mysql(source) => source.columns().follow(before, now),
+            Source::Postgres(source) => source.choice().follow(before, now),
+            Source::Mysql(source) => source.choice().follow(before, now),
         }
     }
 

@@ -54,7 +54,29 @@ const ASKED: &[Asked] = &[
     ("zoned <> '2020-01-01'", "zoned <> '2020-01-01 00:00:00Z'", "zoned <> '2020-01-01'"),
 ];
 
-/// company, kind, day, at, zoned; `{bc}` and `{far}` are what only one server has.
+/// What only one kind of server has: a boolean and a UUID, or labels.
+const OWN: [&[Asked]; 2] = [
+    &[
+        ("ok = TRUE", "ok", ""),
+        ("ok <> TRUE AND ref IS NOT NULL", "NOT ok AND ref IS NOT NULL", ""),
+        (
+            "ref = '00000000-0000-0000-0000-00000000000A'",
+            "ref::text = '00000000-0000-0000-0000-00000000000a'",
+            "",
+        ),
+    ],
+    &[
+        ("ok = 't'", "", "ok + 0 = 2"),
+        ("ok NOT IN ('t', 'x')", "", "ok + 0 = 1"),
+        ("ref = '00000000-0000-0000-0000-00000000000a'", "", "right(ref, 1) = 'a'"),
+    ],
+];
+
+/// Tables, one for each that is asked.
+const TABLES: usize = ASKED.len() + OWN[0].len();
+/// Columns of each table, between its key and a note.
+const COLUMNS: [&str; 7] = ["company", "kind", "day", "at", "zoned", "ok", "ref"];
+/// Of the first five; `{bc}` and `{far}` are what only one server has.
 const VALUES: [&str; 10] = [
     "1, 'a', '2019-12-31', '2019-12-31 23:59:59.999', '2020-01-01 00:00:00'",
     "2, 'A', '2020-01-01', '2020-01-01 00:00:00', '2020-01-01 12:00:00'",
@@ -83,7 +105,28 @@ impl Stage<'_> {
             false => ("'0000-00-00'", "'2020-01-01'", "a\\\\b"),
         };
         let text = VALUES[row % VALUES.len()];
-        text.replace("{bc}", bc).replace("{far}", far).replace("{back}", back)
+        let text = text.replace("{bc}", bc).replace("{far}", far).replace("{back}", back);
+        let ok = match (row % 3, self.is_postgres) {
+            (0, _) => "NULL",
+            (1, true) => "true",
+            (_, true) => "false",
+            (1, false) => "'t'",
+            (_, false) => "'f'",
+        };
+        let last = ["a", "b", "0"][row % 4 % 3];
+        format!("{text}, {ok}, '00000000-0000-0000-0000-00000000000{last}'")
+    }
+
+    /// The row becomes what another one is.
+    fn becomes(&self, row: usize) -> String {
+        let values = self.values(row);
+        let pairs = COLUMNS.iter().zip(values.split(", "));
+        pairs.map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is asked of this kind of server.
+    fn asked(&self) -> Vec<Asked> {
+        [ASKED, OWN[usize::from(!self.is_postgres)]].concat()
     }
 
     fn choose(&self, rows: &[(String, String)]) {
@@ -95,7 +138,7 @@ impl Stage<'_> {
 
     /// Writes to all tables.
     fn write(&self, statements: &dyn Fn(&str) -> String) {
-        let all: Vec<String> = (0..ASKED.len()).map(|n| statements(&format!("c{n}"))).collect();
+        let all: Vec<String> = (0..TABLES).map(|n| statements(&format!("c{n}"))).collect();
         (self.sql)(&all.join(";\n"));
     }
 
@@ -107,7 +150,7 @@ impl Stage<'_> {
             };
             let rows: Vec<String> = (0..VALUES.len()).map(row).collect();
             format!(
-                "INSERT INTO {table} VALUES {}, ({}, 9, 'zz', NULL, NULL, '2020-01-01', '{SECRET}')",
+                "INSERT INTO {table} VALUES {}, ({}, 9, 'zz', NULL, NULL, '2020-01-01', NULL, NULL, '{SECRET}')",
                 rows.join(", "),
                 from + VALUES.len(),
             )
@@ -169,7 +212,7 @@ type Tables<T> = Vec<(String, T)>;
 fn asked(stage: &Stage<'_>) -> (Tables<String>, Tables<&'static str>) {
     let named = |n: usize| format!("c{n}");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for (n, (condition, postgres, mariadb)) in ASKED.iter().enumerate() {
+    for (n, (condition, postgres, mariadb)) in stage.asked().iter().enumerate() {
         ours.push((named(n), (*condition).to_owned()));
         theirs.push((named(n), if stage.is_postgres { *postgres } else { *mariadb }));
     }
@@ -191,24 +234,11 @@ fn rows_are_chosen(stage: &Stage<'_>) {
             daemon.kill();
         }
         for row in 0..VALUES.len() {
-            let values = stage.values(row * 3 + step + 1);
-            let values: Vec<&str> = values.split(", ").collect();
-            let [company, kind, day, at, zoned] = values.as_slice() else { panic!("{values:?}") };
+            let becomes = stage.becomes(row * 3 + step + 1);
             let id = 100 + row;
             let key = if row % 3 == step { 1_000 * (step + 1) + id } else { id };
             stage.write(&|table| {
-                format!(
-                    "UPDATE {table} SET id = {key}, company = {company}, kind = {kind}, day = {day},
-                         at = {at}, zoned = {zoned} WHERE id = {id} AND company IS DISTINCT FROM 9"
-                )
-                .replace(
-                    "company IS DISTINCT FROM 9",
-                    if stage.is_postgres {
-                        "company IS DISTINCT FROM 9"
-                    } else {
-                        "NOT company <=> 9"
-                    },
-                )
+                format!("UPDATE {table} SET id = {key}, {becomes} WHERE id = {id} AND note <> '{SECRET}'")
             });
         }
         stage.write(&|table| format!("DELETE FROM {table} WHERE id IN ({step}, {})", 5 + step));
@@ -218,17 +248,15 @@ fn rows_are_chosen(stage: &Stage<'_>) {
         stage.wait_for("rows that come and go", &theirs);
     }
     // AND when one leaves, becomes another, and comes back before anybody looks
-    let values = stage.values(1);
-    let values: Vec<&str> = values.split(", ").collect();
-    let [company, kind, day, at, zoned] = values.as_slice() else { panic!("{values:?}") };
+    let becomes = stage.becomes(1);
     let begin = if stage.is_postgres { "BEGIN" } else { "START TRANSACTION" };
     stage.write(&|table| {
         format!(
             "{begin}; UPDATE {table} SET company = 77, kind = 'none', day = '0400-01-01',
-                 at = '0400-01-01 00:00:00', zoned = '2002-02-02 00:00:00', note = repeat('new ', 9000)
+                 at = '0400-01-01 00:00:00', zoned = '2002-02-02 00:00:00', ok = NULL,
+                 ref = NULL, note = repeat('new ', 9000)
              WHERE id % 1000 = 101;
-             UPDATE {table} SET company = {company}, kind = {kind}, day = {day}, at = {at}, zoned = {zoned}
-             WHERE id % 1000 = 101; COMMIT"
+             UPDATE {table} SET {becomes} WHERE id % 1000 = 101; COMMIT"
         )
     });
     stage.wait_for("a row that left and is back", &theirs);
@@ -268,18 +296,17 @@ fn chosen_anew(stage: &Stage<'_>) {
 
 /// All tables, the first one chosen from.
 fn every(first: &str) -> Vec<(String, &str)> {
-    (0..ASKED.len()).map(|n| (format!("c{n}"), if n == 0 { first } else { "1 = 1" })).collect()
+    (0..TABLES).map(|n| (format!("c{n}"), if n == 0 { first } else { "1 = 1" })).collect()
 }
 
 /// Rows that are never chosen are in no file, once they were conformed.
 fn nothing_is_left(stage: &Stage<'_>) {
     stage.choose(
-        &(0..ASKED.len()).map(|n| (format!("c{n}"), "company <> 9".to_owned())).collect::<Vec<_>>(),
+        &(0..TABLES).map(|n| (format!("c{n}"), "company <> 9".to_owned())).collect::<Vec<_>>(),
     );
     stage.insert(0);
     let mut daemon = stage.installation.start(&["run"], &[]);
-    let all: Vec<(String, &str)> =
-        (0..ASKED.len()).map(|n| (format!("c{n}"), "company <> 9")).collect();
+    let all: Vec<(String, &str)> = (0..TABLES).map(|n| (format!("c{n}"), "company <> 9")).collect();
     stage.wait_for("the copy", &all);
     stage.insert(100);
     stage.wait_for("the log", &all);
@@ -298,14 +325,14 @@ fn on_postgres(label: &str, identity: &str, run: fn(&Stage<'_>)) {
     }
     let database = servers::postgres_database(label);
     let server = servers::postgres();
-    for n in 0..ASKED.len() {
+    for n in 0..TABLES {
         // (What is long lies beside the row, and is not in the log if it stays. For the collation "a" and "A"
         // are equal.)
         let table = format!(
             "CREATE COLLATION IF NOT EXISTS blind
                  (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
              CREATE TABLE c{n} (id int PRIMARY KEY, company int, kind varchar(9) COLLATE blind, day date,
-                 at timestamp, zoned timestamptz, note text);
+                 at timestamp, zoned timestamptz, ok boolean, ref uuid, note text);
              ALTER TABLE c{n} REPLICA IDENTITY {identity};
              ALTER TABLE c{n} ALTER COLUMN note SET STORAGE EXTERNAL"
         );
@@ -326,11 +353,11 @@ fn on_postgres(label: &str, identity: &str, run: fn(&Stage<'_>)) {
 
 fn on_a_binlog(kind: &str, server: &BinlogServer, label: &str, run: fn(&Stage<'_>)) {
     let database = servers::binlog_database(server, label);
-    for n in 0..ASKED.len() {
+    for n in 0..TABLES {
         let table = format!(
             "CREATE TABLE c{n} (id int PRIMARY KEY, company int,
                  kind varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, day date, at datetime(3) NULL,
-                 zoned timestamp(3) NULL, note text)"
+                 zoned timestamp(3) NULL, ok enum('f', 't'), ref char(36), note text)"
         );
         server.sql(&database, &table).unwrap();
     }

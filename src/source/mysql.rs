@@ -55,7 +55,7 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::columns::Columns;
+use super::choice::Choice;
 use super::{Fence, Finding, ForeignKeys, Identity, Prepared, Standing};
 use crate::change::position::parse_gtids;
 use crate::change::{Position, Reached, TableName};
@@ -94,9 +94,9 @@ impl Mysql {
         })
     }
 
-    /// Which columns of its tables are mirrored.
-    pub(super) fn columns(&self) -> &Columns {
-        self.address.columns()
+    /// What of its tables is mirrored.
+    pub(super) fn choice(&self) -> &Choice {
+        self.address.choice()
     }
 
     /// See [`super::Source::actual_kind`].
@@ -207,7 +207,7 @@ impl Mysql {
         examine::refuse(self.address.source(), &server.findings())?;
         let tables = self.tables(&mut connection, &server, mirrored).await?;
         examine::refuse(self.address.source(), &tables.findings)?;
-        self.address.columns().judge(tables.described.iter().map(|found| &found.table))?;
+        self.address.choice().judge(tables.described.iter().map(|found| &found.table))?;
         let start = match ledger {
             Some(ledger) => ledger.clone(),
             None => self.beginning(&mut connection).await?,
@@ -375,7 +375,7 @@ impl Mysql {
                 Ok(tables) => {
                     findings.extend(tables.findings);
                     let tables = tables.described.iter().map(|found| &found.table);
-                    let judged = self.address.columns().judge(tables);
+                    let judged = self.address.choice().judge(tables);
                     findings.extend(judged.err().map(|error| examine::finding(&error)));
                 }
                 Err(error) => findings.push(examine::finding(&error)),

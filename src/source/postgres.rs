@@ -38,8 +38,7 @@ use self::publication::Publication;
 use self::session::{Asked, Place};
 use self::slot::Slot;
 use self::witness::{Recognition, Verdict};
-use super::columns::Columns;
-use super::conditions::Conditions;
+use super::choice::Choice;
 use super::{Captured, Fence, Finding, ForeignKeys, Identity, Prepared, Standing};
 use crate::change::{Position, Reached, TableName};
 use crate::config::SourceConfig;
@@ -70,7 +69,7 @@ pub struct Postgres {
     patterns: Vec<String>,
     /// What its mapping reads, where the configuration names no tables.
     needed: BTreeSet<String>,
-    columns: Columns,
+    choice: Choice,
 }
 
 impl Postgres {
@@ -88,9 +87,7 @@ impl Postgres {
             place: Arc::new(Place::new(name, config)?),
             patterns: config.tables.clone(),
             needed: BTreeSet::new(),
-            columns: Columns::new(name, DEFAULT_SCHEMA, &config.columns)
-                .of_rows(Conditions::new(name, DEFAULT_SCHEMA, &config.rows))
-                .keyless(&config.keyless),
+            choice: Choice::of(name, DEFAULT_SCHEMA, config),
         })
     }
 
@@ -103,9 +100,9 @@ impl Postgres {
         self
     }
 
-    /// Which columns of its tables are mirrored.
-    pub(super) fn columns(&self) -> &Columns {
-        &self.columns
+    /// What of its tables is mirrored.
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// The name of the slot and of the publication on the source.
@@ -196,12 +193,12 @@ impl Postgres {
         if let Some(mirrored) = mirrored {
             chosen.retain(|table| {
                 mirrored.contains(&table.name.to_string())
-                    || !is_left_out(&self.source, &self.columns, table)
+                    || !is_left_out(&self.source, &self.choice, table)
             });
         }
-        refuse_unusable(&chosen, &self.columns, &self.place.user)?;
-        let tables = catalog::describe(&client, &chosen, &self.columns).await?;
-        self.columns.judge(tables.iter().map(Arc::as_ref))?;
+        refuse_unusable(&chosen, &self.choice, &self.place.user)?;
+        let tables = catalog::describe(&client, &chosen, &self.choice).await?;
+        self.choice.judge(tables.iter().map(Arc::as_ref))?;
         let (start, added) = match ledger {
             Some(position) => (position, self.adopt(&client, &server, &chosen, position).await?),
             None => (
@@ -226,7 +223,7 @@ impl Postgres {
         let client = self.place.connect().await?;
         let listed = catalog::list(&client, None).await?;
         let word = |table: &&Listed| {
-            let is_usable = table.is_readable && catalog::objection(table, &self.columns).is_none();
+            let is_usable = table.is_readable && catalog::objection(table, &self.choice).is_none();
             let parts = table.parts.clone().unwrap_or_default();
             (table.name.clone(), Identity { table: format!("{} {is_usable}", table.oid), parts })
         };
@@ -249,8 +246,8 @@ impl Postgres {
         Slot::read_released(&catalog, &self.object, &server).await?;
         let (publication, _) = self.publication(&catalog).await?;
         let names = (self.object.as_str(), publication.as_str());
-        let columns = self.columns.clone();
-        stream::PostgresStream::open(&self.place, names, start, &server, (catalog, columns)).await
+        let choice = self.choice.clone();
+        stream::PostgresStream::open(&self.place, names, start, &server, (catalog, choice)).await
     }
 
     /// See [`super::Source::copier`].
@@ -261,7 +258,7 @@ impl Postgres {
         let client = self.place.connect().await?;
         let server = self.usable_server(&client).await?;
         let place = Arc::clone(&self.place);
-        copy::PostgresCopier::open(client, &server, fence, (self.columns.clone(), place)).await
+        copy::PostgresCopier::open(client, &server, fence, (self.choice.clone(), place)).await
     }
 
     /// See [`super::Source::examine`].

@@ -62,7 +62,7 @@ pub(super) fn is_about_a_value(error: &Error) -> bool {
 #[must_use]
 pub fn is_about_memory(error: &Error) -> bool {
     let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
-    refusal.is_some_and(|refusal| refusal.class == "Out of Memory")
+    refusal.is_some_and(|refusal| refusal.class == OUT_OF_MEMORY)
 }
 
 /// True if DuckDB cannot do it while somebody else's transaction is open.
@@ -70,6 +70,19 @@ pub(super) fn is_about_another(error: &Error) -> bool {
     let refusal = error.source().and_then(|cause| cause.downcast_ref::<Refusal>());
     refusal.is_some_and(|refusal| refusal.class == "TransactionContext")
 }
+
+/// The class of those who had too little memory.
+const OUT_OF_MEMORY: &str = "Out of Memory";
+/// What stands before the words of a commit, or of the checkpoint within it, whose class is then another.
+const IN_A_COMMIT: [&str; 2] =
+    ["Failed to commit: ", "Failed to create checkpoint because of error: "];
+/// The words of who had too little memory, or nowhere to put what does not fit.
+const ABOUT_MEMORY: [&str; 4] = [
+    "could not allocate block of size ",
+    "failed to allocate data of size ",
+    "failed to offload data block of size ",
+    "failed to pin block of size ",
+];
 
 /// Classes of DuckDB's errors that tell what is wrong with a statement, before it sees a row.
 const ABOUT_NAMES: [&str; 5] = ["Binder", "Catalog", "Parser", "Syntax", "Parameter Not Resolved"];
@@ -114,6 +127,7 @@ impl Refusal {
     fn of(message: &str) -> Self {
         let line = message.lines().next().unwrap_or_default();
         let (class, words) = line.split_once(" Error: ").unwrap_or(("", line));
+        let class = if is_memory_in_a_commit(words) { OUT_OF_MEMORY } else { class };
         let is_safe = ABOUT_NAMES.contains(&class) || ABOUT_THE_MACHINE.contains(&class);
         let text = if is_safe {
             line.to_owned()
@@ -133,6 +147,18 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Nothing but sizes follows: no value has a place in it.
+fn is_memory_in_a_commit(words: &str) -> bool {
+    let inner = IN_A_COMMIT.iter().find_map(|before| words.strip_prefix(before));
+    let sizes = inner.and_then(|inner| ABOUT_MEMORY.iter().find_map(|one| inner.strip_prefix(one)));
+    sizes.is_some_and(|sizes| {
+        sizes.split(['(', ')', '/', ' ', '.']).all(|word| {
+            word.chars().all(|char| char.is_ascii_digit())
+                || matches!(word, "used" | "bytes" | "byte" | "KiB" | "MiB" | "GiB" | "TiB")
+        })
+    })
+}
 
 /// The plain words of a message; `…` for each run of others.
 fn plain(message: &str) -> String {
@@ -224,6 +250,45 @@ mod tests {
             assert!(!values.iter().any(|value| text.contains(value)), "{sql}: {text}");
             assert!(is_own_fault(&error), "{sql}: {text}");
         }
+    }
+
+    #[test]
+    fn too_little_memory_for_a_commit_is_told_from_its_words() {
+        let offload = "failed to offload data block of size 256.0 KiB (30.4 MiB/30.5 MiB used).";
+        for (text, expected) in [
+            (format!("FATAL Error: Failed to create checkpoint because of error: {offload}\nMore"), true),
+            (format!("TransactionContext Error: Failed to commit: {offload}"), true),
+            (
+                "TransactionContext Error: Failed to commit: could not allocate block of size 256.0 KiB \
+                 (15.2 MiB/15.2 MiB used)"
+                    .to_owned(),
+                true,
+            ),
+            ("TransactionContext Error: Failed to commit: Could not write file".to_owned(), false),
+            (format!("Conversion Error: Could not convert '{offload}'"), false),
+            ("FATAL Error: Failed to commit: failed to pin block of size Ada".to_owned(), false),
+        ] {
+            let error = Error::new(ErrorKind::Store, "x").caused_by(Refusal::of(&text));
+            assert_eq!(is_about_memory(&error), expected, "{text}");
+            assert!(!expected || error.chain().contains("of size 256.0 KiB"), "{}", error.chain());
+            assert!(!error.chain().contains("Ada"));
+        }
+    }
+
+    #[test]
+    fn a_commit_of_duckdb_that_has_too_little_memory_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("small.duckdb")).unwrap();
+        let prepare = "SET threads = 1; SET max_temp_directory_size = '8MB'; SET memory_limit = '200MB';
+             CREATE TABLE t (id BIGINT, a VARCHAR, b VARCHAR); BEGIN;
+             INSERT INTO t SELECT g, md5(g::VARCHAR), md5((g + 1)::VARCHAR) FROM range(100000) AS s(g);
+             CREATE TEMP TABLE x AS SELECT * FROM t WHERE id % 5 < 2;
+             DELETE FROM t USING x WHERE t.id = x.id; INSERT INTO t SELECT * FROM x;
+             SET memory_limit = '12MB'";
+        connection.execute_batch(prepare).unwrap();
+        let refused = connection.execute_batch("COMMIT").unwrap_err();
+        let error = failed("could not commit".to_owned(), &refused);
+        assert!(is_about_memory(&error), "{}", error.chain());
     }
 
     #[test]

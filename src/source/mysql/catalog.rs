@@ -157,7 +157,7 @@ async fn describe_schema(
 
 /// Without the columns that are left out. What cannot be read of them is no objection.
 fn narrow(address: &Address, described: Described) -> Described {
-    let table = address.columns().narrow(described.table);
+    let table = address.choice().narrow(described.table);
     let mut unreadable = described.unreadable;
     unreadable.retain(|(name, _)| !table.left_out.iter().any(|left_out| left_out.name == *name));
     Described { table, unreadable, ..described }

@@ -8,19 +8,16 @@
 //! ```
 //! It reads the head of each file that holds something not read yet, from the newest back.
 
-use futures_util::StreamExt;
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest};
 
 use super::event::{self, Event, HEARTBEAT, kind};
-use super::gtid;
 use super::reader::Reader;
 use super::session::Address;
+use super::{gtid, witness};
 use crate::change::{GtidSet, Position};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A server that sends nothing for so long is not there any more.
-const SILENCE_MAX: std::time::Duration = std::time::Duration::from_secs(30);
 /// Bytes of the server's version in a FORMAT_DESCRIPTION.
 const VERSION_BYTES: usize = 50;
 
@@ -92,12 +89,7 @@ async fn head(address: &Address, file: &str) -> Result<Head> {
 async fn gather(log: &mut BinlogStream) -> std::result::Result<Option<Head>, mysql_async::Error> {
     let mut started_at_secs = None;
     loop {
-        let silence = || {
-            let what = "not even a heartbeat came";
-            mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
-        };
-        let read = tokio::time::timeout(SILENCE_MAX, log.next()).await.map_err(|_| silence())?;
-        let Some(raw) = read.transpose()? else { return Ok(None) };
+        let Some(raw) = witness::next_event(log).await? else { return Ok(None) };
         let frame = event::frame(&raw);
         let Some(event) = Event::parse(&frame.slice(1..)) else { return Ok(None) };
         match event.kind {

@@ -30,7 +30,7 @@ pub(super) async fn read(
             Error::new(ErrorKind::Decode, format!("could not read the table map of {name}"))
         })?;
         let merged = table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?;
-        tables.push(address.columns().narrow(merged));
+        tables.push(address.choice().narrow(merged));
     }
     Ok(tables)
 }

@@ -4,7 +4,7 @@
 
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::matches;
+use crate::source::choice::matches;
 
 /// The tables of `known` that `patterns` choose, in the order of `known`. A pattern is
 /// `database.table` with `*` for any run of characters; without a dot it means a table of

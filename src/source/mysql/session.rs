@@ -12,8 +12,7 @@ use mysql_async::{Conn, DriverError, Opts, OptsBuilder, SslOpts, UrlError};
 use super::dialect::Dialect;
 use crate::config::{Secret, SourceConfig, Tls};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::source::columns::Columns;
-use crate::source::conditions::Conditions;
+use crate::source::choice::Choice;
 use crate::tls::{Protection, protection};
 
 /// The largest event a server ever sends (`slave_max_allowed_packet` at its maximum).
@@ -30,7 +29,7 @@ pub(super) struct Address {
     password: Option<Secret>,
     tls: Tls,
     tls_ca: Option<PathBuf>,
-    columns: Columns,
+    choice: Choice,
 }
 
 impl Address {
@@ -56,11 +55,7 @@ impl Address {
         }
         let database = opts.db_name().unwrap_or_default();
         Ok(Self {
-            columns: Columns::new(source, database, &config.columns).of_rows(Conditions::new(
-                source,
-                database,
-                &config.rows,
-            )),
+            choice: Choice::of(source, database, config),
             source: source.to_owned(),
             dialect: Dialect::of(config.kind),
             opts,
@@ -75,9 +70,9 @@ impl Address {
         self.opts.db_name().unwrap_or_default()
     }
 
-    /// Which columns of its tables are mirrored.
-    pub(super) fn columns(&self) -> &Columns {
-        &self.columns
+    /// What of its tables is mirrored.
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// What the server is, by the configuration.

@@ -193,6 +193,18 @@ async fn read(
     }
 }
 
+/// The next event of a log that is read beside the stream; `None` at its end.
+pub(super) async fn next_event(
+    log: &mut BinlogStream,
+) -> std::result::Result<Option<RawEvent>, mysql_async::Error> {
+    let silence = |_| {
+        let what = "not even a heartbeat came";
+        mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
+    };
+    let read = tokio::time::timeout(SILENCE_MAX, log.next()).await.map_err(silence)?;
+    read.transpose()
+}
+
 async fn gather(
     log: &mut BinlogStream,
     witness: &Witness,
@@ -201,12 +213,7 @@ async fn gather(
     // Bytes of events that the client unpacked from another: not as they stand in the file.
     let mut unpacked = 0_u64;
     loop {
-        let silence = || {
-            let what = "not even a heartbeat came";
-            mysql_async::Error::from(std::io::Error::new(std::io::ErrorKind::TimedOut, what))
-        };
-        let read = tokio::time::timeout(SILENCE_MAX, log.next()).await.map_err(|_| silence())?;
-        let Some(raw) = read.transpose()? else { return Ok(None) };
+        let Some(raw) = next_event(log).await? else { return Ok(None) };
         let frame = event::frame(&raw);
         let Some(event) = Event::parse(&event_of(&frame)) else { return Ok(None) };
         if unpacked > 0 {

@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use super::session::{Asked, lsn};
 use crate::change::{Column, Kind, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::Columns;
+use crate::source::choice::Choice;
 
 /// A table as the catalog shows it, before its columns are read.
 #[derive(Debug, Clone)]
@@ -152,7 +152,7 @@ pub(crate) async fn list(client: &Client, oid: Option<u32>) -> Result<Vec<Listed
 }
 
 /// Why a table cannot be mirrored and the SQL that mends it; `None` if it can.
-pub(crate) fn objection(table: &Listed, choice: &Columns) -> Option<(String, String)> {
+pub(crate) fn objection(table: &Listed, choice: &Choice) -> Option<(String, String)> {
     let name = quoted(&table.name);
     let is_allowed = table.key.is_empty() && choice.may_be_keyless(&table.name);
     let or_keyless = format!("Or mirror it without: keyless = [\"{}\"] in its source.", table.name);
@@ -188,7 +188,7 @@ pub(crate) fn objection(table: &Listed, choice: &Columns) -> Option<(String, Str
 }
 
 /// What mirroring a table without a key costs, and what the application loses, if it does; with a remedy.
-pub(crate) fn price(table: &Listed, choice: &Columns) -> Option<(String, String)> {
+pub(crate) fn price(table: &Listed, choice: &Choice) -> Option<(String, String)> {
     if !table.key.is_empty() || !choice.may_be_keyless(&table.name) {
         return None;
     }
@@ -221,7 +221,7 @@ pub(crate) fn price(table: &Listed, choice: &Columns) -> Option<(String, String)
 pub(crate) async fn describe(
     client: &Client,
     listed: &[&Listed],
-    choice: &Columns,
+    choice: &Choice,
 ) -> Result<Vec<Arc<Table>>> {
     let oids: Vec<u32> = listed.iter().map(|table| table.oid).collect();
     let sql = include_str!("../../../sql/source/postgres/columns.sql");

@@ -27,7 +27,7 @@ use crate::change::condition::Condition;
 use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::Columns;
+use crate::source::choice::Choice;
 use crate::source::conditions::of_postgres;
 use crate::source::{Chunk, Fence};
 
@@ -50,7 +50,7 @@ pub struct PostgresCopier {
     /// A chunk was begun and did not reach its end: its transaction is still open.
     pub(super) is_in_transaction: bool,
     row_bytes: HashMap<TableName, u64>,
-    columns: Columns,
+    choice: Choice,
     /// Its texts may be anything.
     pub(super) is_raw: bool,
     /// The table without a key that is being read.
@@ -82,7 +82,7 @@ impl PostgresCopier {
         client: Client,
         server: &Server,
         fence: Fence,
-        (columns, place): (Columns, Arc<Place>),
+        (choice, place): (Choice, Arc<Place>),
     ) -> Result<Self> {
         // The message after a chunk must reach the log at once, and must not wait for standbys.
         let mut settings = "SET synchronous_commit = local".to_owned();
@@ -96,7 +96,7 @@ impl PostgresCopier {
             fence,
             is_in_transaction: false,
             row_bytes: HashMap::new(),
-            columns,
+            choice,
             is_raw: server.raw_encoding().is_some(),
             scan: None,
         })
@@ -113,7 +113,7 @@ impl PostgresCopier {
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
-        if self.columns.may_be_keyless(table)
+        if self.choice.may_be_keyless(table)
             && let Some(piece) = self.piece(table, after, rows_max, waiting).await?
         {
             return Ok(piece);
@@ -259,10 +259,10 @@ impl PostgresCopier {
             return Err(Error::new(ErrorKind::Setup, format!("{name} cannot be copied"))
                 .hint("only ordinary and partitioned tables can be mirrored"));
         };
-        if let Some((why, sql)) = catalog::objection(&listed, &self.columns) {
+        if let Some((why, sql)) = catalog::objection(&listed, &self.choice) {
             return Err(Error::new(ErrorKind::Setup, why).hint(sql));
         }
-        let mut described = catalog::describe(&self.client, &[&listed], &self.columns).await?;
+        let mut described = catalog::describe(&self.client, &[&listed], &self.choice).await?;
         let table = described.pop().ok_or_else(|| Error::new(ErrorKind::Bug, what()))?;
         Ok((listed, table))
     }

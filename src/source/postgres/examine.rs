@@ -14,7 +14,7 @@ use super::{Postgres, TOO_OLD, VERSION_MIN};
 use crate::change::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
-use crate::source::columns::Columns;
+use crate::source::choice::Choice;
 
 /// Slots or walsenders free below which a restart of ours could be refused.
 const FREE_MIN: i64 = 1;
@@ -45,10 +45,10 @@ async fn examine_into(source: &Postgres, findings: &mut Vec<Finding>) -> Result<
     let count = listed.iter().filter(|table| table.ancestors.is_empty()).count();
     findings.push(Finding::ok(format!("{} of {count} tables are mirrored", chosen.len())));
     for table in &chosen {
-        findings.extend(about_table(table, &source.columns, &limits));
+        findings.extend(about_table(table, &source.choice, &limits));
     }
-    let tables = catalog::describe(&client, &chosen, &source.columns).await?;
-    source.columns.judge(tables.iter().map(AsRef::as_ref))?;
+    let tables = catalog::describe(&client, &chosen, &source.choice).await?;
+    source.choice.judge(tables.iter().map(AsRef::as_ref))?;
     findings.extend(chosen.iter().filter_map(|listed| about_rows(listed, &tables)));
     findings.push(about_publication(&client, source, &chosen, &limits).await?);
     findings.push(about_slot(&client, source, &server, &limits).await?);
@@ -161,11 +161,11 @@ fn about_limits(limits: &Limits) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn about_table(table: &Listed, columns: &Columns, limits: &Limits) -> Vec<Finding> {
+pub(super) fn about_table(table: &Listed, choice: &Choice, limits: &Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some((why, sql)) = catalog::objection(table, columns) {
+    if let Some((why, sql)) = catalog::objection(table, choice) {
         findings.push(Finding::error(why, sql));
-    } else if let Some((what, remedy)) = catalog::price(table, columns) {
+    } else if let Some((what, remedy)) = catalog::price(table, choice) {
         findings.push(Finding::warning(what, remedy));
     }
     if !table.is_readable {
@@ -283,11 +283,11 @@ async fn about_slot(
 }
 
 /// Refuses, all at once, the chosen tables that cannot be mirrored.
-pub(super) fn refuse_unusable(chosen: &[&Listed], columns: &Columns, user: &str) -> Result<()> {
+pub(super) fn refuse_unusable(chosen: &[&Listed], choice: &Choice, user: &str) -> Result<()> {
     let mut what = Vec::new();
     let mut hints = Vec::new();
     for table in chosen {
-        if let Some((why, sql)) = catalog::objection(table, columns) {
+        if let Some((why, sql)) = catalog::objection(table, choice) {
             what.push(why);
             hints.push(sql);
         }
@@ -303,9 +303,9 @@ pub(super) fn refuse_unusable(chosen: &[&Listed], columns: &Columns, user: &str)
 }
 
 /// Whether a table that came later cannot be mirrored as it is.
-pub(super) fn is_left_out(source: &str, columns: &Columns, table: &Listed) -> bool {
+pub(super) fn is_left_out(source: &str, choice: &Choice, table: &Listed) -> bool {
     let unreadable = || ("this role may not read it".to_owned(), "GRANT SELECT ON it".to_owned());
-    let why = catalog::objection(table, columns).or_else(|| (!table.is_readable).then(unreadable));
+    let why = catalog::objection(table, choice).or_else(|| (!table.is_readable).then(unreadable));
     if let Some((why, hint)) = &why {
         let table = &table.name;
         tracing::warn!(source, %table, why, hint, "a table that came is left out, `check` says more");

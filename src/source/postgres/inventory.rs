@@ -21,7 +21,7 @@ impl Postgres {
         let estimates = estimates(&client).await?;
         let offer = |table: Listed| Offered {
             rows_estimated: estimates.get(&table.oid).copied(),
-            unusable: finding::objections(&examine::about_table(&table, &self.columns, &limits)),
+            unusable: finding::objections(&examine::about_table(&table, &self.choice, &limits)),
             name: table.name,
         };
         let listed = catalog::list(&client, None).await?.into_iter();
@@ -38,7 +38,7 @@ impl Postgres {
         let is_known =
             |table: &&Listed| table.ancestors.is_empty() || is_chosen(u64::from(table.oid));
         let all: Vec<&Listed> = listed.iter().filter(is_known).collect();
-        let tables = catalog::describe(&client, &all, &self.columns).await?;
+        let tables = catalog::describe(&client, &all, &self.choice).await?;
         let cataloged = |table: Arc<_>| -> Cataloged {
             Cataloged { is_mirrored: is_chosen(table_id(&table)), table }
         };

@@ -5,7 +5,7 @@
 use super::catalog::Listed;
 use crate::change::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::matches;
+use crate::source::choice::matches;
 
 /// The tables of `known` that `patterns` choose, in the order of `known`. A pattern is
 /// `schema.table` with `*` for any run of characters; without a dot it means schema `public`

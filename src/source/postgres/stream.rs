@@ -26,7 +26,7 @@ use super::session::{Asked, Place, log_error, lsn};
 use super::witness::Witness;
 use crate::change::{Position, Reached, Table};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::Columns;
+use crate::source::choice::Choice;
 use crate::source::{Captured, frame};
 
 /// Prefix of the logical messages that are ours.
@@ -45,7 +45,7 @@ pub struct PostgresStream {
     log: ReplicationClient,
     /// For what the log does not say.
     catalog: Client,
-    columns: Columns,
+    choice: Choice,
     /// What has been taken in and not been handed out.
     ready: VecDeque<Captured>,
     /// What has been received and not been taken in: kept here while something is looked up, so
@@ -78,7 +78,7 @@ impl PostgresStream {
         (slot, publication): (&str, &str),
         start: u64,
         server: &Server,
-        (catalog, columns): (Client, Columns),
+        (catalog, choice): (Client, Choice),
     ) -> Result<Self> {
         let reference = (recent_xid(&catalog).await?, Instant::now());
         let config = place.replication(slot, publication, start)?;
@@ -101,7 +101,7 @@ impl PostgresStream {
         Ok(Self {
             log,
             catalog,
-            columns,
+            choice,
             ready: VecDeque::new(),
             pending: None,
             transaction: None,
@@ -179,7 +179,7 @@ impl PostgresStream {
                 let typed = catalog::type_columns(&self.catalog, &relation.columns).await?;
                 let listed = catalog::list(&self.catalog, Some(relation.oid)).await?;
                 let key = listed.first().map(|table| table.key.as_slice());
-                Ok(Some(Arc::new(self.columns.narrow(relation.table(typed, key)))))
+                Ok(Some(Arc::new(self.choice.narrow(relation.table(typed, key)))))
             }
             _ => Ok(None),
         }

@@ -13,14 +13,14 @@ use super::stream::OUR_PREFIX;
 use crate::change::{Position, TableName, Visibility};
 use crate::digest::{Digest, Family, golden, postgres};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::columns::Columns;
+use crate::source::choice::Choice;
 use crate::source::conditions::of_postgres;
 
 /// A snapshot of a PostgreSQL source. It ends when it is dropped.
 #[derive(Debug)]
 pub struct PostgresSurvey {
     client: Client,
-    columns: Columns,
+    choice: Choice,
     /// What the snapshot could see.
     pub visibility: Visibility,
     /// Everything that it could see is in the log up to here.
@@ -49,8 +49,8 @@ impl Postgres {
         let sql = "SELECT pg_catalog.pg_logical_emit_message(true, $1, 'compare')";
         beside.execute(sql, &[&OUR_PREFIX]).await.asking(what)?;
         let covered_by = Position::Lsn(lsn(&position)?);
-        let columns = self.columns.clone();
-        Ok(PostgresSurvey { client, columns, visibility, covered_by })
+        let choice = self.choice.clone();
+        Ok(PostgresSurvey { client, choice, visibility, covered_by })
     }
 }
 
@@ -123,7 +123,7 @@ impl PostgresSurvey {
         let listed = catalog::list(&self.client, Some(row.try_get(0).asking(what)?)).await?;
         let listed = listed.first().ok_or_else(|| Error::new(ErrorKind::Setup, what()))?;
         let all = if listed.is_partitioned { name } else { format!("ONLY {name}") };
-        let described = catalog::describe(&self.client, &[listed], &self.columns).await?;
+        let described = catalog::describe(&self.client, &[listed], &self.choice).await?;
         let is = described.first().and_then(|is| Some((is, is.rows.as_ref()?)));
         Ok(is.map_or(all.clone(), |(is, rows)| {
             format!("(SELECT * FROM {all} WHERE {})", of_postgres(rows, is, quote))

@@ -1,4 +1,4 @@
-//! Which columns are mirrored: the operator's patterns against the columns there are. Pure.
+//! What of its tables is mirrored: the operator's word against what there is of columns, rows and keys. Pure.
 //!
 //! A column that is left out is nowhere behind the journal: decoders drop it, copies and comparisons do
 //! not read it. (Not by the column lists of PostgreSQL's publications: with them a server refuses the
@@ -8,14 +8,16 @@ use super::conditions::Conditions;
 use crate::change::keyless::is_own;
 use crate::change::schema::{Cascade, LeftOut};
 use crate::change::{Column, Table, TableName};
+use crate::config::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The choice of columns of one source.
+/// What is mirrored of the tables of one source.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Columns {
+pub(crate) struct Choice {
     source: String,
+    /// Of columns.
     patterns: Vec<Pattern>,
-    /// Which rows are.
+    /// Of rows.
     conditions: Conditions,
     /// Patterns of tables that may be mirrored without a key.
     keyless: Vec<String>,
@@ -52,23 +54,18 @@ impl Pattern {
     }
 }
 
-impl Columns {
-    /// The choice that `patterns` make; later ones win, and none at all choose everything.
-    pub(crate) fn new(source: &str, default_schema: &str, patterns: &[String]) -> Self {
-        let patterns = patterns.iter().map(|text| Pattern::new(text, default_schema));
-        let conditions = Conditions::default();
-        let (source, patterns) = (source.to_owned(), patterns.collect());
-        Self { source, patterns, conditions, keyless: Vec::new() }
+impl Choice {
+    /// What the operator wrote of a source.
+    pub(crate) fn of(source: &str, default_schema: &str, config: &SourceConfig) -> Self {
+        let conditions = Conditions::new(source, default_schema, &config.rows);
+        let keyless = config.keyless.clone();
+        Self { conditions, keyless, ..Self::of_columns(source, default_schema, &config.columns) }
     }
 
-    /// The same choice, of these rows.
-    pub(crate) fn of_rows(self, conditions: Conditions) -> Self {
-        Self { conditions, ..self }
-    }
-
-    /// The same, where tables that these patterns match may do without a key.
-    pub(crate) fn keyless(self, patterns: &[String]) -> Self {
-        Self { keyless: patterns.to_vec(), ..self }
+    /// The choice that patterns of columns make; later ones win, and none at all choose everything.
+    fn of_columns(source: &str, default_schema: &str, patterns: &[String]) -> Self {
+        let patterns = patterns.iter().map(|text| Pattern::new(text, default_schema)).collect();
+        Self { source: source.to_owned(), patterns, ..Self::default() }
     }
 
     /// Whether the operator lets a table be mirrored without a key.
@@ -84,7 +81,7 @@ impl Columns {
     }
 
     /// A table as the log has it, without the columns that are left out. What rows are told apart and
-    /// followed by stays; who asked for less is told by [`Columns::judge`] and [`Columns::follow`].
+    /// followed by stays; who asked for less is told by [`Choice::judge`] and [`Choice::follow`].
     pub(crate) fn narrow(&self, table: Table) -> Table {
         let Table { id, name, columns, cascades, .. } = table;
         let rows = self.conditions.of(&name);
@@ -105,7 +102,7 @@ impl Columns {
         if is_keyless { table.with_own_key() } else { table }
     }
 
-    /// Refuses what the patterns leave out and [`Columns::narrow`] has kept.
+    /// Refuses what the patterns leave out and [`Choice::narrow`] has kept.
     fn refuse_needed(&self, table: &Table) -> Result<()> {
         let mut kept = table.columns.iter();
         let is_lost = |column: &&Column| !is_own(column) && !self.keeps(&table.name, &column.name);
@@ -268,9 +265,9 @@ mod tests {
         }
     }
 
-    fn columns(patterns: &[&str]) -> Columns {
+    fn columns(patterns: &[&str]) -> Choice {
         let patterns: Vec<String> = patterns.iter().map(|&text| text.to_owned()).collect();
-        Columns::new("erp", "hr", &patterns)
+        Choice::of_columns("erp", "hr", &patterns)
     }
 
     /// The columns that are kept.
