@@ -99,7 +99,9 @@ async fn write(client: tokio_postgres::Client, stop: Arc<AtomicBool>) -> u64 {
         clock.tick().await;
         match client.execute(change.as_str(), &[]).await {
             Ok(changed) => rows += changed,
-            Err(error) => assert_eq!(error.code().map(|code| code.code()), Some(DEADLOCK), "{error}"),
+            Err(error) => {
+                assert_eq!(error.code().map(|code| code.code()), Some(DEADLOCK), "{error}");
+            }
         }
     }
     rows
