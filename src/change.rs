@@ -7,6 +7,7 @@ pub mod condition;
 pub mod gtid_set;
 pub mod keyless;
 pub mod position;
+pub mod rows;
 pub mod schema;
 pub mod tuple;
 pub mod value;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 pub use gtid_set::GtidSet;
 pub use position::{Position, Reached, TransactionId};
+pub use rows::{CellRef, Cells, Row};
 pub use schema::{Column, Kind, Table, TableName};
 pub use value::Cell;
 pub use visibility::Visibility;
@@ -71,10 +73,10 @@ pub struct RowChange {
     /// What the log tells of the row before: `None` when it tells nothing (an insert, or an
     /// update that left the key alone); otherwise cells it does not tell are
     /// [`Cell::Missing`].
-    pub old: Option<Vec<Cell>>,
+    pub old: Option<Row>,
     /// The row afterwards, [`Cell::Missing`] where the log does not carry a cell (unchanged
     /// TOAST, partial row images). `None` for a delete.
-    pub new: Option<Vec<Cell>>,
+    pub new: Option<Row>,
     /// Whether foreign keys may have changed other rows because of it, unseen in the log. False
     /// where the log tells of those rows itself, or where foreign keys were switched off.
     pub cascades: bool,

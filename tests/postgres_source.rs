@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio_postgres::Client;
 use trueup::change::position::parse_lsn;
 use trueup::change::tuple::read_row;
-use trueup::change::{Cell, Change, Op, Position, Reached, Table, TableName, Transaction};
+use trueup::change::{Cell, Cells, Change, Op, Position, Reached, Table, TableName, Transaction};
 use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::demo::servers::{Options, PostgresServer};
 use trueup::source::decode::{Decoder, Tables};
@@ -219,8 +219,8 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-fn texts(cells: &[Cell]) -> Vec<String> {
-    cells.iter().map(text).collect()
+fn texts(row: &(impl Cells + ?Sized)) -> Vec<String> {
+    row.cells().map(|cell| text(&cell.to_cell())).collect()
 }
 
 fn name(table: &str) -> TableName {
@@ -287,10 +287,11 @@ fn lay(chunks: &[Chunk], transactions: &[Transaction]) -> BTreeMap<String, Strin
                 Change::Truncate(_) => rows.clear(),
                 Change::Row(row) => {
                     if let Some(old) = &row.old {
-                        rows.remove(&text(&old[0]));
+                        rows.remove(&texts(old)[0]);
                     }
                     if let (Op::Insert | Op::Update, Some(new)) = (row.op, &row.new) {
-                        rows.insert(text(&new[0]), text(&new[1]));
+                        let new = texts(new);
+                        rows.insert(new[0].clone(), new[1].clone());
                     }
                 }
             }

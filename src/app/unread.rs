@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::standing;
-use crate::change::{Change, RowChange};
+use crate::change::{Change, Row, RowChange};
 use crate::cli::Unread;
 use crate::config::{Config, SourceKind};
 use crate::error::Result;
@@ -47,6 +47,6 @@ fn show(rows: UnreadRows, kind: SourceKind) -> Unread {
 
 fn row(change: &Change) -> Option<Value> {
     let Change::Row(RowChange { table, op, old, new, .. }) = change else { return None };
-    let row = |cells: &Option<Vec<_>>| cells.as_deref().map(|cells| json_row(table, cells));
+    let row = |row: &Option<Row>| row.as_ref().map(|row| json_row(table, row));
     Some(json!({ "op": op.word(), "old": row(old), "new": row(new) }))
 }

@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Column, Kind, Table};
+use super::{CellRef, Cells, Column, Kind, Table};
 
 /// Terms that must all be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,11 +202,11 @@ impl Condition {
     /// Whether a row is chosen; cells stand in the order of the table's columns. `None` if a cell that
     /// decides about it is missing, or is no value of its type.
     #[must_use]
-    pub fn admits(&self, table: &Table, cells: &[Cell]) -> Option<bool> {
+    pub fn admits(&self, table: &Table, row: &(impl Cells + ?Sized)) -> Option<bool> {
         let mut is_known = true;
         for term in &self.terms {
             let place = table.columns.iter().position(|column| column.name == term.column);
-            let found = place.and_then(|place| table.columns.get(place).zip(cells.get(place)));
+            let found = place.and_then(|place| table.columns.get(place).zip(row.cell(place)));
             match found.and_then(|(column, cell)| term.holds(column, cell)) {
                 Some(true) => {}
                 Some(false) => return Some(false),
@@ -218,13 +218,13 @@ impl Condition {
 }
 
 impl Term {
-    fn holds(&self, column: &Column, cell: &Cell) -> Option<bool> {
+    fn holds(&self, column: &Column, cell: CellRef<'_>) -> Option<bool> {
         let text = match (cell, &self.test) {
-            (Cell::Missing, _) => return None,
-            (Cell::Null, Test::Null(is_none)) => return Some(*is_none),
-            (Cell::Text(_), Test::Null(is_none)) => return Some(!is_none),
-            (Cell::Null, _) => return Some(false),
-            (Cell::Text(text), _) => text,
+            (CellRef::Missing, _) => return None,
+            (CellRef::Null, Test::Null(is_none)) => return Some(*is_none),
+            (CellRef::Text(_), Test::Null(is_none)) => return Some(!is_none),
+            (CellRef::Null, _) => return Some(false),
+            (CellRef::Text(text), _) => text,
         };
         let value = comparable(column.kind, text)?;
         match &self.test {

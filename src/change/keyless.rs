@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::schema::{Column, Kind, Table};
-use super::{Cell, tuple};
+use super::{Cell, Cells, tuple};
 
 /// Names of the columns that are the key: a hash of what the row holds, and 1, 2, … among equals.
 pub const OWN_NAMES: [&str; 2] = ["_row", "_nth"];
@@ -68,13 +68,13 @@ pub fn fill_up(table: &Table, row: &mut Vec<Cell>) {
 
 /// What a row of `table` holds; `None` if one of its cells is missing.
 #[must_use]
-pub fn content_of(table: &Table, cells: &[Cell]) -> Option<Content> {
-    let sent = cells.get(..table.sent_count())?;
-    if sent.iter().any(Cell::is_missing) {
-        return None;
+pub fn content_of(table: &Table, row: &(impl Cells + ?Sized)) -> Option<Content> {
+    let mut sent = Vec::with_capacity(table.sent_count());
+    for place in 0..table.sent_count() {
+        sent.push(row.cell(place).filter(|cell| !cell.is_missing())?);
     }
     let mut bytes = BytesMut::new();
-    tuple::write_row(&mut bytes, sent);
+    tuple::write_cells(&mut bytes, sent.into_iter());
     Some(bytes.freeze())
 }
 

@@ -10,6 +10,8 @@
 
 use bytes::Bytes;
 
+use super::CellRef;
+
 /// One cell of a row.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Cell {
@@ -27,6 +29,16 @@ impl Cell {
     #[must_use]
     pub fn text(text: &str) -> Self {
         Cell::Text(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// The cell, to be looked at.
+    #[must_use]
+    pub fn as_ref(&self) -> CellRef<'_> {
+        match self {
+            Cell::Missing => CellRef::Missing,
+            Cell::Null => CellRef::Null,
+            Cell::Text(bytes) => CellRef::Text(bytes),
+        }
     }
 
     /// True if the log did not carry this cell.

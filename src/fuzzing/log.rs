@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::change::{Cell, Change, Transaction};
+use crate::change::{CellRef, Cells, Change, Row, Transaction};
 use crate::config::SourceKind;
 use crate::source::decode::{Decoder, Tables, is_divisible, read_again};
 use crate::source::frame;
@@ -78,8 +78,8 @@ fn judge(kind: SourceKind, change: &Change) {
         Change::Row(row) => {
             let rows = [&row.old, &row.new];
             assert!(rows.iter().any(|row| row.is_some()));
-            for cells in rows.into_iter().flatten() {
-                assert_eq!(cells.len(), row.table.columns.len());
+            for of in rows.into_iter().flatten() {
+                assert_eq!(of.count(), row.table.columns.len());
             }
         }
         Change::Unread(unread) => {
@@ -92,8 +92,8 @@ fn judge(kind: SourceKind, change: &Change) {
 
 /// Whether rows take no more room than the input can account for.
 pub(crate) fn is_within(changes: &[Change], bytes_max: usize) -> bool {
-    let of = |row: &Option<Vec<Cell>>| {
-        row.iter().flatten().filter_map(Cell::bytes).map(<[u8]>::len).sum::<usize>()
+    let of = |row: &Option<Row>| {
+        row.iter().flat_map(Cells::cells).filter_map(CellRef::bytes).map(<[u8]>::len).sum::<usize>()
     };
     let bytes = changes.iter().map(|change| match change {
         Change::Row(row) => of(&row.old) + of(&row.new),

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::change::condition::{Condition, Literal};
-use crate::change::{Cell, Change, Kind, Op, RowChange, Table, TableName};
+use crate::change::{Cell, CellRef, Cells, Change, Kind, Op, Row, RowChange, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The conditions of one source.
@@ -164,15 +164,12 @@ pub(super) fn choose(changes: &mut Vec<Change>) {
 /// What is left of the change of a row.
 fn chosen(mut row: RowChange) -> Vec<Change> {
     let Some(condition) = row.table.rows.clone() else { return vec![Change::Row(row)] };
-    let judge = |cells: &Vec<Cell>| condition.admits(&row.table, cells);
-    let was = row.old.as_ref().map(judge);
+    let was = row.old.as_ref().map(|old| condition.admits(&row.table, old));
     let Some(new) = &mut row.new else {
         return if was == Some(Some(false)) { Vec::new() } else { vec![Change::Row(row)] };
     };
     if let Some(old) = &row.old {
-        for (cell, before) in new.iter_mut().zip(old).filter(|(cell, _)| cell.is_missing()) {
-            *cell = before.clone();
-        }
+        *new = new.or(old);
     }
     let is = condition.admits(&row.table, new);
     match (was, is) {
@@ -191,12 +188,14 @@ fn chosen(mut row: RowChange) -> Vec<Change> {
 /// The row is not chosen any more: of what it is, only the key is told.
 fn gone(row: RowChange) -> RowChange {
     let key: Vec<usize> = row.table.key().collect();
-    let has_key = |cells: &Vec<Cell>| {
-        key.iter().all(|place| cells.get(*place).is_some_and(|cell| !cell.is_missing()))
-    };
-    let old = row.old.filter(has_key).or(row.new).map(|cells| {
-        let only_key = |(place, cell)| if key.contains(&place) { cell } else { Cell::Missing };
-        cells.into_iter().enumerate().map(only_key).collect()
+    let has_key =
+        |row: &Row| key.iter().all(|place| row.cell(*place).is_some_and(|cell| !cell.is_missing()));
+    let old = row.old.filter(has_key).or(row.new).map(|row| {
+        let only_key = |(place, cell): (usize, CellRef<'_>)| match key.contains(&place) {
+            true => cell.to_cell(),
+            false => Cell::Missing,
+        };
+        row.cells().enumerate().map(only_key).collect()
     });
     // It is still there: what follows it by a foreign key stays.
     RowChange { op: Op::Delete, old, new: None, cascades: false, ..row }
@@ -227,10 +226,9 @@ mod tests {
     }
 
     /// `-` is missing.
-    fn cells(text: [&str; 3]) -> Vec<Cell> {
-        text.iter()
-            .map(|text| if *text == "-" { Cell::Missing } else { Cell::text(text) })
-            .collect()
+    fn cells(text: [&str; 3]) -> Row {
+        let cell = |text: &str| if text == "-" { Cell::Missing } else { Cell::text(text) };
+        text.map(cell).to_vec().into()
     }
 
     /// What is left of a change, in short.
@@ -239,12 +237,12 @@ mod tests {
         let mut changes =
             vec![Change::Row(RowChange { table: table(), op, old, new, cascades: true })];
         choose(&mut changes);
-        let text = |cells: &Option<Vec<Cell>>| {
-            let text = |cell: &Cell| match cell.bytes() {
+        let text = |row: &Option<Row>| {
+            let text = |cell: CellRef<'_>| match cell.bytes() {
                 Some(text) => String::from_utf8_lossy(text).into_owned(),
                 None => "-".to_owned(),
             };
-            cells.iter().flatten().map(text).collect::<Vec<_>>().join(" ")
+            row.iter().flat_map(Cells::cells).map(text).collect::<Vec<_>>().join(" ")
         };
         let short = |change: &Change| match change {
             Change::Row(row) => {
@@ -258,8 +256,8 @@ mod tests {
     #[test]
     fn rows_come_into_the_choice_and_leave_it() {
         let (into, out) = (["1", "in", "n"], ["1", "out", "n"]);
-        type Row<'a> = Option<[&'a str; 3]>;
-        let cases: [(Op, Row<'_>, Row<'_>, &[&str]); 14] = [
+        type Told<'a> = Option<[&'a str; 3]>;
+        let cases: [(Op, Told<'_>, Told<'_>, &[&str]); 14] = [
             (Op::Insert, None, Some(into), &["insert:  > 1 in n"]),
             (Op::Insert, None, Some(out), &[]),
             (Op::Delete, Some(into), None, &["delete: 1 in n > "]),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::mirror::Placed;
 use super::stage::{BATCH_ROWS, batch_of, key_text};
-use crate::change::{Cell, Change, Table};
+use crate::change::{CellRef, Cells, Change, Row, Table};
 use crate::error::Result;
 use crate::store::refusal::InStore;
 
@@ -118,9 +118,7 @@ fn lines_of_change<'a>(
     let line = move |table, op| Line { placed, ordinal, table, op, old: None, new: None };
     let row = match change {
         Change::Row(row) => {
-            let json = |cells: &Option<Vec<Cell>>| {
-                Some(json_row(&row.table, cells.as_deref()?).to_string())
-            };
+            let json = |of: &Option<Row>| Some(json_row(&row.table, of.as_ref()?).to_string());
             let (old, new) = (json(&row.old), json(&row.new));
             Some(Line { old, new, ..line(row.table.as_ref(), row.op.word()) })
         }
@@ -134,20 +132,20 @@ fn lines_of_change<'a>(
 }
 
 /// The cells that the log told, by their columns' names.
-pub fn json_row(table: &Table, cells: &[Cell]) -> Value {
-    let mut row = Map::new();
-    for (column, cell) in table.columns.iter().zip(cells) {
+pub fn json_row(table: &Table, row: &Row) -> Value {
+    let mut object = Map::new();
+    for (column, cell) in table.columns.iter().zip(row.cells()) {
         let value = match cell {
-            Cell::Missing => continue,
-            Cell::Null => Value::Null,
-            Cell::Text(bytes) => Value::String(match std::str::from_utf8(bytes) {
+            CellRef::Missing => continue,
+            CellRef::Null => Value::Null,
+            CellRef::Text(bytes) => Value::String(match std::str::from_utf8(bytes) {
                 Ok(text) => text.to_owned(),
                 Err(_) => format!("\\x{}", key_text(bytes)),
             }),
         };
-        row.insert(column.name.clone(), value);
+        object.insert(column.name.clone(), value);
     }
-    Value::Object(row)
+    Value::Object(object)
 }
 
 fn month_of(micros: i64) -> String {

@@ -9,24 +9,20 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::change::keyless::{Content, content_of};
-use crate::change::{Cell, RowChange, Table, TransactionId, tuple};
+use crate::change::{Cells, Row, RowChange, Table, TransactionId, tuple};
 
 /// A row's key: its key cells, encoded.
 pub type Key = Bytes;
 
 /// Encodes the key cells of a row of `table`; `None` if one of them is missing.
 #[must_use]
-pub fn key_of(table: &Table, cells: &[Cell]) -> Option<Key> {
+pub fn key_of(table: &Table, row: &(impl Cells + ?Sized)) -> Option<Key> {
     let mut key = Vec::new();
     for place in table.key() {
-        let cell = cells.get(place)?;
-        if cell.is_missing() {
-            return None;
-        }
-        key.push(cell.clone());
+        key.push(row.cell(place).filter(|cell| !cell.is_missing())?);
     }
     let mut bytes = BytesMut::new();
-    tuple::write_row(&mut bytes, &key);
+    tuple::write_cells(&mut bytes, key.into_iter());
     Some(bytes.freeze())
 }
 
@@ -60,7 +56,7 @@ pub struct Moved {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowState {
     /// The row; `None`: there is none under this key.
-    pub cells: Option<Vec<Cell>>,
+    pub cells: Option<Row>,
     /// Where missing cells are to be taken from: the key its row had before the batch.
     pub base: Option<Key>,
     /// The last transaction that touched the key.
@@ -147,8 +143,8 @@ impl Collapsed {
         change: &RowChange,
         (transaction, time_micros): (TransactionId, i64),
     ) -> Result<(), KeyMissing> {
-        let content = |cells: &Option<Vec<Cell>>| match cells {
-            Some(cells) => content_of(&change.table, cells).map(Some).ok_or(KeyMissing),
+        let content = |row: &Option<Row>| match row {
+            Some(row) => content_of(&change.table, row).map(Some).ok_or(KeyMissing),
             None => Ok(None),
         };
         let (old, new) = (content(&change.old)?, content(&change.new)?);
@@ -186,30 +182,20 @@ impl Collapsed {
 fn merge(
     change: &RowChange,
     before: Option<RowState>,
-) -> (Vec<Cell>, Option<Key>, Vec<(Key, TransactionId)>) {
-    let mut cells = change.new.clone().unwrap_or_default();
-    let Some(before) = before else { return (cells, None, Vec::new()) };
-    for (place, cell) in cells.iter_mut().enumerate() {
-        let from = |row: &Option<Vec<Cell>>| row.as_ref().and_then(|row| row.get(place).cloned());
-        if cell.is_missing()
-            && let Some(old) = from(&change.old)
-        {
-            *cell = old;
-        }
-        if cell.is_missing()
-            && let Some(old) = from(&before.cells)
-        {
-            *cell = old;
-        }
+) -> (Row, Option<Key>, Vec<(Key, TransactionId)>) {
+    let mut row = change.new.clone().unwrap_or_else(|| Row::from(Vec::new()));
+    let Some(before) = before else { return (row, None, Vec::new()) };
+    for earlier in [&change.old, &before.cells].into_iter().flatten() {
+        row = row.or(earlier);
     }
-    let missing = cells.iter().any(Cell::is_missing);
-    (cells, if missing { before.base } else { None }, before.left)
+    let base = if row.is_whole() { None } else { before.base };
+    (row, base, before.left)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Column, Kind, Op, TableName};
+    use crate::change::{Cell, Column, Kind, Op, TableName};
 
     fn table() -> Arc<Table> {
         let column = |name: &str, key| Column {
@@ -229,14 +215,13 @@ mod tests {
     }
 
     /// `-` is missing, `~` is NULL.
-    fn cells(text: [&str; 3]) -> Vec<Cell> {
-        text.iter()
-            .map(|cell| match *cell {
-                "-" => Cell::Missing,
-                "~" => Cell::Null,
-                text => Cell::text(text),
-            })
-            .collect()
+    fn cells(text: [&str; 3]) -> Row {
+        let cell = |cell: &str| match cell {
+            "-" => Cell::Missing,
+            "~" => Cell::Null,
+            text => Cell::text(text),
+        };
+        text.map(cell).to_vec().into()
     }
 
     fn key(id: &str) -> Key {

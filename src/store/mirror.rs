@@ -31,7 +31,8 @@ use super::track::{self, TrackRow};
 use super::types::{fits, may_not_fit};
 use super::{Store, execute};
 use crate::change::{
-    Cell, Change, Kind, Table, TableName, Transaction, TransactionId, Visibility, tuple,
+    Cell, CellRef, Cells, Change, Kind, Row, Table, TableName, Transaction, TransactionId,
+    Visibility, tuple,
 };
 use crate::error::{Error, Result};
 pub use registry::{MirrorState, MirrorTable, Mirrors};
@@ -169,7 +170,7 @@ impl Store {
             let base = lacks.then(|| key.clone());
             complete.push(key.clone());
             let transaction = TransactionId::Xid(0);
-            let (cells, left, derived) = (Some(cells), Vec::new(), false);
+            let (cells, left, derived) = (Some(Row::from(cells)), Vec::new(), false);
             let state = RowState { cells, base, transaction, time_micros, left, derived };
             states.insert(key, state);
         }
@@ -408,8 +409,8 @@ fn touched(mirror: &MirrorTable, goes: Goes) -> Touched {
 /// too (no row under the base key yet, or a row that lacks them itself, or in a resync a row that
 /// nobody has shown).
 fn track_row(state: &RowState, was: Option<&Tracked>, present: &HashSet<Key>) -> Tracked {
-    let cells = state.cells.as_deref().unwrap_or_default();
-    let lacking = cells.iter().enumerate().filter(|(_, cell)| cell.is_missing()).map(|(at, _)| at);
+    let cells = state.cells.iter().flat_map(Cells::cells).enumerate();
+    let lacking = cells.filter(|(_, cell)| cell.is_missing()).map(|(at, _)| at);
     let has_base = state.base.as_ref().is_some_and(|base| present.contains(base));
     let missing = lacking
         .filter(|place| !has_base || was.is_some_and(|was| was.missing.contains(place)))
@@ -442,8 +443,8 @@ fn unfitting(mirror: &MirrorTable, rows: &HashMap<Key, RowState>) -> Vec<usize> 
             continue;
         }
         let bad = rows.values().any(|row| {
-            let cell = row.cells.as_ref().and_then(|cells| cells.get(place));
-            cell.and_then(Cell::bytes).is_some_and(|text| !fits(column.kind, text))
+            let cell = row.cells.as_ref().and_then(|row| row.cell(place));
+            cell.and_then(CellRef::bytes).is_some_and(|text| !fits(column.kind, text))
         });
         if bad {
             widened.push(place);
@@ -459,7 +460,7 @@ fn lacks_a_base(collapsed: &Collapsed) -> Option<&Table> {
 }
 
 fn is_orphan(row: &RowState) -> bool {
-    let lacks = row.cells.as_ref().is_some_and(|cells| cells.iter().any(Cell::is_missing));
+    let lacks = row.cells.as_ref().is_some_and(|row| !row.is_whole());
     lacks && row.base.is_none()
 }
 

@@ -13,7 +13,7 @@ use duckdb::Connection;
 
 use super::collapse::{Key, RowState};
 use super::types::spelled_for_duckdb;
-use crate::change::{Cell, Kind, Table, tuple};
+use crate::change::{Cell, CellRef, Cells, Kind, Row, Table, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
 
@@ -25,11 +25,9 @@ pub(super) const FIXED_COLUMNS: &str =
     "gone BOOLEAN, time BIGINT, missing VARCHAR, row_key VARCHAR";
 
 /// The places of missing cells as text, `0`/`1` per cell; `None` if nothing is missing.
-pub(super) fn mask(cells: &[Cell]) -> Option<String> {
-    cells
-        .iter()
-        .any(Cell::is_missing)
-        .then(|| cells.iter().map(|cell| if cell.is_missing() { '1' } else { '0' }).collect())
+pub(super) fn mask(row: &Row) -> Option<String> {
+    let place = |cell: CellRef<'_>| if cell.is_missing() { '1' } else { '0' };
+    (!row.is_whole()).then(|| row.cells().map(place).collect())
 }
 
 /// A key as text: hex of its encoding.
@@ -75,7 +73,7 @@ fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Re
     let mut missing = StringBuilder::new();
     let mut row_key = StringBuilder::new();
     for (row_key_bytes, row) in rows {
-        missing.append_option(row.cells.as_deref().and_then(mask));
+        missing.append_option(row.cells.as_ref().and_then(mask));
         row_key.append_value(key_text(row_key_bytes));
     }
     let mut arrays: Vec<ArrayRef> = vec![
@@ -92,8 +90,8 @@ fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Re
             // Key cells always come from the key: rows that are gone and rows that only fill
             // missing cells carry no others.
             let cell = match rank {
-                Some(rank) => key.get(rank),
-                None => row.cells.as_ref().and_then(|cells| cells.get(place)),
+                Some(rank) => key.cell(rank),
+                None => row.cells.as_ref().and_then(|row| row.cell(place)),
             };
             append_cell(&mut column, *kind, cell);
         }
@@ -107,7 +105,7 @@ fn record_batch(table: &Table, kinds: &[Kind], rows: &[(&Key, &RowState)]) -> Re
         let kind = kinds.get(*place).copied().unwrap_or(Kind::Text);
         let mut column = StringBuilder::new();
         for base in &bases {
-            append_cell(&mut column, kind, base.as_ref().and_then(|base| base.get(rank)));
+            append_cell(&mut column, kind, base.as_ref().and_then(|base| base.cell(rank)));
         }
         arrays.push(Arc::new(column.finish()));
     }
@@ -126,8 +124,8 @@ pub(super) fn batch_of(
         .context(ErrorKind::Bug, what)
 }
 
-fn append_cell(column: &mut StringBuilder, kind: Kind, cell: Option<&Cell>) {
-    match cell.and_then(Cell::bytes) {
+fn append_cell(column: &mut StringBuilder, kind: Kind, cell: Option<CellRef<'_>>) {
+    match cell.and_then(CellRef::bytes) {
         None => column.append_null(),
         Some(bytes) => column.append_value(staged_text(kind, bytes)),
     }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use trueup::change::{Cell, Change, Op, Position, Reached, Table, TableName, Transaction, tuple};
+use trueup::change::{
+    Cell, Change, Op, Position, Reached, Row, Table, TableName, Transaction, tuple,
+};
 use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::demo::servers::BinlogServer;
 use trueup::error::Result;
@@ -189,7 +191,10 @@ pub(super) fn row_changes(transactions: &[Transaction]) -> Vec<Told> {
     let changes = transactions.iter().flat_map(|transaction| &transaction.changes);
     changes
         .filter_map(|change| match change {
-            Change::Row(row) => Some((row.op, row.old.clone(), row.new.clone())),
+            Change::Row(row) => {
+                let cells = |row: &Option<Row>| row.as_ref().map(Row::to_cells);
+                Some((row.op, cells(&row.old), cells(&row.new)))
+            }
             Change::Truncate(_) | Change::Doubted(_) | Change::Replaced(_) => None,
             Change::Unread(unread) => {
                 panic!("a row of {} is unread: {}", unread.table.name, unread.why)
@@ -268,8 +273,9 @@ impl Mirror {
                 }
                 Change::Row(row) => {
                     let rows = self.0.entry(row.table.name.to_string()).or_default();
-                    let key = |cells: &[Cell]| -> Vec<String> {
-                        row.table.key().map(|place| show(&cells[place])).collect()
+                    let key = |of: &Row| -> Vec<String> {
+                        let shown = show_all(&of.to_cells());
+                        row.table.key().map(|place| shown[place].clone()).collect()
                     };
                     let before = match (&row.old, &row.new) {
                         (Some(old), _) => rows.remove(&key(old)),
@@ -278,7 +284,7 @@ impl Mirror {
                     };
                     assert_eq!(before.is_some(), row.op != Op::Insert, "{:?}", row.op);
                     if let Some(new) = &row.new {
-                        let mut shown = show_all(new);
+                        let mut shown = show_all(&new.to_cells());
                         for (cell, before) in shown.iter_mut().zip(before.unwrap_or_default()) {
                             if cell == "?" {
                                 *cell = before;

@@ -252,7 +252,7 @@ fn written(transaction: &Transaction) -> Vec<(String, String)> {
     let changes = transaction.changes.iter();
     let pairs = changes.map(|change| {
         let Change::Row(row) = change else { panic!("only rows were written") };
-        let new = row.new.as_ref().unwrap();
+        let new = row.new.as_ref().unwrap().to_cells();
         (show(&new[0]), show(&new[1]))
     });
     pairs.collect()

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Bench, Reader, SOON, chunk_rows, copy, lay, lsn, name, text, texts};
-use trueup::change::TransactionId;
+use super::{Bench, Reader, SOON, chunk_rows, copy, lay, lsn, name, texts};
+use trueup::change::{Row, TransactionId};
 use trueup::demo::servers::Options;
 use trueup::source::Fence;
 
@@ -267,7 +267,7 @@ async fn children_by_inheritance_are_tables_of_their_own_and_partitions_are_not(
     let seen: Vec<String> = rows
         .iter()
         .map(|row| {
-            let side = |cells: &Option<Vec<_>>| cells.as_deref().map(|cells| text(&cells[0]));
+            let side = |row: &Option<Row>| row.as_ref().map(|row| texts(row).swap_remove(0));
             format!("{} {:?}>{:?}", row.op.word(), side(&row.old), side(&row.new))
         })
         .collect();

@@ -24,7 +24,7 @@ async fn every_type_reads_the_same_in_copy_log_and_server_of_a_postgresql(versio
     reader.read_to(end).await;
     let mut logged: BTreeMap<Vec<u8>, Vec<Cell>> = BTreeMap::new();
     for row in reader.rows() {
-        let mut new = row.new.unwrap();
+        let mut new = row.new.unwrap().to_cells();
         let key = new[0].bytes().unwrap().to_vec();
         if row.op == Op::Update {
             let before = &logged[&key];

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::TableName;
+use crate::change::{Cell, TableName};
 
 fn table() -> Table {
     let column = |name: &str, source_type: &str, kind| Column {
@@ -164,7 +164,7 @@ proptest! {
             prop_assert!(admitted.is_some() || !is_text, "any text is a text");
         }
         let more = Condition::parse(&format!("company > {number}")).unwrap();
-        let is_more = more.admits(&table, &[Cell::text(&number.saturating_add(1).to_string())]);
+        let is_more = more.admits(&table, &vec![Cell::text(&number.saturating_add(1).to_string())]);
         prop_assert_eq!(is_more, Some(number < i64::MAX));
     }
 }

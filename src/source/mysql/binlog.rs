@@ -36,6 +36,7 @@ pub struct BinlogDecoder {
     /// [`crate::source::decode::Decoder::of_order`].
     is_of_order: bool,
     group: Option<Box<Group>>,
+    sheets: rows::Sheets,
 }
 
 /// The group in flight.
@@ -73,6 +74,7 @@ impl BinlogDecoder {
             prepared: HashMap::new(),
             is_of_order: false,
             group: None,
+            sheets: rows::Sheets::default(),
         };
         decoder.mirrored = decoder.tables.keys().collect();
         decoder
@@ -88,7 +90,13 @@ impl BinlogDecoder {
     /// # Errors
     /// Also [`ErrorKind::Gap`] if the log holds a statement that changed rows of a mirrored
     /// table without telling them, or the end of an XA transaction whose beginning was not fed.
-    pub fn feed(&mut self, mut entry: Bytes) -> Result<Vec<Transaction>> {
+    pub fn feed(&mut self, entry: Bytes) -> Result<Vec<Transaction>> {
+        let whole = self.frames(entry);
+        self.sheets.close()?;
+        whole
+    }
+
+    fn frames(&mut self, mut entry: Bytes) -> Result<Vec<Transaction>> {
         let mut whole = Vec::new();
         while let Some(next) = frame::next(&mut entry) {
             let next = next.ok_or_else(|| malformed("a journal entry"))?;
@@ -177,7 +185,9 @@ impl BinlogDecoder {
                 let xid = xid.ok_or_else(|| group.unreadable("the end of an XA transaction"))?;
                 group.xa = xid.map(Xa::Prepares);
             }
-            number if event::rows_kind(number).is_some() => rows_event(event, frame, &mut group)?,
+            number if event::rows_kind(number).is_some() => {
+                rows_event(event, frame, &mut group, &mut self.sheets)?;
+            }
             _ => {}
         }
         let mut end = event::group_end(event, text.as_deref(), group.gtid.is_standalone());
@@ -370,14 +380,19 @@ fn takes_back(event: &Event) -> bool {
 
 /// Rows that cannot be read are set aside with all of their event: where one of them ends, and the
 /// next begins, is not known.
-fn rows_event(event: &Event, frame: &Bytes, group: &mut Group) -> Result<()> {
+fn rows_event(
+    event: &Event,
+    frame: &Bytes,
+    group: &mut Group,
+    sheets: &mut rows::Sheets,
+) -> Result<()> {
     let number = table_map::number(&event.body);
     let plan = number.and_then(|number| group.plans.get(&number)).cloned();
     let (map, plan) = plan.ok_or_else(|| group.unreadable("rows without a table map"))?;
     let before = group.changes.len();
     let mut why = match rows::parse(event.kind, &event.body) {
         None => "its header, or what it was compressed to, is malformed".to_owned(),
-        Some(rows) => match rows::decode(&rows, &plan, &mut group.changes) {
+        Some(rows) => match rows::decode(&rows, &plan, sheets, &mut group.changes) {
             Some(()) => return Ok(()),
             None => rows::why_unread(&plan),
         },

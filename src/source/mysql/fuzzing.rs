@@ -17,7 +17,7 @@ use super::statement::{self as statements, Effect, Mirrored};
 use super::table_map;
 use super::token::tokens;
 use super::witness::Witness;
-use crate::change::{Change, Column, Position, Table, TableName, TransactionId};
+use crate::change::{Cells, Change, Column, Position, Table, TableName, TransactionId};
 use crate::config::SourceKind;
 use crate::fuzzing::{Input, decodes_in_pieces, is_within, same_again};
 
@@ -47,15 +47,17 @@ pub fn rows(data: &[u8]) -> bool {
         return false;
     }
     let Some(event) = images::parse(number, input.0) else { return false };
-    let mut changes = Vec::new();
-    if images::decode(&event, &plan, &mut changes).is_none() {
+    let (mut sheets, mut changes) = (images::Sheets::default(), Vec::new());
+    let is_read = images::decode(&event, &plan, &mut sheets, &mut changes).is_some();
+    sheets.close().unwrap();
+    if !is_read {
         assert!(!images::why_unread(&plan).is_empty());
         return false;
     }
     for change in &changes {
         let Change::Row(row) = change else { panic!("rows events give rows") };
-        for cells in [&row.old, &row.new].into_iter().flatten() {
-            for (cell, column) in cells.iter().zip(&row.table.columns) {
+        for of in [&row.old, &row.new].into_iter().flatten() {
+            for (cell, column) in of.cells().zip(&row.table.columns) {
                 if let Some(text) = cell.bytes() {
                     assert!(kinds::is_of(column.kind, text), "{} of {:?}", show(text), column.kind);
                 }

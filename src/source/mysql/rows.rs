@@ -1,19 +1,19 @@
 //! Rows events to row changes: which columns an image carries, and each cell through its codec.
 //!
-//! What an image does not carry is [`Cell::Missing`], never NULL; for an update it is taken from
+//! What an image does not carry is [`Span::Missing`], never NULL; for an update it is taken from
 //! the other image where that has it, because a column the later image leaves out did not change.
 
 use std::borrow::Cow;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::codec::Codec;
 use super::event::{self, RowsKind};
 use super::json;
 use super::reader::{Reader, bit};
 use super::table_map::Plan;
-use crate::change::{Cell, Change, Op, RowChange, Table};
+use crate::change::rows::{RowsWriter, Span};
+use crate::change::{Change, Op, RowChange, Table};
+use crate::error::Result;
 
 /// The flag of a rows event under `foreign_key_checks = 0`.
 const NO_FOREIGN_KEY_CHECKS: u16 = 2;
@@ -58,45 +58,64 @@ pub(super) fn parse(number: u8, body: &[u8]) -> Option<RowsEvent<'_>> {
     Some(RowsEvent { kind, cascades, columns, present, present_after, is_partial, rows })
 }
 
-/// Where a cell's text lies in the buffer that all cells of an event share.
-#[derive(Debug, Clone, Copy)]
-enum Span {
-    Missing,
-    Null,
-    Text(usize, usize),
+/// What rows are decoded into, for the length of a journal entry.
+#[derive(Debug, Default)]
+pub(super) struct Sheets {
+    rows: RowsWriter,
+    /// What all cells lie in.
+    text: Vec<u8>,
+    /// The cells of the row that is read, before and after the change.
+    spans: [Vec<Span>; 2],
+}
+
+impl Sheets {
+    /// The entry is over: its rows can be looked at.
+    ///
+    /// # Errors
+    /// See [`RowsWriter::close`].
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.rows.close(std::mem::take(&mut self.text))
+    }
 }
 
 /// Decodes all rows and appends their changes; `None` if a row cannot be read.
-pub(super) fn decode(event: &RowsEvent<'_>, plan: &Plan, changes: &mut Vec<Change>) -> Option<()> {
+pub(super) fn decode(
+    event: &RowsEvent<'_>,
+    plan: &Plan,
+    sheets: &mut Sheets,
+    changes: &mut Vec<Change>,
+) -> Option<()> {
     // An image without columns takes no bytes: it would never end. (Bits behind the last column say nothing.)
     let is_empty = !(0..plan.columns.len()).any(|place| bit(event.present, place));
     if event.columns != plan.columns.len() || is_empty {
         return None;
     }
+    let Sheets { rows, text, spans: [first, second] } = sheets;
     let mut reader = Reader(&event.rows);
-    let mut text = Vec::with_capacity(event.rows.len() * 2);
-    let mut images = Vec::new();
     while !reader.is_empty() {
         let before = reader;
-        images.push(image(&mut reader, plan, event.present, None, &mut text)?);
-        if event.kind == RowsKind::Update {
-            let partial = match event.is_partial {
-                true => Partial::read(&mut reader, before, plan, event.present)?,
-                false => None,
-            };
-            images.push(image(&mut reader, plan, event.present_after, partial, &mut text)?);
-        }
-    }
-    let text = Bytes::from(text);
-    let mut rows = images.into_iter().map(|spans| cells(&spans, &text));
-    while let Some(first) = rows.next() {
-        let table = Arc::clone(&plan.table);
+        image(&mut reader, plan, event.present, None, (&mut *text, &mut *first))?;
         let (op, old, new) = match event.kind {
-            RowsKind::Write => (Op::Insert, None, Some(first)),
-            RowsKind::Delete => (Op::Delete, Some(first), None),
-            RowsKind::Update => update(&table, first, rows.next()?),
+            RowsKind::Write => (Op::Insert, None, Some(&*first)),
+            RowsKind::Delete => (Op::Delete, Some(&*first), None),
+            RowsKind::Update => {
+                let partial = match event.is_partial {
+                    true => Partial::read(&mut reader, before, plan, event.present)?,
+                    false => None,
+                };
+                let into = (&mut *text, &mut *second);
+                image(&mut reader, plan, event.present_after, partial, into)?;
+                let tells_more = update(&plan.table, first, second, text);
+                (Op::Update, tells_more.then_some(&*first), Some(&*second))
+            }
         };
-        changes.push(Change::Row(RowChange { table, op, old, new, cascades: event.cascades }));
+        let mut push = |row: Option<&Vec<Span>>| match row {
+            Some(row) => rows.push(&plan.table, row, text).map(Some),
+            None => Some(None),
+        };
+        let (old, new, cascades) = (push(old)?, push(new)?, event.cascades);
+        let table = Arc::clone(&plan.table);
+        changes.push(Change::Row(RowChange { table, op, old, new, cascades }));
     }
     Some(())
 }
@@ -170,11 +189,12 @@ fn image(
     plan: &Plan,
     present: &[u8],
     partial: Option<Partial<'_>>,
-    text: &mut Vec<u8>,
-) -> Option<Vec<Span>> {
+    (text, spans): (&mut Vec<u8>, &mut Vec<Span>),
+) -> Option<()> {
     let count = (0..plan.columns.len()).filter(|place| bit(present, *place)).count();
     let nulls = reader.take(count.div_ceil(8))?;
-    let mut spans = vec![Span::Missing; plan.table.columns.len()];
+    spans.clear();
+    spans.resize(plan.table.columns.len(), Span::Missing);
     let (mut carried, mut jsons) = (0, 0);
     for (place, (codec, target)) in plan.columns.iter().enumerate() {
         let changes = match (codec, &partial) {
@@ -205,32 +225,19 @@ fn image(
             None => text.truncate(begin),
         }
     }
-    Some(spans)
+    Some(())
 }
 
-fn cells(spans: &[Span], text: &Bytes) -> Vec<Cell> {
-    let cell = |span: &Span| match *span {
-        Span::Missing => Cell::Missing,
-        Span::Null => Cell::Null,
-        Span::Text(begin, end) => Cell::Text(text.slice(begin..end)),
-    };
-    spans.iter().map(cell).collect()
-}
-
-/// The image before is told when it holds more than an unchanged key.
-fn update(
-    table: &Table,
-    old: Vec<Cell>,
-    mut new: Vec<Cell>,
-) -> (Op, Option<Vec<Cell>>, Option<Vec<Cell>>) {
-    for (after, before) in new.iter_mut().zip(&old) {
-        if after.is_missing() {
-            *after = before.clone();
+/// Fills what the image after does not carry, because it did not change, from the one before. Whether
+/// that is told: when it holds more than an unchanged key.
+fn update(table: &Table, old: &[Span], new: &mut [Span], text: &[u8]) -> bool {
+    for (after, before) in new.iter_mut().zip(old) {
+        if *after == Span::Missing {
+            *after = *before;
         }
     }
     let is_key = |place: usize| table.columns.get(place).is_some_and(|column| column.key.is_some());
-    let tells_more = old.iter().zip(&new).enumerate().any(|(place, (before, after))| {
-        !before.is_missing() && (!is_key(place) || before != after)
-    });
-    (Op::Update, tells_more.then_some(old), Some(new))
+    old.iter().zip(new.iter()).enumerate().any(|(place, (before, after))| {
+        *before != Span::Missing && (!is_key(place) || before.of(text) != after.of(text))
+    })
 }

@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::change::keyless::fill_up;
-use crate::change::tuple::read_row;
-use crate::change::{
-    Cell, Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread,
-};
+use crate::change::rows::{RowsWriter, Span};
+use crate::change::tuple::read_spans;
+use crate::change::{Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::decode::{self, Tables};
 use crate::source::frame;
@@ -25,6 +23,9 @@ pub struct PgoutputDecoder {
     tables: Tables,
     /// The transaction whose end has not been fed yet; survives from entry to entry.
     open: Option<Open>,
+    rows: RowsWriter,
+    /// The cells before and after a change, of the row that is read.
+    spans: [Vec<Span>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ impl PgoutputDecoder {
     /// See [`crate::source::decode::Decoder::new`].
     #[must_use]
     pub fn new(tables: Tables) -> Self {
-        Self { tables, open: None }
+        Self { tables, open: None, rows: RowsWriter::default(), spans: Default::default() }
     }
 
     /// See [`crate::source::decode::Decoder::feed`].
@@ -49,19 +50,15 @@ impl PgoutputDecoder {
     /// # Errors
     /// See there.
     pub fn feed(&mut self, entry: Bytes) -> Result<Vec<Transaction>> {
-        let mut entry = entry;
-        let mut whole = Vec::new();
-        while let Some(next) = frame::next(&mut entry) {
-            let frame = next.ok_or_else(|| malformed("a journal entry that is cut short"))?;
-            whole.extend(self.frame(frame)?);
-        }
-        Ok(whole)
+        let whole = self.frames(&entry);
+        self.rows.close(entry)?;
+        whole
     }
 
     /// See [`crate::source::decode::read_again`].
     pub(crate) fn within_a_transaction() -> Self {
         let open = Open { id: Some(TransactionId::Xid(0)), ..Open::default() };
-        Self { tables: Tables::new(), open: Some(open) }
+        Self { open: Some(open), ..Self::new(Tables::new()) }
     }
 
     /// See [`crate::source::decode::Decoder::take_open`].
@@ -75,8 +72,19 @@ impl PgoutputDecoder {
         })
     }
 
-    /// Takes in one frame; hands back the transaction it ends.
-    fn frame(&mut self, mut frame: Bytes) -> Result<Option<Transaction>> {
+    fn frames(&mut self, entry: &Bytes) -> Result<Vec<Transaction>> {
+        let mut rest = entry.clone();
+        let mut whole = Vec::new();
+        while let Some(next) = frame::next(&mut rest) {
+            let frame = next.ok_or_else(|| malformed("a journal entry that is cut short"))?;
+            let read = entry.get(..entry.len() - rest.len()).unwrap_or_default();
+            whole.extend(self.frame(frame, read)?);
+        }
+        Ok(whole)
+    }
+
+    /// Takes in one frame, with which the entry was `read` so far; hands back the transaction it ends.
+    fn frame(&mut self, mut frame: Bytes, read: &[u8]) -> Result<Option<Transaction>> {
         let message = frame.clone();
         let tag = frame.try_get_u8().map_err(|_| malformed("an empty frame"))?;
         match tag {
@@ -89,7 +97,8 @@ impl PgoutputDecoder {
             b'I' | b'U' | b'D' => {
                 let oid = frame.try_get_u32().map_err(|_| malformed("a row message"))?;
                 let table = self.table(oid)?;
-                let change = match row_change(tag, &table, frame) {
+                let at = read.len() - frame.len();
+                let change = match self.row_change(tag, &table, (read, at)) {
                     Some(row) => Change::Row(row),
                     None => unread(table, &message),
                 };
@@ -123,6 +132,55 @@ impl PgoutputDecoder {
             let what = format!("the log names table oid {oid}, which the schema history does not");
             Error::new(ErrorKind::Decode, what)
         })
+    }
+
+    /// The rows of an Insert, Update or Delete, which begin at a place of the entry, behind the table's oid,
+    /// and end with it; `None` if they cannot be read.
+    fn row_change(
+        &mut self,
+        tag: u8,
+        table: &Arc<Table>,
+        (entry, mut at): (&[u8], usize),
+    ) -> Option<RowChange> {
+        let op = match tag {
+            b'I' => Op::Insert,
+            b'U' => Op::Update,
+            _ => Op::Delete,
+        };
+        let [old, new] = &mut self.spans;
+        let (mut has_old, mut has_new) = (false, false);
+        while let Some(part) = entry.get(at) {
+            at += 1;
+            let (row, has_row) = match part {
+                b'K' | b'O' => (&mut *old, &mut has_old),
+                b'N' => (&mut *new, &mut has_new),
+                _ => return None,
+            };
+            row.clear();
+            read_spans(entry, &mut at, row)?;
+            mirrored(table, row)?;
+            if *part == b'K' {
+                key_only(table, row);
+            }
+            *has_row = true;
+        }
+        let is_complete = match op {
+            Op::Insert => !has_old && has_new,
+            Op::Update => has_new,
+            Op::Delete => has_old && !has_new,
+        };
+        if !is_complete {
+            return None;
+        }
+        if has_old && has_new {
+            fill_unchanged(new, old);
+        }
+        let mut push = |has_row: bool, row: &[Span]| match has_row {
+            true => self.rows.push(table, row, entry).map(Some),
+            false => Some(None),
+        };
+        let (old, new) = (push(has_old, old)?, push(has_new, new)?);
+        Some(RowChange { table: Arc::clone(table), op, old, new, cascades: false })
     }
 
     fn truncate(&self, body: &mut Bytes) -> Result<Change> {
@@ -166,38 +224,8 @@ fn commit_end(body: &mut Bytes) -> Option<u64> {
     body.try_get_u64().ok()
 }
 
-/// The rows of an Insert, Update or Delete behind the table's oid; `None` if they cannot be read.
-fn row_change(tag: u8, table: &Arc<Table>, mut body: Bytes) -> Option<RowChange> {
-    let op = match tag {
-        b'I' => Op::Insert,
-        b'U' => Op::Update,
-        _ => Op::Delete,
-    };
-    let mut old = None;
-    let mut new = None;
-    while let Ok(part) = body.try_get_u8() {
-        let row = mirrored(table, read_row(&mut body)?)?;
-        match part {
-            b'K' => old = Some(key_only(table, row)),
-            b'O' => old = Some(row),
-            b'N' => new = Some(row),
-            _ => return None,
-        }
-    }
-    let is_complete = match op {
-        Op::Insert => old.is_none() && new.is_some(),
-        Op::Update => new.is_some(),
-        Op::Delete => old.is_some() && new.is_none(),
-    };
-    if let (Some(old), Some(new)) = (&old, &mut new) {
-        fill_unchanged(new, old);
-    }
-    let table = Arc::clone(table);
-    is_complete.then_some(RowChange { table, op, old, new, cascades: false })
-}
-
 /// The cells of a row of the log that are mirrored; `None` if it is not one of the table.
-fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
+fn mirrored(table: &Table, row: &mut Vec<Span>) -> Option<()> {
     if row.len() != table.sent_count() + table.left_out.len() {
         return None;
     }
@@ -208,8 +236,9 @@ fn mirrored(table: &Table, mut row: Vec<Cell>) -> Option<Vec<Cell>> {
             !table.left_out.iter().any(|left_out| Some(left_out.place) == place)
         });
     }
-    fill_up(table, &mut row);
-    Some(row)
+    // Columns of our own.
+    row.resize(table.columns.len(), Span::Missing);
+    Some(())
 }
 
 /// The message with the schema that it was read by. Nothing is kept of what may hold columns or rows that
@@ -228,21 +257,16 @@ fn unread(table: Arc<Table>, message: &Bytes) -> Change {
 
 /// An old key comes as a whole row in which everything but the key is NULL. Those are not NULL:
 /// they were not sent.
-fn key_only(table: &Table, row: Vec<Cell>) -> Vec<Cell> {
-    row.into_iter()
-        .zip(&table.columns)
-        .map(|(cell, column)| if column.key.is_some() { cell } else { Cell::Missing })
-        .collect()
+fn key_only(table: &Table, row: &mut [Span]) {
+    let others = row.iter_mut().zip(&table.columns).filter(|(_, column)| column.key.is_none());
+    others.for_each(|(span, _)| *span = Span::Missing);
 }
 
 /// A value out of line that did not change is not sent again; under REPLICA IDENTITY FULL the
 /// old row carries it. (Under an old key nothing can be filled: that cell is missing there too.)
-fn fill_unchanged(new: &mut [Cell], old: &[Cell]) {
-    for (new, old) in new.iter_mut().zip(old) {
-        if new.is_missing() {
-            *new = old.clone();
-        }
-    }
+fn fill_unchanged(new: &mut [Span], old: &[Span]) {
+    let missing = new.iter_mut().zip(old).filter(|(new, _)| **new == Span::Missing);
+    missing.for_each(|(new, old)| *new = *old);
 }
 
 fn malformed(what: &str) -> Error {
@@ -252,7 +276,7 @@ fn malformed(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Column, Kind, TableName};
+    use crate::change::{Cell, Column, Kind, Row, TableName};
     use bytes::{BufMut, BytesMut};
     use proptest::prelude::*;
 
@@ -333,6 +357,10 @@ mod tests {
         }
     }
 
+    fn row_of(cells: [Cell; 3]) -> Option<Row> {
+        Some(cells.to_vec().into())
+    }
+
     #[test]
     fn a_transaction_may_span_entries() {
         let mut decoder = PgoutputDecoder::new(Tables::new());
@@ -353,7 +381,7 @@ mod tests {
     fn null_unchanged_and_not_sent_are_three_things() {
         let plain = only_row(message(b'U', &[row(b'N', &[Some("1"), None, Some("<unchanged>")])]));
         assert_eq!(plain.old, None);
-        assert_eq!(plain.new, Some(vec![Cell::text("1"), Cell::Null, Cell::Missing]));
+        assert_eq!(plain.new, row_of([Cell::text("1"), Cell::Null, Cell::Missing]));
 
         let moved = only_row(message(
             b'U',
@@ -362,8 +390,8 @@ mod tests {
                 row(b'N', &[Some("2"), None, Some("<unchanged>")]),
             ],
         ));
-        assert_eq!(moved.old, Some(vec![Cell::text("1"), Cell::Missing, Cell::Missing]));
-        assert_eq!(moved.new, Some(vec![Cell::text("2"), Cell::Null, Cell::Missing]));
+        assert_eq!(moved.old, row_of([Cell::text("1"), Cell::Missing, Cell::Missing]));
+        assert_eq!(moved.new, row_of([Cell::text("2"), Cell::Null, Cell::Missing]));
 
         let full = only_row(message(
             b'U',
@@ -372,12 +400,12 @@ mod tests {
                 row(b'N', &[Some("1"), Some("b"), Some("<unchanged>")]),
             ],
         ));
-        assert_eq!(full.old, Some(vec![Cell::text("1"), Cell::Null, Cell::text("large")]));
-        assert_eq!(full.new, Some(vec![Cell::text("1"), Cell::text("b"), Cell::text("large")]));
+        assert_eq!(full.old, row_of([Cell::text("1"), Cell::Null, Cell::text("large")]));
+        assert_eq!(full.new, row_of([Cell::text("1"), Cell::text("b"), Cell::text("large")]));
 
         let gone = only_row(message(b'D', &[row(b'K', &[Some("1"), None, None])]));
         assert_eq!(gone.op, Op::Delete);
-        assert_eq!(gone.old, Some(vec![Cell::text("1"), Cell::Missing, Cell::Missing]));
+        assert_eq!(gone.old, row_of([Cell::text("1"), Cell::Missing, Cell::Missing]));
         assert_eq!(gone.new, None);
     }
 

@@ -15,7 +15,7 @@ use self::copying::Hidden;
 use super::spelling::canonical;
 use super::{MirrorTable, PerTable, sql};
 use crate::change::schema::Cascade;
-use crate::change::{Cell, Change, Kind, Op, RowChange, Table, Transaction};
+use crate::change::{Cell, CellRef, Cells, Change, Kind, Op, Row, RowChange, Table, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::store::collapse::{Key, key_of};
@@ -133,15 +133,15 @@ impl Store {
             let Some(cells) = &state.cells else { continue };
             let base = state.base.as_ref().and_then(|base| mirrored.get(base));
             let refers = places.iter().zip(values).all(|(place, value)| {
-                match cells.get(*place) {
+                match cells.cell(*place) {
                     // Carried by no change: as in the row before the batch.
-                    Some(Cell::Missing) => base.is_some(),
-                    Some(cell) => is_same(cell, value, cascade.ignores_case),
+                    Some(CellRef::Missing) => base.is_some(),
+                    Some(cell) => is_same(cell, value.as_ref(), cascade.ignores_case),
                     None => false,
                 }
             });
             if refers {
-                found.insert(key.clone(), cells.clone());
+                found.insert(key.clone(), cells.to_cells());
             }
         }
         Ok(found.into_values().collect())
@@ -229,9 +229,9 @@ fn effect(parent: &RowChange, cascade: &Cascade) -> Result<Option<(Vec<Cell>, Ef
         return Ok(None);
     }
     let places = places(&parent.table, cascade.columns.iter().map(|(_, column)| column));
-    let cells = |image: &Option<Vec<Cell>>| -> Option<Vec<Cell>> {
+    let cells = |image: &Option<Row>| -> Option<Vec<Cell>> {
         let image = image.as_ref()?;
-        places.iter().map(|place| image.get(*place).cloned()).collect()
+        places.iter().map(|place| image.cell(*place).map(CellRef::to_cell)).collect()
     };
     // An update that tells nothing of the row before left it as it was.
     let Some(old) = cells(&parent.old) else { return Ok(None) };
@@ -256,8 +256,8 @@ fn effect(parent: &RowChange, cascade: &Cascade) -> Result<Option<(Vec<Cell>, Ef
 
 /// True if a foreign key takes the two for the same: spaces at the end never count, and case does
 /// not where the column's collation says so.
-fn is_same(cell: &Cell, value: &Cell, ignores_case: bool) -> bool {
-    let text = |cell: &Cell| -> Option<String> {
+fn is_same(cell: CellRef<'_>, value: CellRef<'_>, ignores_case: bool) -> bool {
+    let text = |cell: CellRef<'_>| -> Option<String> {
         Some(std::str::from_utf8(cell.bytes()?).ok()?.trim_end_matches(' ').to_owned())
     };
     match (text(cell), text(value)) {
@@ -270,7 +270,8 @@ fn is_same(cell: &Cell, value: &Cell, ignores_case: bool) -> bool {
 fn derived(child: &MirrorTable, cascade: &Cascade, row: Vec<Cell>, effect: &Effect) -> RowChange {
     let table = std::sync::Arc::new(child.table.clone());
     let Effect::Set(values) = effect else {
-        return RowChange { table, op: Op::Delete, old: Some(row), new: None, cascades: true };
+        let old = Some(row.into());
+        return RowChange { table, op: Op::Delete, old, new: None, cascades: true };
     };
     let mut new = row.clone();
     let places = places(&child.table, cascade.columns.iter().map(|(column, _)| column));
@@ -279,7 +280,8 @@ fn derived(child: &MirrorTable, cascade: &Cascade, row: Vec<Cell>, effect: &Effe
             *cell = value.clone();
         }
     }
-    RowChange { table, op: Op::Update, old: Some(row), new: Some(new), cascades: true }
+    let (old, new) = (Some(row.into()), Some(new.into()));
+    RowChange { table, op: Op::Update, old, new, cascades: true }
 }
 
 /// Where these columns are, in this order; columns that are not there are left out.

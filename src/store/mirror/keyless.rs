@@ -218,7 +218,7 @@ fn place(
         let cells = row_of(&one.content, hash, nth + 1).ok_or_else(|| damaged(mirror))?;
         let key = key_of(&mirror.table, &cells).ok_or_else(|| damaged(mirror))?;
         let state = RowState {
-            cells: (now.after > now.before).then_some(cells),
+            cells: (now.after > now.before).then(|| cells.into()),
             base: None,
             transaction: one.transaction,
             time_micros: one.time_micros,

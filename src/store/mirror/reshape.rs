@@ -20,7 +20,8 @@ use super::outdate::strange_to;
 use super::registry::{difference, is_same_column};
 use super::{MirrorState, MirrorTable, Mirrors, Placed};
 use crate::change::{
-    Cell, Change, Column, Op, RowChange, Table, TableName, TransactionId, Visibility,
+    Cell, CellRef, Cells, Change, Column, Op, RowChange, Table, TableName, TransactionId,
+    Visibility,
 };
 use crate::error::Result;
 use crate::store::collapse::Key;
@@ -428,10 +429,11 @@ fn fit(row: &mut RowChange, table: &Arc<Table>) {
     }
     let places = places_in(&row.table.columns, &table.columns);
     for image in [&mut row.old, &mut row.new].into_iter().flatten() {
-        *image = fitted(image, &places);
+        let mut cells = fitted(image, &places);
         if row.op == Op::Insert {
-            image.iter_mut().filter(|cell| cell.is_missing()).for_each(|cell| *cell = Cell::Null);
+            cells.iter_mut().filter(|cell| cell.is_missing()).for_each(|cell| *cell = Cell::Null);
         }
+        *image = cells.into();
     }
     row.table = Arc::clone(table);
 }
@@ -452,9 +454,9 @@ fn places_in(own: &[Column], mirror: &[Column]) -> Vec<Option<usize>> {
     mirror.iter().map(of).collect()
 }
 
-fn fitted(image: &[Cell], places: &[Option<usize>]) -> Vec<Cell> {
+fn fitted(image: &impl Cells, places: &[Option<usize>]) -> Vec<Cell> {
     let cell = |place: &Option<usize>| {
-        place.and_then(|place| image.get(place).cloned()).unwrap_or(Cell::Missing)
+        place.and_then(|place| image.cell(place)).map_or(Cell::Missing, CellRef::to_cell)
     };
     places.iter().map(cell).collect()
 }

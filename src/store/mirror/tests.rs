@@ -127,6 +127,7 @@ impl Source {
             }
             _ => return,
         };
+        let [old, new] = [old, new].map(|row| row.map(Row::from));
         changes.push(Change::Row(RowChange { table: table(), op, old, new, cascades: false }));
     }
 
@@ -350,7 +351,7 @@ fn a_value_its_type_cannot_hold_widens_the_column_and_is_kept_exactly() {
     let mut store = open(folder.path());
     store.begin_copy("erp", "t", &dated).unwrap();
     let mut insert = |id: &str, date: &str| {
-        let new = Some(vec![Cell::text(id), Cell::text(date), Cell::Null]);
+        let new = Some(vec![Cell::text(id), Cell::text(date), Cell::Null].into());
         let change = RowChange {
             table: Arc::clone(&dated),
             op: Op::Insert,
@@ -452,7 +453,7 @@ fn a_column_that_widens_with_a_truncate_does_not_bring_back_what_was_there() {
     let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
     mirroring.store.begin_copy("erp", "t", &dated).unwrap();
     let row = |id: &str, date: &str| vec![Cell::text(id), Cell::text(date), Cell::Null];
-    let new = Some(row("1", "0044-03-15 BC"));
+    let new = Some(row("1", "0044-03-15 BC").into());
     let table = Arc::clone(&dated);
     let insert = RowChange { table, op: Op::Insert, old: None, new, cascades: false };
     let transaction = Transaction {

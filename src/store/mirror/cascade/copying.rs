@@ -62,7 +62,8 @@ impl Hidden {
 
     fn concerns(&self, row: &[Cell]) -> bool {
         self.places.iter().zip(&self.values).all(|(place, value)| {
-            row.get(*place).is_some_and(|cell| is_same(cell, value, self.ignores_case))
+            row.get(*place)
+                .is_some_and(|cell| is_same(cell.as_ref(), value.as_ref(), self.ignores_case))
         })
     }
 }

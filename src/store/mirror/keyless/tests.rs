@@ -85,7 +85,7 @@ impl Source {
             if let Some(new) = &new {
                 *self.rows.entry(new.clone()).or_default() += 1;
             }
-            let [old, new] = [old, new].map(|row| row.as_ref().map(cells));
+            let [old, new] = [old, new].map(|row| row.as_ref().map(|row| cells(row).into()));
             let table = Arc::clone(&table);
             changes.push(Change::Row(RowChange { table, op, old, new, cascades: false }));
         }
@@ -247,7 +247,7 @@ fn begun(folder: &std::path::Path) -> Mirroring {
 
 fn deletes(row: (i32, Option<String>), xid: u64) -> Transaction {
     let table = Arc::new(table());
-    let old = Some(cells(&row));
+    let old = Some(cells(&row).into());
     let row = RowChange { table, op: Op::Delete, old, new: None, cascades: false };
     let (id, position) = (TransactionId::Xid(xid), Position::Lsn(xid));
     Transaction { id, position, committed_at_micros: 0, changes: vec![Change::Row(row)] }

@@ -244,7 +244,7 @@ fn a_cell_that_the_log_lacks_moves_with_its_column() {
     source.insert(1);
     source.now.rows.get_mut(&1).unwrap().insert(b, was);
     let row = |source: &Source, id: i32, without: Option<usize>| {
-        let (table, new) = (source.now.table(), Some(source.now.cells(id, without)));
+        let (table, new) = (source.now.table(), Some(source.now.cells(id, without).into()));
         Change::Row(RowChange { table, op: Op::Update, old: None, new, cascades: false })
     };
     source.commit(vec![row(&source, 1, Some(b))]);
@@ -270,7 +270,7 @@ fn columns_that_the_store_cannot_have_are_a_gap() {
     let mut mirroring = Mirroring::new(folder.path(), &mut source);
     source.add("A".to_owned(), Kind::Text);
     source.insert(99);
-    let (table, new) = (source.now.table(), Some(source.now.cells(99, None)));
+    let (table, new) = (source.now.table(), Some(source.now.cells(99, None).into()));
     let row = RowChange { table, op: Op::Insert, old: None, new, cascades: false };
     source.commit(vec![Change::Row(row)]);
     let (transaction, _) = source.log.pop().unwrap();

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::change::{
-    Cell, Change, Column, Kind, Op, Position, RowChange, Table, TableName, Transaction,
+    Cell, Change, Column, Kind, Op, Position, Row, RowChange, Table, TableName, Transaction,
     TransactionId, Visibility,
 };
 
@@ -308,6 +308,7 @@ impl Source {
         };
         self.is_shown = true;
         let table = self.now.table();
+        let [old, new] = [old, new].map(|row| row.map(Row::from));
         changes.push(Change::Row(RowChange { table, op, old, new, cascades: false }));
     }
 
