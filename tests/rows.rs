@@ -3,6 +3,8 @@
 //!
 //! What is right is asked of the server, in its own words, not in those that the program makes.
 
+mod busy;
+
 use std::time::Duration;
 
 use trueup::demo::servers::BinlogServer;
@@ -64,11 +66,16 @@ const OWN: [&[Asked]; 2] = [
             "ref::text = '00000000-0000-0000-0000-00000000000a'",
             "",
         ),
+        ("note IS NOT NULL", "NOT note IS NULL", ""),
+        ("note IS NULL", "note IS NULL", ""),
     ],
     &[
         ("ok = 't'", "", "ok + 0 = 2"),
         ("ok NOT IN ('t', 'x')", "", "ok + 0 = 1"),
         ("ref = '00000000-0000-0000-0000-00000000000a'", "", "right(ref, 1) = 'a'"),
+        // (IS NULL is true of a zero date, where a column may not be NULL.)
+        ("since IS NULL", "", "since <=> NULL"),
+        ("since IS NOT NULL", "", "NOT since <=> NULL"),
     ],
 ];
 
@@ -283,6 +290,11 @@ fn chosen_anew(stage: &Stage<'_>) {
         ("c0", "company = 'x'", "company, a"),
         ("c0", "kind > 'x'", "can only be compared by =, <>, IN and IS NULL"),
         ("c0", "company = 1 OR company = 2", "terms are joined by AND"),
+        (
+            "c0",
+            if stage.is_postgres { "day > '0000-01-01'" } else { "y >= 1" },
+            if stage.is_postgres { "cannot be compared with" } else { "y, a year" },
+        ),
         ("nobody", "company = 1", "it is not among the tables that are mirrored"),
     ] {
         stage.choose(&[(table.to_owned(), condition.to_owned())]);
@@ -355,9 +367,11 @@ fn on_a_binlog(kind: &str, server: &BinlogServer, label: &str, run: fn(&Stage<'_
     let database = servers::binlog_database(server, label);
     for n in 0..TABLES {
         let table = format!(
-            "CREATE TABLE c{n} (id int PRIMARY KEY, company int,
+            "SET SESSION sql_mode = '';
+             CREATE TABLE c{n} (id int PRIMARY KEY, company int,
                  kind varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, day date, at datetime(3) NULL,
-                 zoned timestamp(3) NULL, ok enum('f', 't'), ref char(36), note text)"
+                 zoned timestamp(3) NULL, ok enum('f', 't'), ref char(36), note text,
+                 since date NOT NULL DEFAULT '0000-00-00' INVISIBLE, y year DEFAULT 1999 INVISIBLE)"
         );
         server.sql(&database, &table).unwrap();
     }

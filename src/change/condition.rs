@@ -73,6 +73,16 @@ pub enum Literal {
     Boolean(bool),
 }
 
+/// How a server says a condition.
+pub struct Words<'a> {
+    /// How a column is compared.
+    pub column: &'a dyn Fn(Kind, &str) -> String,
+    /// What a literal is there.
+    pub value: &'a dyn Fn(Kind, &Literal) -> String,
+    /// That something is NULL.
+    pub null: &'a dyn Fn(&str) -> String,
+}
+
 /// What a value is compared as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Comparable {
@@ -148,21 +158,17 @@ impl Condition {
         Ok(())
     }
 
-    /// It in a server's words: `column` says how a column is compared, `value` what a literal is there.
+    /// It in a server's words.
     #[must_use]
-    pub fn sql(
-        &self,
-        table: &Table,
-        column: &dyn Fn(Kind, &str) -> String,
-        value: &dyn Fn(Kind, &Literal) -> String,
-    ) -> String {
+    pub fn sql(&self, table: &Table, words: &Words<'_>) -> String {
+        let Words { column, value, null } = words;
         let terms = self.terms.iter().map(|term| {
             let known = table.columns.iter().find(|column| column.name == term.column);
             let kind = known.map_or(Kind::Text, |column| column.kind);
             let left = column(kind, &term.column);
             match &term.test {
-                Test::Null(true) => format!("{left} IS NULL"),
-                Test::Null(false) => format!("{left} IS NOT NULL"),
+                Test::Null(true) => null(&left),
+                Test::Null(false) => format!("NOT ({})", null(&left)),
                 Test::Among(is_in, literals) => {
                     let values: Vec<String> =
                         literals.iter().map(|literal| value(kind, literal)).collect();
@@ -200,14 +206,19 @@ impl Condition {
     }
 
     /// Whether a row is chosen; cells stand in the order of the table's columns. `None` if a cell that
-    /// decides about it is missing, or is no value of its type.
+    /// decides about it is missing, or is no value of its type. `is_there`: what is missing has a value.
     #[must_use]
-    pub fn admits(&self, table: &Table, row: &(impl Cells + ?Sized)) -> Option<bool> {
+    pub fn admits(
+        &self,
+        table: &Table,
+        row: &(impl Cells + ?Sized),
+        is_there: bool,
+    ) -> Option<bool> {
         let mut is_known = true;
         for term in &self.terms {
             let place = table.columns.iter().position(|column| column.name == term.column);
             let found = place.and_then(|place| table.columns.get(place).zip(row.cell(place)));
-            match found.and_then(|(column, cell)| term.holds(column, cell)) {
+            match found.and_then(|(column, cell)| term.holds(column, cell, is_there)) {
                 Some(true) => {}
                 Some(false) => return Some(false),
                 None => is_known = false,
@@ -218,8 +229,9 @@ impl Condition {
 }
 
 impl Term {
-    fn holds(&self, column: &Column, cell: CellRef<'_>) -> Option<bool> {
+    fn holds(&self, column: &Column, cell: CellRef<'_>, is_there: bool) -> Option<bool> {
         let text = match (cell, &self.test) {
+            (CellRef::Missing, Test::Null(is_none)) if is_there => return Some(!is_none),
             (CellRef::Missing, _) => return None,
             (CellRef::Null, Test::Null(is_none)) => return Some(*is_none),
             (CellRef::Text(_), Test::Null(is_none)) => return Some(!is_none),
@@ -301,12 +313,14 @@ impl fmt::Display for Literal {
 }
 
 /// Whether servers and we compare values of a column alike. (`character` is padded by one and trimmed by
-/// another; enumerations and types of one's own have no literals that all of them know.)
+/// another; enumerations and types of one's own have no literals that all of them know; a year of MariaDB is
+/// another one with two digits.)
 fn is_comparable(column: &Column) -> bool {
     let name = column.source_type.to_lowercase();
     let is = |names: &[&str]| names.iter().any(|prefix| name.starts_with(prefix));
-    column.kind != Kind::Text
-        || !name.ends_with(']')
+    column.kind != Kind::Text && !is(&["year"])
+        || column.kind == Kind::Text
+            && !name.ends_with(']')
             && (is(&["text", "character varying", "varchar", "char(", "enum(", "set("])
                 || is(&["tinytext", "mediumtext", "longtext"]))
 }
@@ -324,7 +338,8 @@ fn comparable(kind: Kind, text: &[u8]) -> Option<Comparable> {
 
 /// `2020-01-31`, a day that there was.
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
+    // (PostgreSQL has no year 0.)
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok_and(|date| date.year() > 0)
 }
 
 /// The canonical text of a point in time, as something that is ordered like it.

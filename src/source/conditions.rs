@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::condition::{Condition, Literal};
+use crate::change::condition::{Condition, Literal, Words};
 use crate::change::{Cell, CellRef, Cells, Change, Kind, Op, Row, RowChange, Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Conditions {
     source: String,
     by_table: BTreeMap<TableName, Condition>,
+    /// A table that has several, under two names.
+    doubled: Option<TableName>,
 }
 
 impl Conditions {
@@ -31,10 +33,14 @@ impl Conditions {
             Some((schema, table)) => TableName::new(schema, table),
             None => TableName::new(default_schema, name),
         };
-        let read = |(name, text): (&String, &String)| {
-            Condition::parse(text).ok().map(|condition| (named(name), condition))
-        };
-        Self { source: source.to_owned(), by_table: rows.iter().filter_map(read).collect() }
+        let mut conditions = Self { source: source.to_owned(), ..Self::default() };
+        for (name, text) in rows {
+            let Ok(condition) = Condition::parse(text) else { continue };
+            if conditions.by_table.insert(named(name), condition).is_some() {
+                conditions.doubled = Some(named(name));
+            }
+        }
+        conditions
     }
 
     /// The condition of a table.
@@ -48,6 +54,9 @@ impl Conditions {
     /// # Errors
     /// [`ErrorKind::Config`].
     pub(super) fn judge(&self, tables: &[&Table]) -> Result<()> {
+        if let Some(name) = &self.doubled {
+            return Err(self.wrong(name, "it has two conditions, with and without its schema"));
+        }
         for (name, condition) in &self.by_table {
             let Some(table) = tables.iter().find(|table| table.name == *name) else {
                 return Err(self.wrong(name, "it is not among the tables that are mirrored"));
@@ -116,7 +125,8 @@ pub(super) fn of_postgres(
         Kind::Text => format!("{}::pg_catalog.text COLLATE \"C\"", quote(name)),
         _ => quote(name),
     };
-    condition.sql(table, &column, &value)
+    let null = |it: &str| format!("{it} IS NULL");
+    condition.sql(table, &Words { column: &column, value: &value, null: &null })
 }
 
 /// A condition in MariaDB's and MySQL's SQL. The session's time zone is UTC.
@@ -136,15 +146,18 @@ pub(super) fn of_mysql(condition: &Condition, table: &Table, quote: fn(&str) -> 
         Kind::Text => format!("HEX(CONVERT({} USING utf8mb4))", quote(name)),
         _ => quote(name),
     };
-    condition.sql(table, &column, &value)
+    // IS NULL is also true of a zero date, where a column may not be NULL.
+    let null = |it: &str| format!("{it} <=> NULL");
+    condition.sql(table, &Words { column: &column, value: &value, null: &null })
 }
 
 fn moment(literal: &Literal, kind: Kind) -> String {
     literal.moment(kind).unwrap_or_default()
 }
 
-/// Leaves of a transaction's changes what is of rows that are chosen.
-pub(super) fn choose(changes: &mut Vec<Change>) {
+/// Leaves of a transaction's changes what is of rows that are chosen. `is_there`: a cell that the log does not
+/// carry of a row as it is has a value (PostgreSQL leaves out only values out of line that did not change).
+pub(super) fn choose(changes: &mut Vec<Change>, is_there: bool) {
     let is_chosen = |change: &Change| match change {
         Change::Row(row) => row.table.rows.is_some(),
         _ => false,
@@ -155,23 +168,23 @@ pub(super) fn choose(changes: &mut Vec<Change>) {
     let all = std::mem::take(changes);
     for change in all {
         match change {
-            Change::Row(row) => changes.extend(chosen(row)),
+            Change::Row(row) => changes.extend(chosen(row, is_there)),
             other => changes.push(other),
         }
     }
 }
 
 /// What is left of the change of a row.
-fn chosen(mut row: RowChange) -> Vec<Change> {
+fn chosen(mut row: RowChange, is_there: bool) -> Vec<Change> {
     let Some(condition) = row.table.rows.clone() else { return vec![Change::Row(row)] };
-    let was = row.old.as_ref().map(|old| condition.admits(&row.table, old));
+    let was = row.old.as_ref().map(|old| condition.admits(&row.table, old, false));
     let Some(new) = &mut row.new else {
         return if was == Some(Some(false)) { Vec::new() } else { vec![Change::Row(row)] };
     };
     if let Some(old) = &row.old {
         *new = new.or(old);
     }
-    let is = condition.admits(&row.table, new);
+    let is = condition.admits(&row.table, new, is_there);
     match (was, is) {
         (_, None) => vec![Change::Doubted(row.table)],
         (Some(Some(false)), Some(false)) => Vec::new(),
@@ -236,7 +249,7 @@ mod tests {
         let (old, new) = (old.map(cells), new.map(cells));
         let mut changes =
             vec![Change::Row(RowChange { table: table(), op, old, new, cascades: true })];
-        choose(&mut changes);
+        choose(&mut changes, false);
         let text = |row: &Option<Row>| {
             let text = |cell: CellRef<'_>| match cell.bytes() {
                 Some(text) => String::from_utf8_lossy(text).into_owned(),
@@ -292,7 +305,7 @@ mod tests {
             cascades: true,
         };
         let mut changes = vec![Change::Row(row)];
-        choose(&mut changes);
+        choose(&mut changes, false);
         let [Change::Row(row)] = changes.as_slice() else { panic!("{changes:?}") };
         assert!(!row.cascades);
     }
@@ -305,12 +318,12 @@ mod tests {
         assert_eq!(
             of_postgres(&condition, &table(), quote),
             "<is>::pg_catalog.text COLLATE \"C\" IN (E'a''\\\\', E'ä') AND \
-             <id>::pg_catalog.text COLLATE \"C\" IS NOT NULL"
+             NOT (<id>::pg_catalog.text COLLATE \"C\" IS NULL)"
         );
         assert_eq!(
             of_mysql(&condition, &table(), quote),
             "HEX(CONVERT(<is> USING utf8mb4)) IN ('61275C', 'C3A4') AND \
-             HEX(CONVERT(<id> USING utf8mb4)) IS NOT NULL"
+             NOT (HEX(CONVERT(<id> USING utf8mb4)) <=> NULL)"
         );
     }
 }

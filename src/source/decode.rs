@@ -93,7 +93,7 @@ impl Decoder {
             Decoder::Binlog(decoder) => decoder.feed(entry),
         }?;
         for transaction in &mut transactions {
-            conditions::choose(&mut transaction.changes);
+            conditions::choose(&mut transaction.changes, self.is_there());
         }
         Ok(transactions)
     }
@@ -105,8 +105,13 @@ impl Decoder {
             Decoder::Pgoutput(decoder) => decoder.take_open(),
             Decoder::Binlog(decoder) => decoder.take_open(),
         }?;
-        conditions::choose(&mut open.changes);
+        conditions::choose(&mut open.changes, self.is_there());
         Some(open)
+    }
+
+    /// See [`conditions::choose`].
+    fn is_there(&self) -> bool {
+        matches!(self, Decoder::Pgoutput(_))
     }
 
     /// The XA transactions that were prepared in what was fed, and neither committed nor rolled

@@ -110,7 +110,8 @@ impl Store {
                 touched.extend(self.stage_contents(&mirror, collapsed)?);
                 continue;
             }
-            let comes = collapsed.table.rows.is_some();
+            // (While it is copied, what is not told whole waits for a chunk, whoever it is.)
+            let comes = collapsed.table.rows.is_some() && !mirror.state.is_tracked();
             if mirror.state.is_tracked() {
                 shown = self.follow_copy(&mirror, &mut collapsed)?;
                 // It knows of a TRUNCATE now.
@@ -159,7 +160,10 @@ impl Store {
         }
         let tracked = track::of_keys(&self.connection, &mirror, rows.iter().map(|(key, _)| key))?;
         let rows = self.hidden_from_chunk(&mirror, visibility, &tracked, rows)?;
-        let mut placements = overlay::place(rows, visibility, &tracked, mirror.truncated)?;
+        // A row that left what is chosen may have changed where nobody saw it: what it lacks is read again.
+        let is_told = table.rows.is_none();
+        let mut placements =
+            overlay::place(rows, visibility, (&tracked, is_told), mirror.truncated)?;
         if mirror.state == MirrorState::Resync {
             placements = resync::without_parts(&self.connection, &mirror, placements)?;
         }
@@ -321,7 +325,7 @@ impl Store {
             None => sql::fill_before(&mirror),
         };
         execute(&self.connection, &before, what)?;
-        let lacks = rows.values().any(|row| row.base.is_some());
+        let lacks = rows.values().any(|row| row.base.is_some() || is_orphan(row));
         execute(&self.connection, &sql::fill_after(&mirror, lacks, comes), what)?;
         if lacks && mirror.state == MirrorState::Done {
             let lost: Option<i64> =

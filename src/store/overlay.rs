@@ -38,21 +38,26 @@ pub type Placement = (Key, Vec<Cell>);
 /// Decides what a chunk's rows do to the mirror.
 ///
 /// `tracked` holds every tracked key of the chunk and every key with missing cells;
-/// `truncated` is the last TRUNCATE of the table since its copy began.
+/// `truncated` is the last TRUNCATE of the table since its copy began. `is_told`: the log tells of every
+/// change of a row; otherwise (only some rows are chosen) a cell that a row lacks may be older in the chunk,
+/// and waits until it is read again.
 ///
 /// # Errors
 /// Transaction ids and visibility of different kinds of source.
 pub fn place(
     rows: Vec<(Key, Vec<Cell>)>,
     visibility: &Visibility,
-    tracked: &HashMap<Key, Tracked>,
+    (tracked, is_told): (&HashMap<Key, Tracked>, bool),
     truncated: Option<TransactionId>,
 ) -> Result<Vec<Placement>> {
     let emptied_unseen = match truncated {
         Some(transaction) => !visibility.sees(transaction)?,
         None => false,
     };
-    let mut placements = fills(&rows, visibility, tracked)?;
+    let mut placements = match is_told {
+        true => fills(&rows, visibility, tracked)?,
+        false => Vec::new(),
+    };
     for (key, cells) in rows {
         let is_the_row = match tracked.get(&key) {
             Some(state) => visibility.sees(state.transaction)?,
@@ -146,7 +151,7 @@ mod tests {
     fn placed(rows: &[&'static str], known: &[(&'static str, Tracked)]) -> Vec<Placement> {
         let tracked = known.iter().map(|(name, state)| (key(name), state.clone())).collect();
         let rows = rows.iter().map(|name| row(name)).collect();
-        place(rows, &snapshot(), &tracked, None).unwrap()
+        place(rows, &snapshot(), (&tracked, true), None).unwrap()
     }
 
     fn only_big(name: &'static str) -> Placement {
@@ -203,7 +208,7 @@ mod tests {
     fn an_unseen_truncate_keeps_all_rows_away() {
         let rows = vec![row("a")];
         let none = HashMap::new();
-        assert_eq!(place(rows.clone(), &snapshot(), &none, Some(UNSEEN)).unwrap(), vec![]);
-        assert_eq!(place(rows.clone(), &snapshot(), &none, Some(SEEN)).unwrap(), rows);
+        assert_eq!(place(rows.clone(), &snapshot(), (&none, true), Some(UNSEEN)).unwrap(), vec![]);
+        assert_eq!(place(rows.clone(), &snapshot(), (&none, true), Some(SEEN)).unwrap(), rows);
     }
 }

@@ -209,8 +209,11 @@ impl MysqlSurvey {
         let described = catalog::describe(&self.address, &mut connection, names).await?;
         let is = described.first().map(|described| &described.table);
         Ok(match is.and_then(|is| Some((is, is.rows.as_ref()?))) {
+            // By name: `*` leaves out what is invisible.
             Some((is, rows)) => {
-                format!("(SELECT * FROM {all} WHERE {})", of_mysql(rows, is, quote))
+                let names: Vec<String> = is.columns.iter().map(|one| quote(&one.name)).collect();
+                let names = names.join(", ");
+                format!("(SELECT {names} FROM {all} WHERE {})", of_mysql(rows, is, quote))
             }
             None => all,
         })

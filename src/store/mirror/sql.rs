@@ -131,7 +131,7 @@ pub(super) fn fill_after(mirror: &MirrorTable, lacks: bool, comes: bool) -> Stri
         String::new()
     };
     let is_whole = match lacks && (comes || mirror.state == MirrorState::Resync) {
-        true => format!(" AND (s.b0 IS NULL OR b.{} IS NOT NULL)", first_key(mirror)),
+        true => format!(" AND (s.missing IS NULL OR b.{} IS NOT NULL)", first_key(mirror)),
         false => String::new(),
     };
     format!(

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use duckdb::Connection;
 
 use super::what;
-use crate::change::condition::{Condition, Literal};
+use crate::change::condition::{Condition, Literal, Words};
 use crate::change::{Column, Kind};
 use crate::error::Result;
 use crate::store::collapse::Key;
@@ -168,7 +168,9 @@ fn of_mirror(only: &Condition, mirror: &MirrorTable) -> String {
             format!("'{}'::{}", text.replace('\'', "''"), sql_type(kind))
         }
     };
-    only.sql(&mirror.table, &|_, name| format!("m.{}", quoted(name)), &value)
+    let column = |_, name: &str| format!("m.{}", quoted(name));
+    let null = |it: &str| format!("{it} IS NULL");
+    only.sql(&mirror.table, &Words { column: &column, value: &value, null: &null })
 }
 
 fn key_columns(mirror: &MirrorTable) -> impl Iterator<Item = &Column> {
