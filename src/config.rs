@@ -116,6 +116,11 @@ pub struct Limits {
     pub copy_chunk_rows: u32,
     /// Tables of a source that are copied side by side.
     pub copy_tables: usize,
+    /// Parts of one table that are copied side by side; 1: it is read from one end to the other. A source
+    /// has as many sessions of copies as the larger one of this and `copy_tables`.
+    pub copy_ranges: usize,
+    /// Memory for chunks of a source that are read or on their way into the journal.
+    pub copy_bytes_max: usize,
     /// Rows that all copies of a source read a second; 0: as many as it gives.
     pub copy_rows_per_sec: u32,
     /// Size at which a journal segment is closed and the next one begun.
@@ -190,6 +195,8 @@ impl Default for Limits {
             batch_wait_ms: 10,
             copy_chunk_rows: 10_000,
             copy_tables: 2,
+            copy_ranges: 2,
+            copy_bytes_max: 48 << 20,
             copy_rows_per_sec: 0,
             segment_bytes: 256 << 20,
             journal_retention_hours: 24,

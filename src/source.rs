@@ -7,13 +7,16 @@
 
 pub(crate) mod choice;
 pub(crate) mod conditions;
+mod copier;
 pub mod decode;
 pub mod entry;
 pub mod foreign_keys;
 pub mod frame;
 mod log_end;
+mod middle;
 pub mod mysql;
 pub mod postgres;
+mod span;
 mod survey;
 mod tables;
 pub mod tls;
@@ -23,13 +26,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::condition::Condition;
-use crate::change::{Position, Reached, Table, TableName, Visibility};
+use crate::change::{Cell, Position, Reached, Table, TableName, Visibility};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::finding::{self, Finding};
+pub use copier::Copier;
 pub use foreign_keys::ForeignKeys;
 pub use log_end::LogEnd;
+pub use span::Span;
 pub use survey::Survey;
 pub use tables::{Cataloged, Identity, Offered};
 
@@ -106,7 +110,7 @@ pub struct Chunk {
     /// The chunk may enter the journal once the log is journaled up to here.
     pub admit_after: Position,
     /// The key of its last row; the next chunk begins after it. `None`: the table is done.
-    pub next_after: Option<Vec<crate::change::Cell>>,
+    pub next_after: Option<Vec<Cell>>,
     /// Of a table without a key: which part of its one snapshot it is.
     pub piece: Option<crate::change::keyless::Piece>,
 }
@@ -399,70 +403,6 @@ impl Stream {
         match self {
             Stream::Postgres(stream) => stream.confirm(position),
             Stream::Mysql(stream) => stream.confirm(position),
-        }
-    }
-}
-
-/// An open copy session: one short transaction per chunk, never a long one.
-#[derive(Debug)]
-pub enum Copier {
-    /// PostgreSQL.
-    Postgres(Box<postgres::copy::PostgresCopier>),
-    /// MariaDB.
-    Mysql(Box<mysql::copy::MysqlCopier>),
-}
-
-impl Copier {
-    /// Reads the next chunk of `table` after the key `after` (from the start if `None`), of the rows of which
-    /// `only` is true, at most `rows_max`. Waits until the fence is open; `waiting` is told for whom.
-    ///
-    /// # Errors
-    /// The connection broke, or the table cannot be read.
-    pub async fn chunk(
-        &mut self,
-        table: &TableName,
-        (after, only): (Option<&[crate::change::Cell]>, Option<&Condition>),
-        rows_max: u32,
-        waiting: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<Chunk> {
-        let which = (after, only);
-        match self {
-            Copier::Postgres(copier) => copier.chunk(table, which, rows_max, waiting).await,
-            Copier::Mysql(copier) => copier.chunk(table, which, rows_max, waiting).await,
-        }
-    }
-
-    /// Before the first chunk of a table that joins: waits until what was prepared when the session was
-    /// opened is over. Where a log holds rows at the place where they were prepared (MariaDB), those of
-    /// a table that was not mirrored then are nowhere in it.
-    ///
-    /// # Errors
-    /// As [`Copier::chunk`].
-    pub async fn outwait_prepared(
-        &mut self,
-        waiting: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<()> {
-        match self {
-            Copier::Postgres(_) => Ok(()),
-            Copier::Mysql(copier) => copier.outwait_prepared(waiting).await,
-        }
-    }
-
-    /// Reads particular rows of `table` by their keys; keys without a row are left out. Its
-    /// `next_after` is `None`. Waits for the fence as [`Copier::chunk`] does: it may be a later
-    /// one than that of the table's chunks.
-    ///
-    /// # Errors
-    /// As [`Copier::chunk`].
-    pub async fn reread(
-        &mut self,
-        table: &TableName,
-        keys: &[Vec<crate::change::Cell>],
-        waiting: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<Chunk> {
-        match self {
-            Copier::Postgres(copier) => copier.reread(table, keys, waiting).await,
-            Copier::Mysql(copier) => copier.reread(table),
         }
     }
 }

@@ -25,7 +25,7 @@ use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::demo::servers::{Options, PostgresServer};
 use trueup::source::decode::{Decoder, Tables};
 use trueup::source::postgres::Postgres;
-use trueup::source::{Captured, Chunk, Source, Stream, frame};
+use trueup::source::{Captured, Chunk, Source, Span, Stream, frame};
 
 use crate::support::servers;
 use crate::support::versions::Version;
@@ -249,7 +249,8 @@ async fn copy(
     let mut chunks: Vec<Chunk> = Vec::new();
     loop {
         let after = chunks.last().and_then(|chunk| chunk.next_after.clone());
-        let chunk = copier.chunk(&table, (after.as_deref(), None), rows_max, &|_| {});
+        let span = Span { after: after.as_deref(), ..Span::default() };
+        let chunk = copier.chunk(&table, span, rows_max, &|_| {});
         let chunk = tokio::time::timeout(SOON, chunk).await.expect("the copy hangs").unwrap();
         let is_last = chunk.next_after.is_none();
         chunks.push(chunk);

@@ -14,7 +14,7 @@ use super::preparing::{fence_text, gap, named};
 use super::session::ASK_PAUSE;
 use super::{Capture, Phase, on_disk};
 use crate::error::Result;
-use crate::ledger::copies::{CopyProgress, CopyState};
+use crate::ledger::copies::CopyProgress;
 use crate::ledger::segment::{EntryKind, NewEntry};
 use crate::source::Prepared;
 use crate::source::entry::Control;
@@ -64,12 +64,9 @@ fn journal(capture: &Capture, why: Option<String>, prepared: &Prepared) -> Resul
     let is_keyless = |name: &str| {
         tables.iter().any(|table| table.is_keyless() && table.name.to_string() == name)
     };
-    let again = |copy: CopyProgress| CopyProgress {
-        state: CopyState::Copying,
-        next_after: None,
-        only: None,
-        resync: !copy.is_first_copy() && !is_keyless(&copy.table),
-        ..copy
+    let again = |copy: CopyProgress| {
+        let resync = !copy.is_first_copy() && !is_keyless(&copy.table);
+        copy.begun_again(resync, None)
     };
     let copies: Vec<CopyProgress> = copies.into_iter().map(again).collect();
     let fence = fence_text(&prepared.fence);

@@ -1,28 +1,30 @@
-//! The copy of a source's tables: reads chunks while the log is followed, several tables side by side and a
-//! chunk ahead of the journal, and asks again for what no chunk could carry.
+//! The copy of a source's tables while the log is followed: several tables side by side, and parts of one
+//! where sessions are to spare.
 //!
-//! A row that moved to a key already passed, by an update that did not carry an unchanged TOAST
-//! value, lacks that cell after the last chunk. Conform knows which keys lack cells; they are
-//! read again until none does. Only then is the table's copy done.
+//! ```text
+//!  tables, parents first ─► TableCopy ─┬─ part of its keys ─ chunk, chunk, … ─┐
+//!                                      └─ part of its keys ─ chunk, chunk, … ─┴─► Wanted ─► the journal
+//!        Sessions: so many in all; a table that begins comes before a further part
+//! ```
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod parts;
+mod sessions;
+mod table;
 
-use bytes::Bytes;
+use std::sync::{Arc, Mutex};
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+use self::sessions::{Room, Sessions};
+use self::table::TableCopy;
 use super::pace::Pace;
 use super::{Capture, RETRY_PAUSE, RETRY_PAUSE_MAX};
-use crate::change::{Cell, Table, TableName, tuple};
+use crate::change::{Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::{CopyProgress, CopyState};
-use crate::source::entry::Lacking;
-use crate::source::{Chunk, Copier, Fence};
-
-/// Keys that are asked for again in one chunk.
-const REREAD_KEYS_MAX: usize = 1_000;
+use crate::source::{Chunk, Fence};
 
 /// What the copy wants in the journal; answered with the entry's sequence once it is durable.
 #[derive(Debug)]
@@ -30,6 +32,16 @@ pub(super) struct Wanted {
     pub(super) what: Want,
     pub(super) progress: CopyProgress,
     pub(super) done: oneshot::Sender<u64>,
+    /// What a chunk takes of the room that there is for chunks, until the journal has it.
+    pub(super) _room: Option<Room>,
+}
+
+/// What the copies of a source's tables have in common.
+struct Shared<'a> {
+    capture: &'a Capture,
+    wanted: &'a mpsc::Sender<Wanted>,
+    sessions: Sessions,
+    pace: Mutex<Pace>,
 }
 
 #[derive(Debug)]
@@ -85,7 +97,6 @@ async fn attempt(
 ) -> Result<()> {
     let progress = super::on_disk(|| capture.journal.copies(&capture.name))?;
     let looked_from = super::on_disk(|| capture.journal.last_whole())?;
-    let copier = capture.source.copier(fence.clone()).await?;
     capture.state.update(|seen| seen.copying.clear());
     if progress.iter().any(CopyProgress::is_first_copy) {
         estimate(capture, tables).await;
@@ -95,8 +106,13 @@ async fn attempt(
         progress.iter().any(|one| one.table == name && one.state != CopyState::Done)
     };
     let mut waiting: Vec<&Arc<Table>> = parents_first(tables).into_iter().filter(is_open).collect();
-    let (mut under_way, mut idle) = (Vec::new(), vec![copier]);
-    let pace = Mutex::new(Pace::new(capture.limits.copy_rows_per_sec));
+    let mut under_way = Vec::new();
+    let shared = Shared {
+        capture,
+        wanted,
+        sessions: Sessions::new(&capture.source, fence, &capture.limits),
+        pace: Mutex::new(Pace::new(capture.limits.copy_rows_per_sec)),
+    };
     let mut copies = FuturesUnordered::new();
     loop {
         while copies.len() < capture.limits.copy_tables {
@@ -105,40 +121,19 @@ async fn attempt(
             let name = table.name.to_string();
             let Some(progress) = progress.iter().find(|one| one.table == name) else { continue };
             under_way.push(table.name.clone());
-            let copy = TableCopy {
-                capture,
-                name: table.name.clone(),
-                progress: progress.clone(),
-                looked_from,
-                wanted,
-                sent: None,
-                pace: &pace,
-            };
-            copies.push(one(copy, idle.pop(), fence.clone()));
+            let may_be_parted = !is_in_circle(table, tables);
+            let copy =
+                TableCopy::new(&shared, &table.name, progress, (looked_from, may_be_parted))?;
+            copies.push(async move { copy.run().await.map(|()| &table.name) });
         }
         match copies.next().await {
             None => return Ok(()),
             Some(done) => {
-                let (name, copier) = done?;
-                under_way.retain(|other| *other != name);
-                idle.push(copier);
+                let name = done?;
+                under_way.retain(|other| other != name);
             }
         }
     }
-}
-
-/// Copies one table; hands the session back for the next one.
-async fn one(
-    mut copy: TableCopy<'_>,
-    copier: Option<Copier>,
-    fence: Fence,
-) -> Result<(TableName, Copier)> {
-    let mut copier = match copier {
-        Some(copier) => copier,
-        None => copy.capture.source.copier(fence).await?,
-    };
-    copy.run(&mut copier).await?;
-    Ok((copy.name, copier))
 }
 
 /// The first of those that wait, in the order of [`parents_first`], whose parents do not wait before it and
@@ -210,139 +205,23 @@ fn parents_first(tables: &[Arc<Table>]) -> Vec<&Arc<Table>> {
     order
 }
 
-struct TableCopy<'a> {
-    capture: &'a Capture,
-    name: TableName,
-    progress: CopyProgress,
-    /// Conform's word counts from this journal entry on.
-    looked_from: u64,
-    wanted: &'a mpsc::Sender<Wanted>,
-    /// A chunk that is on its way into the journal, and its rows: the next one is read meanwhile.
-    sent: Option<(oneshot::Receiver<u64>, u64)>,
-    pace: &'a Mutex<Pace>,
-}
-
-impl TableCopy<'_> {
-    async fn run(&mut self, copier: &mut Copier) -> Result<()> {
-        self.capture.state.update(|seen| seen.copying.push(self.name.to_string()));
-        if self.progress.is_first_copy() {
-            copier.outwait_prepared(&self.waiting()).await?;
+/// Whether rows of a table may go with other rows of it, over whatever tables, untold by the log. Those that
+/// refer to such a row must be read after it, or it is a gap: not by another session at the same time.
+fn is_in_circle(table: &Table, tables: &[Arc<Table>]) -> bool {
+    let mut reached: Vec<&TableName> = table.cascades.iter().map(|one| &one.parent).collect();
+    let mut next = 0;
+    while let Some(parent) = reached.get(next).copied() {
+        if *parent == table.name {
+            return true;
         }
-        while self.progress.state == CopyState::Copying {
-            self.next_chunk(copier).await?;
+        next += 1;
+        for above in tables.iter().filter(|one| one.name == *parent) {
+            let parents = above.cascades.iter().map(|one| &one.parent);
+            let new: Vec<&TableName> = parents.filter(|one| !reached.contains(one)).collect();
+            reached.extend(new);
         }
-        self.settle().await?;
-        loop {
-            let lacking = self.lacking().await?;
-            if lacking.is_empty() {
-                break;
-            }
-            self.reread(copier, &lacking).await?;
-        }
-        let resync = self.progress.resync;
-        self.progress.state = CopyState::Done;
-        self.put(Want::Done(self.name.clone())).await?;
-        self.capture.state.update(|seen| {
-            seen.copying.retain(|table| *table != self.name.to_string());
-            seen.tables_done += usize::from(!resync);
-        });
-        Ok(())
     }
-
-    async fn next_chunk(&mut self, copier: &mut Copier) -> Result<()> {
-        let after = match &self.progress.next_after {
-            Some(bytes) => Some(decoded(&self.name, bytes)?),
-            None => None,
-        };
-        let rows_max = self.capture.limits.copy_chunk_rows;
-        let began = Instant::now();
-        let only = self.progress.only.as_ref();
-        let chunk =
-            copier.chunk(&self.name, (after.as_deref(), only), rows_max, &self.waiting()).await?;
-        let pause = self.paced(chunk.row_count, began.elapsed());
-        crate::failpoint::reach("after-chunk");
-        self.settle().await?;
-        self.progress.row_count += chunk.row_count;
-        self.progress.next_after = chunk.next_after.as_deref().map(encoded);
-        let last = chunk.next_after.is_none();
-        if last {
-            self.progress.state = CopyState::Swept;
-        }
-        let rows = chunk.row_count;
-        self.sent = Some((self.send(Want::Chunk(Box::new(chunk), last)).await?, rows));
-        if !last && !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        Ok(())
-    }
-
-    /// How long to leave the source alone after a chunk.
-    fn paced(&self, rows: u64, took: Duration) -> Duration {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.after(Instant::now(), rows, took)
-    }
-
-    /// Waits until the chunk that was sent is durable.
-    async fn settle(&mut self) -> Result<()> {
-        let Some((durable, rows)) = self.sent.take() else { return Ok(()) };
-        self.looked_from = durable.await.map_err(|_| ended())?;
-        self.capture.state.update(|seen| {
-            seen.waiting_for = None;
-            seen.rows_copied += rows;
-        });
-        Ok(())
-    }
-
-    fn waiting(&self) -> impl Fn(String) + Send + Sync + 'static {
-        let state = Arc::clone(&self.capture.state);
-        move |whom: String| state.update(|seen| seen.waiting_for = Some(whom))
-    }
-
-    async fn reread(&mut self, copier: &mut Copier, keys: &[Vec<Cell>]) -> Result<()> {
-        for some in keys.chunks(REREAD_KEYS_MAX) {
-            let chunk = copier.reread(&self.name, some, &self.waiting()).await?;
-            self.capture.state.update(|seen| seen.waiting_for = None);
-            self.looked_from = self.put(Want::Chunk(Box::new(chunk), true)).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until conform has looked at everything so far.
-    async fn lacking(&self) -> Result<Vec<Vec<Cell>>> {
-        let key = (self.capture.name.clone(), self.name.clone());
-        let mut told: watch::Receiver<Lacking> = self.capture.lacking.clone();
-        let looked = |lacking: &Lacking| {
-            lacking.get(&key).is_some_and(|(looked_upto, _)| *looked_upto >= self.looked_from)
-        };
-        let lacking = told.wait_for(looked).await.map_err(|_| ended())?;
-        Ok(lacking.get(&key).map(|(_, keys)| keys.clone()).unwrap_or_default())
-    }
-
-    async fn put(&self, what: Want) -> Result<u64> {
-        self.send(what).await?.await.map_err(|_| ended())
-    }
-
-    async fn send(&self, what: Want) -> Result<oneshot::Receiver<u64>> {
-        let (done, durable) = oneshot::channel();
-        let wanted = Wanted { what, progress: self.progress.clone(), done };
-        self.wanted.send(wanted).await.map_err(|_| ended())?;
-        Ok(durable)
-    }
-}
-
-fn encoded(key: &[Cell]) -> Vec<u8> {
-    let mut bytes = bytes::BytesMut::new();
-    tuple::write_row(&mut bytes, key);
-    bytes.to_vec()
-}
-
-fn decoded(name: &TableName, bytes: &[u8]) -> Result<Vec<Cell>> {
-    tuple::read_row(&mut Bytes::copy_from_slice(bytes)).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Ledger,
-            format!("the journal does not tell where {name} was copied to"),
-        )
-    })
+    false
 }
 
 /// The session this copy belongs to is over; its own error says why.
@@ -386,6 +265,22 @@ mod tests {
         let names: Vec<&str> =
             parents_first(&tables).iter().map(|table| table.name.name.as_str()).collect();
         assert_eq!(names, ["z_parent", "b_child", "a_grandchild", "c_circle", "d_circle"]);
+    }
+
+    #[test]
+    fn a_table_whose_rows_go_with_rows_of_its_own_is_not_parted() {
+        let tables = [
+            table("parent", &[]),
+            table("child", &["parent", "not mirrored"]),
+            table("itself", &["parent", "itself"]),
+            table("c_circle", &["d_circle"]),
+            table("d_circle", &["e_circle", "parent"]),
+            table("e_circle", &["c_circle"]),
+            table("below", &["c_circle"]),
+        ];
+        let circles = tables.iter().filter(|one| is_in_circle(one, &tables));
+        let circles: Vec<&str> = circles.map(|one| one.name.name.as_str()).collect();
+        assert_eq!(circles, ["itself", "c_circle", "d_circle", "e_circle"]);
     }
 
     #[test]

@@ -236,7 +236,12 @@ fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
                 Answer::NotUnderWay
             }
             (Some((table, copied)), Wish::Stop) => {
-                let ended = CopyProgress { state: CopyState::Done, only: None, ..copied.clone() };
+                let ended = CopyProgress {
+                    state: CopyState::Done,
+                    ranges: Vec::new(),
+                    only: None,
+                    ..copied.clone()
+                };
                 say(capture, &Control::ResyncStop { table: table.name.clone() }, (table, ended))?;
                 Answer::Stopped
             }
@@ -285,17 +290,16 @@ fn begin_resync(
     copied: CopyProgress,
     only: Option<Condition>,
 ) -> Result<()> {
-    let state = CopyState::Copying;
     if table.is_keyless() {
         // Nothing tells which of its rows a chunk has shown: it is copied as if for the first time.
-        let begun = CopyProgress { state, next_after: None, resync: false, only: None, ..copied };
+        let begun = copied.begun_again(false, None);
         let word = Control::CopyBegin { tables: named(capture, std::slice::from_ref(table)) };
         let seq = say(capture, &word, (table, begun))?;
         capture.state.began_copies(seq);
         return Ok(());
     }
     let word = Control::Resync { table: table.name.clone(), only: only.clone() };
-    let begun = CopyProgress { state, next_after: None, resync: true, only, ..copied };
+    let begun = copied.begun_again(true, only);
     say(capture, &word, (table, begun)).map(drop)
 }
 
@@ -333,17 +337,8 @@ fn begin_copies(
         return Ok(fence);
     }
     let bytes = Control::CopyBegin { tables: named(capture, tables) }.encode();
-    let copies: Vec<CopyProgress> = tables
-        .iter()
-        .map(|table| CopyProgress {
-            table: table.name.to_string(),
-            state: CopyState::Copying,
-            next_after: None,
-            row_count: 0,
-            resync: false,
-            only: None,
-        })
-        .collect();
+    let copies: Vec<CopyProgress> =
+        tables.iter().map(|table| CopyProgress::first(table.name.to_string())).collect();
     let entry = NewEntry::own(&capture.name, EntryKind::Control, &bytes);
     let start = prepared.start.clone().into();
     let entry = NewEntry { reached: Some(&start), schemas: tables, copies: &copies, ..entry };

@@ -424,13 +424,15 @@ impl Judge<'_> {
 }
 
 /// Limits that make no sense as zero.
-fn at_least_one(limits: &Limits) -> [(&'static str, u64); 22] {
+fn at_least_one(limits: &Limits) -> [(&'static str, u64); 24] {
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     [
         ("chunk_bytes", wide(limits.chunk_bytes)),
         ("batch_bytes", wide(limits.batch_bytes)),
         ("copy_chunk_rows", limits.copy_chunk_rows.into()),
         ("copy_tables", wide(limits.copy_tables)),
+        ("copy_ranges", wide(limits.copy_ranges)),
+        ("copy_bytes_max", wide(limits.copy_bytes_max)),
         ("segment_bytes", limits.segment_bytes),
         ("journal_bytes_max", limits.journal_bytes_max),
         ("block_events", wide(limits.block_events)),

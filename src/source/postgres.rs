@@ -15,6 +15,7 @@ mod examine;
 pub mod fuzzing;
 mod inventory;
 pub mod pgoutput;
+mod probe;
 mod publication;
 mod relation;
 mod removal;

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use trueup::change::{Change, TableName};
 use trueup::config::SourceKind;
 use trueup::demo::servers::{BinlogServer, MariadbServer, MysqlServer, Options};
-use trueup::source::Fence;
+use trueup::source::{Fence, Span};
 
 use super::harness::{Log, Mirror, copy, rows, show_all, source_of};
 use crate::support::random::seeded;
@@ -274,7 +274,7 @@ async fn walked_or_refused(kind: SourceKind, server: &BinlogServer) {
         assert_eq!(unread, ambiguous.len(), "{set}");
         let mut copier = source.copier(Fence::Open).await.unwrap();
         let name = TableName::new(&database, "bin");
-        let refused = copier.chunk(&name, (None, None), 1_000_000, &|_| {}).await;
+        let refused = copier.chunk(&name, Span::default(), 1_000_000, &|_| {}).await;
         assert_eq!(refused.is_err(), !ambiguous.is_empty(), "{set}");
         if let Err(error) = refused {
             assert!(error.chain().contains("cannot be told apart"), "{}", error.chain());

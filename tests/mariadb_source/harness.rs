@@ -15,7 +15,7 @@ use trueup::source::decode::Decoder;
 use trueup::source::mysql::Mysql;
 use trueup::source::mysql::copy::MysqlCopier;
 use trueup::source::mysql::stream::MysqlStream;
-use trueup::source::{Captured, Chunk, Fence, frame};
+use trueup::source::{Captured, Chunk, Fence, Span, frame};
 
 /// The configuration of a source on `server`; tables by patterns.
 pub(super) fn config(server: &BinlogServer, database: &str, tables: &[&str]) -> SourceConfig {
@@ -248,9 +248,11 @@ pub(super) async fn chunk(
     after: Option<&[Cell]>,
     rows_max: u32,
 ) -> Chunk {
-    copier.chunk(table, (after, None), rows_max, &|_| {}).await.unwrap_or_else(|error| {
-        panic!("{}", error.chain());
-    })
+    copier.chunk(table, Span { after, ..Span::default() }, rows_max, &|_| {}).await.unwrap_or_else(
+        |error| {
+            panic!("{}", error.chain());
+        },
+    )
 }
 
 /// The rows of tables by key, as the mirror would keep them.

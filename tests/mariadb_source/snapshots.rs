@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinHandle;
 use trueup::change::{Change, Position, TableName, Transaction, Visibility};
 use trueup::demo::servers::{MariadbServer, Options};
-use trueup::source::{Chunk, Fence};
+use trueup::source::{Chunk, Fence, Span};
 
 use super::harness::{Log, chunk, end_of_log, rows, show, source};
 use crate::support::random::seeded;
@@ -106,7 +106,7 @@ async fn what_is_logged_and_not_yet_visible_is_neither_claimed_nor_passed_over()
         let (told, table) = (Arc::clone(&told), table.clone());
         tokio::spawn(async move {
             let waiting = |whom: String| told.store(whom.contains("committed"), Ordering::Relaxed);
-            fenced.chunk(&table, (None, None), 1_000, &waiting).await.unwrap()
+            fenced.chunk(&table, Span::default(), 1_000, &waiting).await.unwrap()
         })
     };
     wait_until("the copy to wait", Duration::from_secs(30), || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Bench, Reader, SOON, chunk_rows, copy, lay, lsn, name, texts};
 use trueup::change::{Row, TransactionId};
 use trueup::demo::servers::Options;
-use trueup::source::Fence;
+use trueup::source::{Fence, Span};
 
 const TWO_TABLES: &str = "CREATE TABLE a (id int PRIMARY KEY, v text);
                           CREATE TABLE b (id int PRIMARY KEY, v text);";
@@ -31,7 +31,7 @@ async fn a_writer_open_while_a_table_joins_the_publication_is_waited_for() {
     let chunk = tokio::spawn(async move {
         let mut copier = copied.copier(fence).await.unwrap();
         let waiting = move |whom| tell.lock().unwrap().push(whom);
-        copier.chunk(&name("b"), (None, None), 100, &waiting).await.unwrap()
+        copier.chunk(&name("b"), Span::default(), 100, &waiting).await.unwrap()
     });
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(!chunk.is_finished(), "the chunk must wait for the writer");
@@ -84,7 +84,7 @@ async fn a_prepared_transaction_is_waited_for_and_named() {
     let mut copier = source.copier(fence).await.unwrap();
     let chunk = tokio::spawn(async move {
         let waiting = move |whom| tell.lock().unwrap().push(whom);
-        copier.chunk(&name("a"), (None, None), 100, &waiting).await.unwrap()
+        copier.chunk(&name("a"), Span::default(), 100, &waiting).await.unwrap()
     });
     tokio::time::sleep(Duration::from_millis(500)).await;
     bench.sql("COMMIT PREPARED 'month end'");
@@ -161,7 +161,7 @@ async fn what_a_chunk_has_seen_survives_a_crash_of_the_source() {
     let writer = bench.session().await;
     // WHEN a chunk sees one of them, and the source crashes.
     writer.batch_execute("INSERT INTO a VALUES (1, 'phantom')").await.unwrap();
-    let chunk = copier.chunk(&name("a"), (None, None), 10, &|_| {}).await.unwrap();
+    let chunk = copier.chunk(&name("a"), Span::default(), 10, &|_| {}).await.unwrap();
     bench.server.stop_immediately().unwrap();
     bench.server.start_again().unwrap();
     // THEN the source still has what the chunk has, and the log still carries it.

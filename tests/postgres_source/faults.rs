@@ -5,7 +5,7 @@ use crate::support::versions::{Version, on_versions};
 use trueup::demo::servers::Options;
 use trueup::error::{Error, ErrorKind};
 use trueup::finding::Severity;
-use trueup::source::Source;
+use trueup::source::{Source, Span};
 
 fn assert_error(error: &Error, kind: ErrorKind, what: &str, remedy: &str) {
     assert_eq!(error.kind(), kind, "{}", error.chain());
@@ -152,12 +152,12 @@ async fn examine_names_what_an_operator_should_do(version: Version) {
     }
     // Rows hidden by row level security are an error of the copy, not an absence.
     let mut copier = source.copier(trueup::source::Fence::Open).await.unwrap();
-    let error = copier.chunk(&name("t"), (None, None), 10, &|_| {}).await.unwrap_err();
+    let error = copier.chunk(&name("t"), Span::default(), 10, &|_| {}).await.unwrap_err();
     assert!(error.chain().contains("row-level security"), "{}", error.chain());
     // The session is good for another table afterwards.
     bench.sql(&format!("GRANT SELECT ON hidden TO {role}"));
     assert_eq!(
-        copier.chunk(&name("hidden"), (None, None), 10, &|_| {}).await.unwrap().row_count,
+        copier.chunk(&name("hidden"), Span::default(), 10, &|_| {}).await.unwrap().row_count,
         0
     );
 }

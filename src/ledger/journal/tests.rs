@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::change::{Column, Kind, Table, TableName};
-use crate::ledger::copies::CopyState;
+use crate::ledger::copies::{CopyState, KeyRange};
 use crate::ledger::segment::{Entry, EntryKind};
 
 const TINY_SEGMENT: u64 = 2_000;
@@ -228,7 +228,7 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
             only: None,
             table: "public.t".to_owned(),
             state: CopyState::Copying,
-            next_after: Some(vec![1, 2]),
+            ranges: vec![KeyRange { after: Some(vec![1, 2]), upto: None }],
             row_count: 3,
             resync: true,
         }];
@@ -243,7 +243,7 @@ fn schemas_positions_and_copies_survive_segments_and_restarts() {
     assert_eq!(journal.position("erp").unwrap(), Some(lsn(99).position));
     assert_eq!(journal.position("hr").unwrap(), None);
     let copies = journal.copies("erp").unwrap();
-    assert_eq!((copies[0].next_after.as_deref(), copies[0].resync), (Some(&[1, 2][..]), true));
+    assert_eq!((copies[0].ranges[0].after.as_deref(), copies[0].resync), (Some(&[1, 2][..]), true));
     assert_eq!(copies[0].state, CopyState::Copying);
     let mut reader = journal.reader();
     let columns = |tables: Vec<Arc<Table>>| tables.last().map(|table| table.columns.len());

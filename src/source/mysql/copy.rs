@@ -19,9 +19,9 @@ use super::dialect::Dialect;
 use super::key::{Keys, quote};
 use super::session::Address;
 use super::value::{self, Moment};
-use crate::change::condition::Condition;
 use crate::change::{Cell, Column, Kind, Position, Table, TableName, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::span::{Bound, Edge, Span};
 use crate::source::{Chunk, Fence};
 
 /// A chunk ends early when its rows take more than this.
@@ -80,7 +80,7 @@ impl MysqlCopier {
     pub async fn chunk(
         &mut self,
         table: &TableName,
-        (after, only): (Option<&[Cell]>, Option<&Condition>),
+        span: Span<'_>,
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
@@ -95,7 +95,7 @@ impl MysqlCopier {
 
         let seen = self.seen_behind_fence(waiting).await?;
         self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        let rows = self.rows(&described, (after, only), rows_max).await?;
+        let rows = self.rows(&described, span, rows_max).await?;
         self.run("COMMIT").await?;
         let admit_after =
             committed::visible_by(&self.address, &mut self.connection, waiting).await?;
@@ -137,15 +137,10 @@ impl MysqlCopier {
         self.connection.query_drop(statement).await.map_err(failed)
     }
 
-    async fn rows(
-        &mut self,
-        described: &Described,
-        (after, only): (Option<&[Cell]>, Option<&Condition>),
-        rows_max: u32,
-    ) -> Result<Rows> {
+    async fn rows(&mut self, described: &Described, span: Span<'_>, rows_max: u32) -> Result<Rows> {
         let table = &described.table;
         let keys = Keys::new(described)?;
-        let (sql, parameters) = keys.select(after, only, rows_max)?;
+        let (sql, parameters) = keys.select(span, rows_max)?;
         let parameters =
             if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) };
         let explain = |error| self.address.explain(error, format!("could not copy {}", table.name));
@@ -181,6 +176,43 @@ impl MysqlCopier {
                 Some(table.key().filter_map(|place| last.get(place).cloned()).collect());
         }
         Ok(rows)
+    }
+
+    /// See [`crate::source::Copier::part`]. One entry of the index is looked at; whether it lies `within` the
+    /// bounds is asked of that one.
+    ///
+    /// # Errors
+    /// As [`MysqlCopier::chunk`].
+    pub(in crate::source) async fn key(
+        &mut self,
+        name: &TableName,
+        which: (Option<Bound<'_>>, Edge),
+        within: &[Bound<'_>],
+    ) -> Result<Option<Vec<Cell>>> {
+        let names = [name.clone()];
+        let described = catalog::describe(&self.address, &mut self.connection, &names).await?;
+        let Some(described) = described.first() else { return Ok(None) };
+        let keys = Keys::new(described)?;
+        let Some((sql, parameters)) = keys.probe(which, within)? else { return Ok(None) };
+        let parameters =
+            if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) };
+        let explain =
+            |error| self.address.explain(error, format!("could not look for a key of {name}"));
+        let mut result = self.connection.exec_iter(sql, parameters).await.map_err(explain)?;
+        let formats: Vec<Format> = result
+            .columns_ref()
+            .iter()
+            .zip(keys.columns())
+            .map(|(sent, column)| Format::new(sent, column, self.address.dialect()))
+            .collect();
+        let row = result.next().await.map_err(explain)?;
+        result.drop_result().await.map_err(explain)?;
+        // One that cannot be found again is no place to go on at.
+        let cell = |(place, format): (usize, &Format)| {
+            let value = row.as_ref()?.as_ref(place)?;
+            if format.is_ambiguous(value) { None } else { format.cell(value) }
+        };
+        Ok(formats.iter().enumerate().map(cell).collect())
     }
 
     /// See [`crate::source::Copier::reread`]. Row images are whole here (`check` demands

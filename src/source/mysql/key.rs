@@ -7,10 +7,13 @@ use std::fmt::Write;
 use mysql_async::Value;
 
 use super::catalog::Described;
-use crate::change::condition::Condition;
-use crate::change::{Cell, Column, Kind, Table};
+use crate::change::{Column, Kind, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::conditions::of_mysql;
+use crate::source::span::{Bound, Edge, Span};
+
+/// Whatever the optimizer thinks of it.
+const FORCED: &str = " FORCE INDEX (PRIMARY)";
 
 /// How a table is walked.
 #[derive(Debug)]
@@ -50,72 +53,115 @@ impl<'a> Keys<'a> {
         Ok(Self { table, parts })
     }
 
-    /// The statement for the next rows after a key, and its parameters.
+    /// The statement for the first rows of a part, and its parameters.
     ///
     /// # Errors
-    /// `Bug` if `after` is not a key of this table.
-    pub(super) fn select(
-        &self,
-        after: Option<&[Cell]>,
-        only: Option<&Condition>,
-        rows_max: u32,
-    ) -> Result<(String, Vec<Value>)> {
+    /// `Bug` if the part is not of this table.
+    pub(super) fn select(&self, span: Span<'_>, rows_max: u32) -> Result<(String, Vec<Value>)> {
         let columns: Vec<String> =
             self.table.columns.iter().map(|column| quote(&column.name)).collect();
-        let name = &self.table.name;
-        let mut sql = format!(
-            "SELECT {} FROM {}.{}",
-            columns.join(", "),
-            quote(&name.schema),
-            quote(&name.name)
-        );
+        let mut sql = format!("SELECT {} FROM {}", columns.join(", "), self.table_name());
         // The key's own order needs no sort; without the hint a small table may be sorted.
-        if self.parts.iter().all(|part| part.order == quote(&part.column.name)) {
-            sql.push_str(" FORCE INDEX (PRIMARY)");
+        if self.is_in_order() {
+            sql.push_str(FORCED);
         }
         let mut parameters = Vec::new();
         let mut conditions = Vec::new();
-        if let Some(after) = after {
-            conditions.push(self.condition(after, &mut parameters)?);
+        for bound in span.bounds() {
+            conditions.push(self.condition(bound, &mut parameters)?);
         }
-        let chosen = self.table.rows.iter().chain(only);
+        let chosen = self.table.rows.iter().chain(span.only);
         conditions.extend(chosen.map(|rows| of_mysql(rows, self.table, quote)));
         if !conditions.is_empty() {
             sql.push_str(" WHERE ");
             sql.push_str(&conditions.join(" AND "));
         }
-        let order: Vec<&str> = self.parts.iter().map(|part| part.order.as_str()).collect();
         // Writing to a string cannot fail.
-        write!(sql, " ORDER BY {} LIMIT {rows_max}", order.join(", ")).unwrap_or_default();
+        write!(sql, " ORDER BY {} LIMIT {rows_max}", self.order(Edge::First)).unwrap_or_default();
         Ok((sql, parameters))
     }
 
-    /// `a >= ? AND (a > ? OR (a = ? AND (b > ?)))`: the first comparison finds the place in the
-    /// index, the rest is exact.
-    fn condition(&self, after: &[Cell], parameters: &mut Vec<Value>) -> Result<String> {
-        if after.len() != self.parts.len() {
-            return Err(self.not_a_key());
+    /// The statement for one key on one side of a bound, if it lies `within` others. `None` if the table's key
+    /// does not stand in the order in which it is walked.
+    ///
+    /// # Errors
+    /// As [`Keys::select`].
+    pub(super) fn probe(
+        &self,
+        (bound, edge): (Option<Bound<'_>>, Edge),
+        within: &[Bound<'_>],
+    ) -> Result<Option<(String, Vec<Value>)>> {
+        if !self.is_in_order() {
+            return Ok(None);
         }
-        let mut values = Vec::with_capacity(after.len());
-        for (part, cell) in self.parts.iter().zip(after) {
+        let mut parameters = Vec::new();
+        let bound = match bound {
+            Some(bound) => format!(" WHERE {}", self.condition(bound, &mut parameters)?),
+            None => String::new(),
+        };
+        let mut conditions = Vec::new();
+        for bound in within {
+            conditions.push(self.condition(*bound, &mut parameters)?);
+        }
+        let names: Vec<String> = self.columns().map(|column| quote(&column.name)).collect();
+        let sql = format!(
+            "SELECT * FROM (SELECT {} FROM {}{FORCED}{bound} ORDER BY {} LIMIT 1) AS found WHERE {}",
+            names.join(", "),
+            self.table_name(),
+            self.order(edge),
+            conditions.join(" AND ")
+        );
+        Ok(Some((sql, parameters)))
+    }
+
+    /// The columns of the key, in its order.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &'a Column> + '_ {
+        self.parts.iter().map(|part| part.column)
+    }
+
+    fn table_name(&self) -> String {
+        let name = &self.table.name;
+        format!("{}.{}", quote(&name.schema), quote(&name.name))
+    }
+
+    /// Whether the server keeps the rows in the order in which they are walked.
+    fn is_in_order(&self) -> bool {
+        self.parts.iter().all(|part| part.order == quote(&part.column.name))
+    }
+
+    fn order(&self, edge: Edge) -> String {
+        let order = self.parts.iter().map(|part| format!("{}{}", part.order, edge.order()));
+        order.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `a >= ? AND (a > ? OR (a = ? AND (b > ?)))`: the first comparison finds the place in the
+    /// index, the rest is exact. Of the beginning of a key likewise.
+    fn condition(&self, bound: Bound<'_>, parameters: &mut Vec<Value>) -> Result<String> {
+        let (cells, comparison) = bound.parts();
+        let mut values = Vec::with_capacity(cells.len());
+        for (part, cell) in self.parts.iter().zip(cells) {
             let text = cell.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
             values
                 .push(text.and_then(|text| parameter(part, text)).ok_or_else(|| self.not_a_key())?);
         }
+        if values.len() != cells.len() || values.is_empty() {
+            return Err(self.not_a_key());
+        }
+        let beyond = &comparison[..1];
         let mut sql = String::new();
         if let (Some(part), Some(value)) = (self.parts.first(), values.first()) {
             parameters.push(value.clone());
-            sql = format!("{} >= {} AND ", part.order, part.value);
+            sql = format!("{} {beyond}= {} AND ", part.order, part.value);
         }
-        let last = self.parts.len() - 1;
+        let last = values.len() - 1;
         for (place, (part, value)) in self.parts.iter().zip(&values).enumerate() {
             let (order, placeholder) = (&part.order, &part.value);
             parameters.push(value.clone());
             if place == last {
-                write!(sql, "({order} > {placeholder}").unwrap_or_default();
+                write!(sql, "({order} {comparison} {placeholder}").unwrap_or_default();
             } else {
                 parameters.push(value.clone());
-                write!(sql, "({order} > {placeholder} OR ({order} = {placeholder} AND ")
+                write!(sql, "({order} {beyond} {placeholder} OR ({order} = {placeholder} AND ")
                     .unwrap_or_default();
             }
         }

@@ -23,12 +23,12 @@ use super::scan::{Scan, is_mark};
 use super::session::{Asked, Place, lsn};
 use super::slot::waited_for;
 use super::stream::OUR_PREFIX;
-use crate::change::condition::Condition;
 use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::choice::Choice;
 use crate::source::conditions::of_postgres;
+use crate::source::span::{Bound, Span};
 use crate::source::{Chunk, Fence};
 
 /// Size a chunk aims at, so that wide rows cost no more memory than narrow ones.
@@ -60,8 +60,8 @@ pub struct PostgresCopier {
 /// Which rows of a table are read.
 #[derive(Debug, Clone, Copy)]
 enum Which<'a> {
-    /// At most so many in key order after a key, or from the start, of which a condition is true.
-    After(Option<&'a [Cell]>, Option<&'a Condition>, u64),
+    /// At most so many in key order.
+    Within(Span<'a>, u64),
     /// Those with these keys.
     Keys(&'a [Vec<Cell>]),
 }
@@ -109,19 +109,19 @@ impl PostgresCopier {
     pub async fn chunk(
         &mut self,
         table: &TableName,
-        (after, only): (Option<&[Cell]>, Option<&Condition>),
+        span: Span<'_>,
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
         if self.choice.may_be_keyless(table)
-            && let Some(piece) = self.piece(table, after, rows_max, waiting).await?
+            && let Some(piece) = self.piece(table, span.after, rows_max, waiting).await?
         {
             return Ok(piece);
         }
         // (A table that has a key by now: its rows show that, and it is copied anew.)
-        let after = after.filter(|after| !is_mark(after));
+        let span = Span { after: span.after.filter(|after| !is_mark(after)), ..span };
         let limit = self.row_limit(table, rows_max);
-        let read = self.read_behind_fence(table, Which::After(after, only, limit), waiting).await?;
+        let read = self.read_behind_fence(table, Which::Within(span, limit), waiting).await?;
         if let Some(size) = u64::try_from(read.rows.len()).ok().filter(|_| read.row_count > 0) {
             self.row_bytes.insert(table.clone(), size / read.row_count + 1);
         }
@@ -314,13 +314,10 @@ fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String>
     let key: Vec<&Column> = table.key().filter_map(|place| table.columns.get(place)).collect();
     let key_names = key.iter().map(|column| quote(&column.name)).collect::<Vec<_>>().join(", ");
     let (mut conditions, limit) = match which {
-        Which::After(after, only, limit) => {
-            let mut conditions = Vec::new();
-            if let Some(after) = after {
-                let after = key_literals(table, &key, after)?;
-                conditions.push(format!("({key_names}) > ({after})"));
-            }
-            conditions.extend(only.map(|only| of_postgres(only, table, quote)));
+        Which::Within(span, limit) => {
+            let bounds = span.bounds().map(|bound| compared(table, &key, bound));
+            let mut conditions = bounds.collect::<Result<Vec<_>>>()?;
+            conditions.extend(span.only.map(|only| of_postgres(only, table, quote)));
             (conditions, format!("LIMIT {limit}"))
         }
         Which::Keys(keys) => {
@@ -342,6 +339,15 @@ fn chunk_sql(listed: &Listed, table: &Table, which: Which<'_>) -> Result<String>
         names.join(", "),
         quoted(&table.name)
     ))
+}
+
+/// The key, or so many of its first columns as the bound has, compared with it.
+pub(super) fn compared(table: &Table, key: &[&Column], bound: Bound<'_>) -> Result<String> {
+    let (cells, comparison) = bound.parts();
+    let key = key.get(..cells.len()).unwrap_or(key);
+    let names: Vec<String> = key.iter().map(|column| quote(&column.name)).collect();
+    let literals = key_literals(table, key, cells)?;
+    Ok(format!("({}) {comparison} ({literals})", names.join(", ")))
 }
 
 /// The cells of a key as a list of SQL literals.

@@ -1,0 +1,188 @@
+//! The parts in which a table is read, and what of them the journal has: plain data.
+//!
+//! A part that is read by one session is divided by that session between two of its chunks, so that no chunk
+//! in flight is ever cut. What is noted with a chunk are all parts as they were when it was sent: the journal
+//! takes chunks in the order in which they are sent.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::change::{Cell, Table, TableName, tuple};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::copies::{CopyProgress, CopyState, KeyRange};
+
+/// Chunks of a table before it is parted: a small one never is.
+const CHUNKS_BEFORE: u64 = 2;
+/// Parts in succession that turned out to be no more than a chunk: then the table is divided no more.
+const FUTILE_MAX: u32 = 3;
+
+/// A key.
+pub(super) type Key = Vec<Cell>;
+
+/// How far a table is read.
+#[derive(Debug)]
+pub(super) struct Parts {
+    name: TableName,
+    progress: CopyProgress,
+    parts: Vec<Part>,
+    chunks: u64,
+    futile: u32,
+    /// At most so many at once; 1: it is not divided.
+    count_max: usize,
+}
+
+/// Names a part.
+pub(super) type PartId = u64;
+
+#[derive(Debug)]
+struct Part {
+    id: PartId,
+    after: Option<Key>,
+    upto: Option<Key>,
+    /// A session reads it.
+    is_read: bool,
+    /// It was made by dividing, and nothing of it was read.
+    is_new: bool,
+}
+
+impl Parts {
+    pub(super) fn new(name: &TableName, progress: &CopyProgress, count_max: usize) -> Result<Self> {
+        let key = |bytes: &Option<Vec<u8>>| match bytes {
+            Some(bytes) => decoded(name, bytes).map(Some),
+            None => Ok(None),
+        };
+        let part = |(id, range): (PartId, &KeyRange)| {
+            let (after, upto) = (key(&range.after)?, key(&range.upto)?);
+            Ok(Part { id, after, upto, is_read: false, is_new: false })
+        };
+        let parts = (0..).zip(&progress.ranges).map(part).collect::<Result<_>>()?;
+        let (name, progress) = (name.clone(), progress.clone());
+        Ok(Self { name, progress, parts, chunks: 0, futile: 0, count_max })
+    }
+
+    /// As the journal is to have it.
+    pub(super) fn progress(&self) -> &CopyProgress {
+        &self.progress
+    }
+
+    pub(super) fn is_done(&mut self) -> CopyProgress {
+        self.progress.state = CopyState::Done;
+        self.progress.clone()
+    }
+
+    /// A part that nobody reads: from here on, somebody does.
+    pub(super) fn take(&mut self) -> Option<PartId> {
+        let part = self.parts.iter_mut().find(|part| !part.is_read)?;
+        part.is_read = true;
+        Some(part.id)
+    }
+
+    /// Nobody reads it any more.
+    pub(super) fn leave(&mut self, id: PartId) {
+        if let Some(part) = self.parts.iter_mut().find(|part| part.id == id) {
+            part.is_read = false;
+        }
+    }
+
+    /// Between which keys a part lies.
+    pub(super) fn keys(&self, id: PartId) -> Result<(Option<Key>, Option<Key>)> {
+        let part = self.parts.iter().find(|part| part.id == id);
+        let part = part.ok_or_else(|| {
+            Error::new(ErrorKind::Bug, format!("a part of {} is read twice", self.name))
+        })?;
+        Ok((part.after.clone(), part.upto.clone()))
+    }
+
+    /// A chunk of a part was read: what the journal is to note with it, and whether that was the last one of
+    /// the table. `next_after` as in [`crate::source::Chunk`].
+    pub(super) fn moved(
+        &mut self,
+        id: PartId,
+        rows: u64,
+        next_after: Option<&Key>,
+    ) -> (CopyProgress, bool) {
+        self.chunks += 1;
+        self.progress.row_count += rows;
+        for part in self.parts.iter_mut().filter(|part| part.id == id) {
+            if part.is_new {
+                self.futile = if next_after.is_none() { self.futile + 1 } else { 0 };
+            }
+            part.is_new = false;
+            part.after = next_after.cloned();
+        }
+        if next_after.is_none() {
+            self.parts.retain(|part| part.id != id);
+        }
+        let range = |part: &Part| KeyRange {
+            after: part.after.as_deref().map(encoded),
+            upto: part.upto.as_deref().map(encoded),
+        };
+        self.progress.ranges = self.parts.iter().map(range).collect();
+        let is_last = self.parts.is_empty();
+        if is_last {
+            self.progress.state = CopyState::Swept;
+        }
+        (self.progress.clone(), is_last)
+    }
+
+    /// Whether another session could read some of what is left.
+    pub(super) fn may_be_divided(&self) -> bool {
+        self.parts.len() < self.count_max
+            && self.chunks >= CHUNKS_BEFORE
+            && self.futile < FUTILE_MAX
+            && self.parts.iter().all(|part| part.is_read)
+    }
+
+    /// Divides a part at a key, if one was found.
+    pub(super) fn divide(&mut self, id: PartId, at: Option<Key>) {
+        let next = self.parts.iter().map(|part| part.id + 1).max().unwrap_or(0);
+        let part = self.parts.iter_mut().find(|part| part.id == id);
+        let (Some(part), Some(at)) = (part, at) else {
+            self.futile += 1;
+            return;
+        };
+        let upto = part.upto.replace(at.clone());
+        self.parts.push(Part { id: next, after: Some(at), upto, is_read: false, is_new: true });
+    }
+
+    /// It cannot be divided.
+    pub(super) fn stays_whole(&mut self) {
+        self.futile = FUTILE_MAX;
+    }
+}
+
+/// The table as the chunk that was sent last has it, and when that was read.
+#[derive(Debug, Default)]
+pub(super) struct Shape(Option<(Arc<Table>, Instant)>);
+
+impl Shape {
+    /// Whether a chunk may be sent. Of chunks that are read at the same time nobody knows which one saw the
+    /// table first: if they differ in its columns, the mirror would follow the newer ones and then the older
+    /// ones. One that was begun later has seen what was there before.
+    pub(super) fn allows(&self, table: &Table, began: Instant) -> bool {
+        let Some((last, ended)) = &self.0 else { return true };
+        last.as_ref() == table || began >= *ended
+    }
+
+    pub(super) fn is(&mut self, table: &Arc<Table>, ended: Instant) {
+        let ended = self.0.take().map_or(ended, |(_, before)| ended.max(before));
+        self.0 = Some((Arc::clone(table), ended));
+    }
+}
+
+fn encoded(key: &[Cell]) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    tuple::write_row(&mut bytes, key);
+    bytes.to_vec()
+}
+
+fn decoded(name: &TableName, bytes: &[u8]) -> Result<Key> {
+    tuple::read_row(&mut Bytes::copy_from_slice(bytes)).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Ledger,
+            format!("the journal does not tell where {name} was copied to"),
+        )
+    })
+}
