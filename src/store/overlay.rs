@@ -9,6 +9,9 @@
 //! | touched it last in a transaction the chunk **saw** | is the row (and knows every cell) |
 //! | touched it last in a transaction the chunk did **not** see | only fills cells the log did not carry |
 //!
+//! That holds for each chunk by itself: parts of a table are read side by side, and a chunk may come after one
+//! with a newer snapshot. No two chunks have a key in common.
+//!
 //! A row may have moved between keys while the chunk was read; its missing cells lie in the
 //! chunk under the key it had *in the chunk's snapshot*. Dropping the chunk's row instead of
 //! laying it under the log loses unchanged TOAST values (`reference/proofs.md` 5).

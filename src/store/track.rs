@@ -121,8 +121,8 @@ pub(super) fn forget_missing(
     keys: &[Key],
 ) -> Result<()> {
     stage_keys(connection, keys.iter())?;
-    // The keys stay known (a later, older snapshot does not exist, but a re-read may come): only
-    // what they lacked is forgotten.
+    // The keys stay known: chunks of other parts may come that have an older snapshot, and re-reads.
+    // Only what they lacked is forgotten.
     let table = name(mirror);
     let statements = [
         format!(

@@ -186,3 +186,133 @@ fn decoded(name: &TableName, bytes: &[u8]) -> Result<Key> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Column;
+
+    fn key(text: &str) -> Key {
+        vec![Cell::text(text)]
+    }
+
+    fn begun(count_max: usize) -> Parts {
+        let name = TableName::new("public", "t");
+        Parts::new(&name, &CopyProgress::first(name.to_string()), count_max).unwrap()
+    }
+
+    /// What is left, as texts.
+    fn left(progress: &CopyProgress) -> Vec<String> {
+        let name = TableName::new("public", "t");
+        let text = |bytes: &Option<Vec<u8>>| {
+            let key = bytes.as_ref().map(|bytes| decoded(&name, bytes).unwrap());
+            key.map_or(String::new(), |key| String::from_utf8_lossy(key[0].bytes().unwrap()).into())
+        };
+        let range = |range: &KeyRange| format!("{}..{}", text(&range.after), text(&range.upto));
+        progress.ranges.iter().map(range).collect()
+    }
+
+    #[test]
+    fn a_large_table_is_divided_between_two_chunks_and_each_part_goes_on_where_it_is() {
+        let mut parts = begun(2);
+        let one = parts.take().unwrap();
+        assert_eq!(parts.take(), None);
+        parts.moved(one, 10, Some(&key("1")));
+        assert!(!parts.may_be_divided(), "a small table never is");
+        let (progress, is_last) = parts.moved(one, 10, Some(&key("2")));
+        assert_eq!((left(&progress), is_last), (vec!["2..".to_owned()], false));
+        assert!(parts.may_be_divided());
+        parts.divide(one, Some(key("6")));
+        assert!(!parts.may_be_divided(), "so many and no more");
+        let other = parts.take().unwrap();
+        assert_eq!(parts.keys(one).unwrap(), (Some(key("2")), Some(key("6"))));
+        assert_eq!(parts.keys(other).unwrap(), (Some(key("6")), None));
+        // THEN what is noted with a chunk is where both are
+        let (progress, _) = parts.moved(other, 10, Some(&key("8")));
+        assert_eq!(left(&progress), ["2..6", "8.."]);
+        let (progress, is_last) = parts.moved(one, 3, None);
+        assert_eq!((left(&progress), is_last), (vec!["8..".to_owned()], false));
+        // and who is started again has the same parts, whatever he is allowed to make
+        let name = TableName::new("public", "t");
+        let mut again = Parts::new(&name, &progress, 1).unwrap();
+        let part = again.take().unwrap();
+        assert_eq!(again.keys(part).unwrap(), (Some(key("8")), None));
+        let (progress, is_last) = again.moved(part, 2, None);
+        assert_eq!((progress.state, progress.row_count, is_last), (CopyState::Swept, 35, true));
+        assert_eq!(left(&progress), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_last_chunk_is_that_of_the_part_that_ends_last() {
+        let mut parts = begun(3);
+        let one = parts.take().unwrap();
+        parts.moved(one, 1, Some(&key("1")));
+        parts.moved(one, 1, Some(&key("2")));
+        parts.divide(one, Some(key("6")));
+        let other = parts.take().unwrap();
+        // The one that began first ends first.
+        assert!(!parts.moved(one, 1, None).1);
+        let (progress, is_last) = parts.moved(other, 1, Some(&key("7")));
+        assert_eq!((progress.state, is_last), (CopyState::Copying, false));
+        assert!(parts.moved(other, 1, None).1);
+    }
+
+    #[test]
+    fn a_table_that_yields_no_parts_is_not_divided_for_ever() {
+        let mut parts = begun(2);
+        let one = parts.take().unwrap();
+        parts.moved(one, 1, Some(&key("1")));
+        parts.moved(one, 1, Some(&key("2")));
+        for _ in 0..FUTILE_MAX - 1 {
+            assert!(parts.may_be_divided());
+            parts.divide(one, None);
+        }
+        // One that is worth it counts for all.
+        parts.divide(one, Some(key("5")));
+        let much = parts.take().unwrap();
+        parts.moved(much, 1, Some(&key("8")));
+        parts.moved(much, 1, None);
+        for nth in 0..FUTILE_MAX {
+            assert!(parts.may_be_divided(), "{nth}");
+            parts.divide(one, Some(key("9")));
+            let tiny = parts.take().unwrap();
+            parts.moved(tiny, 1, None);
+        }
+        assert!(!parts.may_be_divided());
+    }
+
+    #[test]
+    fn an_older_shape_of_a_table_never_comes_after_a_newer_one() {
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            source_type: "text".to_owned(),
+            kind: crate::change::Kind::Text,
+            key: None,
+        };
+        let table = |names: &[&str]| {
+            Arc::new(Table {
+                id: 1,
+                name: TableName::new("public", "t"),
+                columns: names.iter().map(|name| column(name)).collect(),
+                cascades: Vec::new(),
+                left_out: Vec::new(),
+                rows: None,
+            })
+        };
+        let (old, new) = (table(&["a"]), table(&["a", "b"]));
+        let begun = Instant::now();
+        let at = |secs| begun + std::time::Duration::from_secs(secs);
+        let mut shape = Shape::default();
+        assert!(shape.allows(&old, at(0)));
+        shape.is(&old, at(1));
+        // One with other columns that was read at the same time may be older or newer: it is read again.
+        assert!(!shape.allows(&new, at(0)));
+        assert!(shape.allows(&new, at(2)));
+        shape.is(&new, at(5));
+        assert!(!shape.allows(&old, at(3)), "begun before the newer one was read");
+        assert!(shape.allows(&new, at(3)));
+        shape.is(&new, at(4));
+        assert!(!shape.allows(&old, at(4)), "the one that was read last counts");
+        assert!(shape.allows(&old, at(6)), "changed back");
+    }
+}

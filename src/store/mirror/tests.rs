@@ -2,6 +2,7 @@
 //! there was, the mirror ends as the source ended.
 
 mod killed;
+mod reading;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use super::*;
 use crate::change::{Column, Op, Position, RowChange};
 use crate::store::collapse::key_of;
 use crate::store::{Live, Mark, StoreLimits};
+use reading::read_chunks;
 
 fn table() -> Arc<Table> {
     let column = |name: &str, kind, key| Column {
@@ -194,12 +196,12 @@ impl Mirroring {
 
 /// One copy under writers. The log and the chunks interleave at random; a chunk is conformed
 /// after everything it saw, and before an arbitrary part of what it did not see.
-fn copy_under_writers(seed: u64) {
+fn copy_under_writers(seed: u64, sessions: usize) {
     let folder = tempfile::tempdir().unwrap();
     let mut source = Source::new(seed);
     let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
     mirroring.store.begin_copy("erp", "t", &table()).unwrap();
-    read_chunks(&mut source, &mut mirroring);
+    read_chunks(&mut source, &mut mirroring, sessions);
     let name = table().name.clone();
     mirroring.store.begin().unwrap();
     assert!(mirroring.store.finish_copy("erp", &name).unwrap());
@@ -211,52 +213,14 @@ fn copy_under_writers(seed: u64) {
     assert_eq!(mirroring.rows(), source.committed, "seed {seed}");
 }
 
-/// Reads the table in chunks, and again what lacks cells, while people write.
-fn read_chunks(source: &mut Source, mirroring: &mut Mirroring) {
-    let mut after = 0;
-    loop {
-        for _ in 0..source.rng.random_range(0..6) {
-            source.write();
-        }
-        let some = source.rng.random_range(mirroring.conformed..=source.log.len());
-        mirroring.log(source, some);
-        let (rows, visibility) = source.snapshot();
-        let chunk: Rows = rows.range(after + 1..).take(5).map(|(k, v)| (*k, v.clone())).collect();
-        let seen = source.log.len();
-        for _ in 0..source.rng.random_range(0..6) {
-            source.write();
-        }
-        let entry = source.rng.random_range(seen..=source.log.len());
-        mirroring.log(source, entry);
-        mirroring.chunk(&chunk, &visibility);
-        match chunk.last_key_value() {
-            Some((last, _)) => after = *last,
-            None => break,
-        }
-    }
-    let name = table().name.clone();
-    for _ in 0..20 {
-        let lacking = mirroring.store.lacking_keys("erp", &name).unwrap();
-        if lacking.is_empty() {
-            break;
-        }
-        let (rows, visibility) = source.snapshot();
-        let wanted = |id: &i32| lacking.contains(&vec![Cell::text(&id.to_string())]);
-        let chunk = rows.into_iter().filter(|(id, _)| wanted(id)).collect();
-        mirroring.log(source, source.log.len());
-        mirroring.chunk(&chunk, &visibility);
-        source.invisible.clear();
-    }
-}
-
 /// A mirror that somebody has tampered with is copied again under writers.
-fn resync_under_writers(seed: u64) -> (u64, u64) {
+fn resync_under_writers(seed: u64, sessions: usize) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let mut source = Source::new(seed);
     let mut mirroring = Mirroring { store: open(folder.path()), conformed: 0, batch: 0 };
     let name = table().name.clone();
     mirroring.store.begin_copy("erp", "t", &table()).unwrap();
-    read_chunks(&mut source, &mut mirroring);
+    read_chunks(&mut source, &mut mirroring, sessions);
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     mirroring.log(&source, source.log.len());
     source.invisible.clear();
@@ -278,7 +242,7 @@ fn resync_under_writers(seed: u64) -> (u64, u64) {
     // THEN a resync brings every row back, whatever is written meanwhile
     mirroring
         .apply(|store| Ok(vec![store.begin_resync(("erp", &name), true, 5).unwrap().unwrap()]));
-    read_chunks(&mut source, &mut mirroring);
+    read_chunks(&mut source, &mut mirroring, sessions);
     mirroring.apply(|store| Ok(vec![store.end_resync(("erp", &name), None, 9).unwrap().unwrap()]));
     mirroring.apply(|store| store.finish_copy("erp", &name).map(|_| Vec::new()));
     mirroring.log(&source, source.log.len());
@@ -296,8 +260,8 @@ fn resync_under_writers(seed: u64) -> (u64, u64) {
 #[test]
 fn a_resync_under_writers_mends_everything_and_removes_what_the_source_does_not_have() {
     let (mut mended, mut removed) = (0, 0);
-    for seed in 0..40 {
-        let (these, those) = resync_under_writers(seed);
+    for (seed, sessions) in (0..20).flat_map(|seed| [(seed, 1), (seed, 4)]) {
+        let (these, those) = resync_under_writers(seed, sessions);
         (mended, removed) = (mended + these, removed + those);
     }
     assert!(mended > 40 && removed > 40, "{mended} mended, {removed} removed");
@@ -337,8 +301,9 @@ fn a_resync_of_what_is_right_changes_nothing() {
 
 #[test]
 fn a_copy_under_writers_ends_as_the_source_ended() {
-    for seed in 0..40 {
-        copy_under_writers(seed);
+    for seed in 0..20 {
+        copy_under_writers(seed, 1);
+        copy_under_writers(seed, 4);
     }
 }
 
