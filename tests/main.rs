@@ -21,6 +21,7 @@ mod orangehrm;
 mod postgres_source;
 mod postgres_target;
 mod prometheus;
+mod ranges;
 mod reconcile;
 mod rows;
 mod servers;

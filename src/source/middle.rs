@@ -121,7 +121,8 @@ fn of_letters(low: &str, high: &str) -> Option<String> {
         same.push(from);
         break;
     }
-    let last = if low.is_ascii() { LAST_LETTER } else { LAST_OF_ALL };
+    let most = low.chars().chain(high.chars()).max().unwrap_or(LAST_LETTER);
+    let last = LAST_LETTERS.into_iter().find(|last| most <= *last).unwrap_or(LAST_OF_ALL);
     let next = low_left.next().unwrap_or(FIRST_LETTER);
     same.push(half_way(next, last)?);
     Some(same)
@@ -131,12 +132,20 @@ fn of_letters(low: &str, high: &str) -> Option<String> {
 const FIRST_LETTER: char = ' ';
 /// The last one of ASCII.
 const LAST_LETTER: char = '~';
-/// The last one that every character set beyond ASCII may be asked for, without a fault.
+/// The last ones of character sets that have no others: what they cannot have is refused by some servers.
+const LAST_LETTERS: [char; 2] = [LAST_LETTER, '\u{ff}'];
+/// The last one that any may have.
 const LAST_OF_ALL: char = '\u{ffff}';
 
 fn half_way(from: char, to: char) -> Option<char> {
     let apart = u32::from(to).checked_sub(u32::from(from))?;
-    if apart < 2 { None } else { char::from_u32(u32::from(from) + apart / 2) }
+    let letter = if apart < 2 { None } else { char::from_u32(u32::from(from) + apart / 2) };
+    match letter? {
+        // Many sets have other letters there, or none.
+        '\u{7f}'..='\u{9f}' if from < LAST_LETTER => Some(LAST_LETTER),
+        '\u{7f}'..='\u{9f}' => None,
+        letter => Some(letter),
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +213,8 @@ mod tests {
             (text, "key", "key-9", "key&"),
             (text, "Anna", "bert", "av"),
             (text, "Zoe", "anna", "]"),
+            (text, "", "\u{e9}", "~"),
+            (text, "\u{e9}f", "\u{ea}", "\u{e9}\u{b2}"),
             (text, "\u{430}\u{431}", "\u{44f}", "\u{43f}"),
         ] {
             let found = Some(vec![found.to_owned()]);

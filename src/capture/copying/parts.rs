@@ -31,6 +31,8 @@ pub(super) struct Parts {
     futile: u32,
     /// At most so many at once; 1: it is not divided.
     count_max: usize,
+    /// Somebody asks the source where.
+    is_dividing: bool,
 }
 
 /// Names a part.
@@ -59,7 +61,7 @@ impl Parts {
         };
         let parts = (0..).zip(&progress.ranges).map(part).collect::<Result<_>>()?;
         let (name, progress) = (name.clone(), progress.clone());
-        Ok(Self { name, progress, parts, chunks: 0, futile: 0, count_max })
+        Ok(Self { name, progress, parts, chunks: 0, futile: 0, count_max, is_dividing: false })
     }
 
     /// As the journal is to have it.
@@ -127,16 +129,21 @@ impl Parts {
         (self.progress.clone(), is_last)
     }
 
-    /// Whether another session could read some of what is left.
-    pub(super) fn may_be_divided(&self) -> bool {
-        self.parts.len() < self.count_max
+    /// Whether another session could read some of what is left. If so, [`Parts::divide`] is to follow; nobody
+    /// else divides meanwhile, or there would be more parts than there may be.
+    pub(super) fn begin_dividing(&mut self) -> bool {
+        let may = !self.is_dividing
+            && self.parts.len() < self.count_max
             && self.chunks >= CHUNKS_BEFORE
             && self.futile < FUTILE_MAX
-            && self.parts.iter().all(|part| part.is_read)
+            && self.parts.iter().all(|part| part.is_read);
+        self.is_dividing |= may;
+        may
     }
 
     /// Divides a part at a key, if one was found.
     pub(super) fn divide(&mut self, id: PartId, at: Option<Key>) {
+        self.is_dividing = false;
         let next = self.parts.iter().map(|part| part.id + 1).max().unwrap_or(0);
         let part = self.parts.iter_mut().find(|part| part.id == id);
         let (Some(part), Some(at)) = (part, at) else {
@@ -145,11 +152,6 @@ impl Parts {
         };
         let upto = part.upto.replace(at.clone());
         self.parts.push(Part { id: next, after: Some(at), upto, is_read: false, is_new: true });
-    }
-
-    /// It cannot be divided.
-    pub(super) fn stays_whole(&mut self) {
-        self.futile = FUTILE_MAX;
     }
 }
 
@@ -218,12 +220,13 @@ mod tests {
         let one = parts.take().unwrap();
         assert_eq!(parts.take(), None);
         parts.moved(one, 10, Some(&key("1")));
-        assert!(!parts.may_be_divided(), "a small table never is");
+        assert!(!parts.begin_dividing(), "a small table never is");
         let (progress, is_last) = parts.moved(one, 10, Some(&key("2")));
         assert_eq!((left(&progress), is_last), (vec!["2..".to_owned()], false));
-        assert!(parts.may_be_divided());
+        assert!(parts.begin_dividing());
+        assert!(!parts.begin_dividing(), "by one at a time");
         parts.divide(one, Some(key("6")));
-        assert!(!parts.may_be_divided(), "so many and no more");
+        assert!(!parts.begin_dividing(), "so many and no more");
         let other = parts.take().unwrap();
         assert_eq!(parts.keys(one).unwrap(), (Some(key("2")), Some(key("6"))));
         assert_eq!(parts.keys(other).unwrap(), (Some(key("6")), None));
@@ -264,7 +267,7 @@ mod tests {
         parts.moved(one, 1, Some(&key("1")));
         parts.moved(one, 1, Some(&key("2")));
         for _ in 0..FUTILE_MAX - 1 {
-            assert!(parts.may_be_divided());
+            assert!(parts.begin_dividing());
             parts.divide(one, None);
         }
         // One that is worth it counts for all.
@@ -273,12 +276,12 @@ mod tests {
         parts.moved(much, 1, Some(&key("8")));
         parts.moved(much, 1, None);
         for nth in 0..FUTILE_MAX {
-            assert!(parts.may_be_divided(), "{nth}");
+            assert!(parts.begin_dividing(), "{nth}");
             parts.divide(one, Some(key("9")));
             let tiny = parts.take().unwrap();
             parts.moved(tiny, 1, None);
         }
-        assert!(!parts.may_be_divided());
+        assert!(!parts.begin_dividing());
     }
 
     #[test]

@@ -188,22 +188,20 @@ impl<'a> TableCopy<'a> {
         }
     }
 
-    /// Whether another session could read some of a part.
+    /// Whether another session is to read some of a part: then it is divided.
     fn has_help(&self) -> bool {
-        self.shared.sessions.has_spare() && self.parts().may_be_divided()
+        self.shared.sessions.has_spare() && self.parts().begin_dividing()
     }
 
     /// Divides a part where the source has `found` a key. What fails there fails in the next chunk, too, if it
     /// is more than a guess that the server does not understand.
     fn divide(&self, part: PartId, found: Result<Option<Key>>) {
-        match found {
-            Ok(at) => self.parts().divide(part, at),
-            Err(error) => {
-                let (table, error) = (self.name.to_string(), error.chain());
-                tracing::debug!(source = %self.capture.name, table, error, "a table is not parted");
-                self.parts().stays_whole();
-            }
-        }
+        let at = found.unwrap_or_else(|error| {
+            let (table, error) = (self.name.to_string(), error.chain());
+            tracing::debug!(source = %self.capture.name, table, error, "a part is not divided");
+            None
+        });
+        self.parts().divide(part, at);
     }
 
     /// How long to leave the source alone after a chunk.

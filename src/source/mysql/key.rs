@@ -206,7 +206,8 @@ fn part<'a>(column: &'a Column, collation: Option<(&str, &str)>) -> Part<'a> {
             format!("CAST(? AS {digits}))")
         }
         Kind::Date => "CAST(? AS DATE)".to_owned(),
-        Kind::Time => "CAST(? AS TIME(6))".to_owned(),
+        // (MySQL takes what it is to cast to a time for a date and a time, and so `10:00` for a date.)
+        Kind::Time => "CAST(CAST(? AS CHAR) AS TIME(6))".to_owned(),
         Kind::Timestamp | Kind::TimestampTz => "CAST(? AS DATETIME(6))".to_owned(),
         Kind::Bytes => "UNHEX(?)".to_owned(),
         _ if matches!(source_type, "uuid" | "inet6" | "inet4") => {
