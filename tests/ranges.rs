@@ -244,7 +244,8 @@ fn copy_is_done(installation: &Installation) {
     wait_until("the copy to be done", PATIENCE, || {
         let sql = "SELECT source FROM ops.source_ready";
         let rows = crate::spine::store_rows(installation, sql)?;
-        rows.first().map(drop).ok_or_else(|| "not yet".to_owned())
+        let status = || String::from_utf8_lossy(&installation.output(&["status"]).stdout).into();
+        rows.first().map(drop).ok_or_else(status)
     });
 }
 

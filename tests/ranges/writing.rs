@@ -15,7 +15,7 @@ use crate::support::process::{Installation, Running};
 use crate::support::random::seeded;
 use crate::support::wait::wait_until;
 
-const ROWS: usize = 8_000;
+const ROWS: usize = 5_000;
 
 /// A key of a number, of several columns, and of a text. `{n}` and `{o}` are keys anywhere in the table.
 const CHANGES: [&str; 11] = [
@@ -110,11 +110,27 @@ fn equal(side: &Side, installation: &Installation) {
     assert_eq!(compared.status.code(), Some(0), "{said}");
 }
 
+/// Rows of copies that the store has; 0 before it opens.
+fn rows_read(installation: &Installation) -> u64 {
+    let count = |sql: &str| {
+        let rows = store_rows(installation, sql).unwrap_or_default();
+        rows.first()?.first()?.as_deref()?.parse::<u64>().ok()
+    };
+    let tables = TABLES.map(|(table, _)| format!("SELECT count(*) FROM hr.{table}"));
+    let resync = "SELECT coalesce(sum(rows_read), 0) FROM ops.resync".to_owned();
+    tables.into_iter().chain([resync]).filter_map(|sql| count(&sql)).sum()
+}
+
 /// Kills the daemon until it dies in a copy of `t` in several parts, and some times more.
 fn kill_in_parts(installation: &Installation, daemon: &mut Running, rng: &mut StdRng) {
     let (mut in_parts, mut seen) = (0, Vec::new());
     for _ in 0..40 {
-        std::thread::sleep(Duration::from_millis(rng.random_range(700..2_000)));
+        let before = rows_read(installation);
+        let until = std::time::Instant::now() + PATIENCE / 12;
+        while rows_read(installation) < before + 100 && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        std::thread::sleep(Duration::from_millis(rng.random_range(0..500)));
         daemon.kill();
         let copies = copies(installation);
         let stands = |copy: &CopyProgress| (copy.row_count, copy.ranges.len());
@@ -134,9 +150,7 @@ async fn rows_move_between_parts(kind: &'static str) {
     let Some(side) = Side::new(kind, "moving") else { return };
     tables(&side);
     let mut rng = seeded();
-    let limits = format!(
-        "copy_chunk_rows = 20\ncopy_tables = 1\ncopy_ranges = {RANGES}\nsegment_bytes = 500000"
-    );
+    let limits = format!("copy_chunk_rows = 40\ncopy_tables = 1\ncopy_ranges = {RANGES}");
     let installation = side.install(&limits);
     let writers = Writers::start(&side, rng.random()).await;
     let mut daemon = installation.start(&["run"], &[]);
