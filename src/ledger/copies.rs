@@ -238,6 +238,10 @@ mod tests {
         };
         assert!(!goes_on_after(None, None));
         assert!(!goes_on_after(Some(key.clone()), Some(key.clone())));
+        // One part that goes on to the end is still stored so.
+        let one = vec![KeyRange { after: Some(key.clone()), upto: None }];
+        let stored = CopyProgress { ranges: one, ..CopyProgress::first("t".to_owned()) }.place();
+        assert_eq!(stored, Some(key.clone()));
         // With a condition: its length, itself, whether a key follows, the key.
         let only = Condition::parse("id >= 100").unwrap();
         let only = serde_json::to_vec(&only).unwrap();
