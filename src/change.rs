@@ -3,6 +3,7 @@
 //! A *change* is a row event of a source. A *transaction* is the unit of everything: it is
 //! journaled whole, confirmed whole and, unless it is larger than a batch, conformed whole.
 
+pub mod binlog_place;
 pub mod condition;
 pub mod gtid_set;
 pub mod keyless;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use binlog_place::BinlogPlace;
 pub use gtid_set::GtidSet;
 pub use position::{Position, Reached, TransactionId};
 pub use rows::{CellRef, Cells, Row};

@@ -81,6 +81,8 @@ pub struct Prepared {
     /// What the server calls itself (PostgreSQL: the system identifier, and the publication if its
     /// owner made it). Another one later means a clone or a restore: a gap.
     pub identity: String,
+    /// Why it would be followed better if its log began anew, at the operator's word; for people.
+    pub is_outgrown: Option<String>,
 }
 
 /// When a chunk may begin to count.
@@ -249,15 +251,15 @@ impl Source {
         })
     }
 
-    /// A snapshot of the source to compare with. It reads only, and its transaction is open until it
-    /// is dropped: keep it for seconds.
+    /// A snapshot of the source to compare with, known by positions of the kind by which it is `read`. It
+    /// reads only, and its transaction is open until it is dropped: keep it for seconds.
     ///
     /// # Errors
     /// `Unreachable`, or `Setup` if the server cannot say what a snapshot has seen.
-    pub async fn survey(&self) -> Result<Survey> {
+    pub async fn survey(&self, read: Option<&Position>) -> Result<Survey> {
         Ok(match self {
             Source::Postgres(source) => Survey::Postgres(source.survey().await?),
-            Source::Mysql(source) => Survey::Mysql(source.survey().await?),
+            Source::Mysql(source) => Survey::Mysql(source.survey(read).await?),
         })
     }
 

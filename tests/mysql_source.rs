@@ -1,6 +1,8 @@
 //! MySQL as a source, against a real server: copy, log and the server's own words agree, through
 //! crashes, and what the log does not have any more is a gap.
 
+mod by_file;
+mod by_file_gaps;
 mod cascades;
 mod east_asian;
 mod forms;
@@ -85,10 +87,19 @@ fn mirrored(server: &BinlogServer, database: &str, limits: &str) -> Installation
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_at_every_durable_step_loses_and_doubles_nothing_of_a_mysql() {
-    if !require("mysql") {
-        return;
+    if require("mysql") {
+        crashes(servers::mysql()).await;
     }
-    let server = servers::mysql();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_every_durable_step_loses_and_doubles_nothing_of_a_mysql_without_gtids() {
+    if require("mysql") {
+        crashes(servers::mysql_without_gtids()).await;
+    }
+}
+
+async fn crashes(server: &BinlogServer) {
     let mut rng = seeded();
     for (point, passes) in POINTS {
         let database = servers::binlog_database(server, "crash");

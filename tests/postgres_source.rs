@@ -207,7 +207,9 @@ impl Reader {
 fn lsn(position: &Position) -> u64 {
     match position {
         Position::Lsn(lsn) => *lsn,
-        Position::Gtid(_) | Position::Gtids(_) => panic!("a PostgreSQL position was expected"),
+        Position::Gtid(_) | Position::Gtids(_) | Position::File(_) => {
+            panic!("a PostgreSQL position was expected")
+        }
     }
 }
 

@@ -222,20 +222,31 @@ async fn a_mariadb_and_its_mirror_agree_under_load_and_what_was_changed_is_found
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mysql_and_its_mirror_agree_under_load_and_what_was_changed_is_found() {
     if require("mysql") {
-        let rows = |count: u32| {
-            format!(
-                "(WITH RECURSIVE s (seq) AS
+        of_a_mysql(servers::mysql()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mysql_without_gtids_and_its_mirror_agree_under_load_and_what_was_changed_is_found() {
+    if require("mysql") {
+        of_a_mysql(servers::mysql_without_gtids()).await;
+    }
+}
+
+async fn of_a_mysql(server: &'static BinlogServer) {
+    let rows = |count: u32| {
+        format!(
+            "(WITH RECURSIVE s (seq) AS
                     (SELECT 1 UNION ALL SELECT seq + 1 FROM s WHERE seq < {count})
                   SELECT seq FROM s) AS numbers"
-            )
-        };
-        let tables = MARIADB
-            .replace("seq_1_to_20000", &rows(ROWS))
-            .replace("seq_1_to_500", &rows(500))
-            .replace("MD5(seq)", "left(SHA2(seq, 256), 40)");
-        let tables = format!("SET SESSION cte_max_recursion_depth = 100000; {tables}");
-        of_a_binlog("mysql", servers::mysql(), &tables).await;
-    }
+        )
+    };
+    let tables = MARIADB
+        .replace("seq_1_to_20000", &rows(ROWS))
+        .replace("seq_1_to_500", &rows(500))
+        .replace("MD5(seq)", "left(SHA2(seq, 256), 40)");
+    let tables = format!("SET SESSION cte_max_recursion_depth = 100000; {tables}");
+    of_a_binlog("mysql", server, &tables).await;
 }
 
 async fn of_a_binlog(kind: &str, server: &'static BinlogServer, tables: &str) {

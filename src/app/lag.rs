@@ -83,7 +83,8 @@ impl Lag {
 
 impl Looks {
     fn forget_what_is_read(&mut self, read: &Position) {
-        while self.unread.front().is_some_and(|(_, end)| read.covers(end).unwrap_or(false)) {
+        // (A log that is followed by other positions by now does not come to the old ones.)
+        while self.unread.front().is_some_and(|(_, end)| read.covers(end).unwrap_or(true)) {
             self.unread.pop_front();
         }
     }
@@ -98,7 +99,8 @@ pub(super) async fn run(
 ) {
     let mut session = None;
     loop {
-        let pause = match look(&source, &mut session).await {
+        let read = capture.seen().read;
+        let pause = match look(&source, &mut session, read.as_ref()).await {
             Ok(end) => {
                 lag.looked(Instant::now(), end, capture.seen().read.as_ref());
                 LOOK_PAUSE
@@ -116,10 +118,14 @@ pub(super) async fn run(
     }
 }
 
-async fn look(source: &Source, session: &mut Option<LogEnd>) -> Result<Position> {
+async fn look(
+    source: &Source,
+    session: &mut Option<LogEnd>,
+    read: Option<&Position>,
+) -> Result<Position> {
     match session {
-        Some(open) => open.look().await,
-        None => session.insert(source.log_end().await?).look().await,
+        Some(open) => open.look(read).await,
+        None => session.insert(source.log_end().await?).look(read).await,
     }
 }
 

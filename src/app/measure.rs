@@ -177,6 +177,7 @@ fn number(position: &Position) -> u64 {
         Position::Lsn(lsn) => *lsn,
         Position::Gtid(domains) => domains.values().map(|gtid| gtid.sequence).sum(),
         Position::Gtids(set) => set.count(),
+        Position::File(place) => place.number << 32 | place.offset.min(u64::from(u32::MAX)),
     }
 }
 

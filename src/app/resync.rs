@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::operator::Daemon;
 use crate::capture::{Answer, CaptureState, Phase, Wish};
+use crate::change::Position;
 use crate::change::condition::Condition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::copies::CopyState;
@@ -60,7 +61,9 @@ impl Daemon {
             Error::new(ErrorKind::Usage, format!("source {source} has no gap"))
                 .hint("`trueup resync SOURCE.TABLE` copies one table again")
         };
-        if seen.phase != Phase::Gap {
+        // A place in the files of one server may give way to GTIDs; whether it can, the session knows.
+        let may_begin_anew = matches!(seen.position, Some(Position::File(_)));
+        if seen.phase != Phase::Gap && !may_begin_anew {
             return Err(no_gap());
         }
         let copies = self.journal.copies(source)?;

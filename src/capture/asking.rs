@@ -13,7 +13,8 @@ use crate::error::Result;
 /// What is to be done with a table, or with the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// The source has a gap: its log is to be followed anew, and everything copied again.
+    /// The source has a gap, or could be followed better by now: its log is to be followed anew, and everything
+    /// copied again.
     Anew,
     /// It is to be copied again.
     Resync,
@@ -73,6 +74,11 @@ impl Asking {
 
     pub(super) fn is_empty(&self) -> bool {
         self.open().is_empty()
+    }
+
+    /// Whether somebody wants the log to begin anew.
+    pub(super) fn is_anew(&self) -> bool {
+        self.open().iter().any(|asked| asked.wish == Wish::Anew)
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Asked>> {

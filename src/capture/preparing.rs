@@ -209,6 +209,10 @@ fn copy_again(capture: &Capture, changed: &[Arc<Table>]) -> Result<()> {
 /// Does what people asked for, behind the fence that was just noted: the chunks see everything that is
 /// in the journal by now.
 fn answer(capture: &Capture, prepared: &Prepared) -> Result<()> {
+    if let Some(why) = prepared.is_outgrown.as_ref().filter(|_| capture.state.asking.is_anew()) {
+        // It is answered where a log begins anew: in a gap.
+        return Err(gap(capture, why));
+    }
     for table in due(capture)?.again {
         let copied = capture.journal.copies(&capture.name)?.into_iter();
         let copied = copied.into_iter().find(|copy| copy.table == table);

@@ -9,7 +9,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::binlog_place::BinlogPlace;
 use super::gtid_set::{GtidSet, Tsid, parse_gtid};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -23,6 +25,8 @@ pub enum Position {
     Gtid(BTreeMap<u32, Gtid>),
     /// MySQL: all transactions that were executed, written `gtids:uuid:1-5`.
     Gtids(GtidSet),
+    /// MySQL without GTIDs: a place in its binlog files, written `file:uuid/binlog.000012:4711`.
+    File(BinlogPlace),
 }
 
 /// How far a log is read.
@@ -62,6 +66,7 @@ impl Position {
                 .iter()
                 .all(|(domain, t)| mine.get(domain).is_some_and(|m| m.sequence >= t.sequence))),
             (Position::Gtids(mine), Position::Gtids(theirs)) => Ok(mine.covers(theirs)),
+            (Position::File(mine), Position::File(theirs)) => Ok(mine.covers(theirs)),
             _ => Err(Error::new(
                 ErrorKind::Bug,
                 format!("positions {self} and {other} are of different kinds"),
@@ -81,12 +86,17 @@ impl Position {
             (Position::Gtids(set), TransactionId::Tagged(tsid, number)) => {
                 Some(set.contains(&tsid, number))
             }
+            // It begins before a place between two transactions: so it ends before it, too.
+            (Position::File(upto), TransactionId::Begun { server, number, offset }) => {
+                let lies_before = (number, offset) < (upto.number, upto.offset);
+                (server == upto.server).then_some(lies_before)
+            }
             _ => None,
         }
     }
 
     /// The position after this transaction, the next in the log. One that has other positions changes
-    /// nothing.
+    /// nothing, nor does one that is known by where it begins.
     pub fn advance(&mut self, id: TransactionId) {
         match (self, id) {
             (Position::Gtid(domains), TransactionId::Gtid(domain, gtid)) => {
@@ -113,6 +123,7 @@ impl fmt::Display for Position {
                 Ok(())
             }
             Position::Gtids(set) => write!(f, "gtids:{set}"),
+            Position::File(place) => write!(f, "file:{place}"),
         }
     }
 }
@@ -127,6 +138,9 @@ impl FromStr for Position {
         }
         if let Some(set) = text.strip_prefix("gtids:") {
             return set.parse().map(Position::Gtids).map_err(|()| bad());
+        }
+        if let Some(place) = text.strip_prefix("file:") {
+            return place.parse().map(Position::File).map_err(|()| bad());
         }
         let list = text.strip_prefix("gtid:").ok_or_else(bad)?;
         parse_gtids(list).map(Position::Gtid).ok_or_else(bad)
@@ -179,6 +193,22 @@ pub enum TransactionId {
     Gtid(u32, Gtid),
     /// MySQL: who numbered it, and the number.
     Tagged(Tsid, u64),
+    /// MySQL without GTIDs: where in the server's binlog files it begins.
+    Begun {
+        /// The server's.
+        server: Uuid,
+        /// The file's number.
+        number: u64,
+        /// Bytes of the file before it.
+        offset: u64,
+    },
+}
+
+impl From<&BinlogPlace> for TransactionId {
+    fn from(place: &BinlogPlace) -> Self {
+        let BinlogPlace { server, number, offset, .. } = place;
+        TransactionId::Begun { server: *server, number: *number, offset: *offset }
+    }
 }
 
 impl fmt::Display for TransactionId {
@@ -189,6 +219,9 @@ impl fmt::Display for TransactionId {
                 write!(f, "gtid:{domain}-{}-{}", gtid.server, gtid.sequence)
             }
             TransactionId::Tagged(tsid, number) => write!(f, "gtids:{tsid}:{number}"),
+            TransactionId::Begun { server, number, offset } => {
+                write!(f, "file:{server}:{number}:{offset}")
+            }
         }
     }
 }
@@ -205,12 +238,21 @@ impl FromStr for TransactionId {
             Some(("gtids", gtid)) => {
                 parse_gtid(gtid).map(|(tsid, number)| TransactionId::Tagged(tsid, number))
             }
+            Some(("file", place)) => parse_begun(place),
             _ => None,
         };
         parsed.ok_or_else(|| {
             Error::new(ErrorKind::Store, format!("`{text}` is not a transaction id"))
         })
     }
+}
+
+/// Reads `uuid:12:4711`.
+fn parse_begun(text: &str) -> Option<TransactionId> {
+    let (place, offset) = text.rsplit_once(':')?;
+    let (server, number) = place.rsplit_once(':')?;
+    let (number, offset) = (number.parse().ok()?, offset.parse().ok()?);
+    Some(TransactionId::Begun { server: Uuid::parse_str(server).ok()?, number, offset })
 }
 
 #[cfg(test)]
@@ -225,6 +267,7 @@ mod tests {
             "gtid:",
             "gtids:",
             "gtids:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7",
+            "file:3e11fa47-71ca-11e1-9e33-c80aa9429562/binlog.000012:4711",
         ] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
@@ -241,5 +284,24 @@ mod tests {
         assert!(at("gtid:0-1-5,1-1-9").covers(&at("gtid:0-2-5")).unwrap());
         assert!(!at("gtid:0-1-5").covers(&at("gtid:1-1-1")).unwrap());
         assert!(at("lsn:0/1").covers(&at("gtid:")).is_err());
+    }
+
+    #[test]
+    fn a_place_includes_what_begins_before_it_on_its_own_server_and_knows_nothing_of_others() {
+        let server = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        let here: Position = format!("file:{server}/binlog.000012:500").parse().unwrap();
+        let includes = |text: String| {
+            let id: TransactionId = text.parse().unwrap();
+            assert_eq!(id.to_string(), text);
+            here.includes(id)
+        };
+        for (place, is_in) in
+            [("11:900", true), ("12:499", true), ("12:500", false), ("13:4", false)]
+        {
+            assert_eq!(includes(format!("file:{server}:{place}")), Some(is_in), "{place}");
+        }
+        assert_eq!(includes("file:9c11fa47-71ca-11e1-9e33-c80aa9429562:11:4".to_owned()), None);
+        assert_eq!(includes(format!("gtids:{server}:7")), None);
+        assert!(here.covers(&"gtids:".parse().unwrap()).is_err());
     }
 }

@@ -64,7 +64,7 @@ fn in_slices(kind: SourceKind, frames: &[Bytes]) -> Vec<usize> {
 fn begins(one: &Bytes) -> bool {
     match one.get(4..) {
         Some([b'B', ..]) => true,
-        Some([frame::BINLOG_EVENT, _, _, _, _, kind, ..]) => matches!(kind, 33 | 42 | 162),
+        Some([frame::BINLOG_EVENT, _, _, _, _, kind, ..]) => matches!(kind, 33 | 34 | 42 | 162),
         _ => false,
     }
 }

@@ -28,7 +28,10 @@ pub fn position(data: &[u8]) -> bool {
             let mut after = mine.clone();
             after.advance(*id);
             match after.includes(*id) {
-                Some(is_in) => assert!(is_in, "{id} is in {after}"),
+                // (Where one ends that is known by where it begins, nobody says here.)
+                Some(is_in) => {
+                    assert!(is_in || matches!(after, Position::File(_)), "{id} is in {after}");
+                }
                 None => assert_eq!(&after, mine),
             }
             same_again::<Position>(&after.to_string()).unwrap();

@@ -107,7 +107,8 @@ impl Reconcile {
         let reader = (self.readers)().ok_or_else(|| unlike("the store is not open"))?;
         let fence = (self.fences)();
         fence.reached().await?;
-        let survey_of = side.source.survey().await?;
+        let read = (self.read_upto)(&side.name);
+        let survey_of = side.source.survey(read.as_ref()).await?;
         self.read_what_it_saw(side, survey_of.covered_by()).await?;
         let conformed = fence.reached().await?;
         let seen = tokio::task::block_in_place(|| {

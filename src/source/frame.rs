@@ -9,8 +9,9 @@
 //! | `s` | any | a [`Table`](crate::change::Table) as JSON: the schema from here on |
 //! | `e` | MariaDB | a binlog event, as the server sent it, its checksum verified and left out |
 //! | `p` | MariaDB | the position after the group in flight, as text, before its last event |
+//! | `b` | MySQL without GTIDs | where the group begins, as a position's text, before its first event |
 //!
-//! (A binlog event names only its own replication domain: hence `p`.)
+//! (A binlog event names only its own replication domain: hence `p`. It does not name its file: hence `b`.)
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -24,6 +25,8 @@ pub const WIDE_XID: u8 = b'x';
 pub const BINLOG_EVENT: u8 = b'e';
 /// First byte of the frame that says which position the group in flight will end at.
 pub const POSITION: u8 = b'p';
+/// First byte of the frame that says where a group begins that has no number.
+pub const BEGINNING: u8 = b'b';
 
 /// Appends a frame to an entry.
 pub fn push(entry: &mut BytesMut, frame: &[u8]) {

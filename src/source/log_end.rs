@@ -19,14 +19,14 @@ impl std::fmt::Debug for LogEnd {
 }
 
 impl LogEnd {
-    /// Where the log ends now.
+    /// Where the log ends now, as a position of the kind by which it is `read`, if it is.
     ///
     /// # Errors
     /// The connection broke: open another.
-    pub async fn look(&mut self) -> Result<Position> {
+    pub async fn look(&mut self, read: Option<&Position>) -> Result<Position> {
         match self {
             LogEnd::Postgres(session) => session.look().await,
-            LogEnd::Mysql(session) => session.look().await,
+            LogEnd::Mysql(session) => session.look(read).await,
         }
     }
 

@@ -1,4 +1,5 @@
-//! MariaDB 10.6 and later, and MySQL 8.0 and later, as sources, read through their binlogs by GTID.
+//! MariaDB 10.6 and later, and MySQL 8.0 and later, as sources, read through their binlogs: by GTID, or MySQL
+//! without GTIDs by file and position.
 //!
 //! | file | what |
 //! |---|---|
@@ -6,32 +7,39 @@
 //! | `dialect` | what the two do differently |
 //! | `settings`, `examine` | what a server and its tables must be |
 //! | `catalog`, `inventory`, `selection` | what tables there are, which are mirrored |
-//! | `stream`, `schemas` | the log as frames (I/O) |
+//! | `following` | by what a log is followed |
+//! | `stream`, `log`, `place`, `schemas` | the log as frames (I/O) |
 //! | `binlog`, `event`, `gtid`, `table_map`, `rows`, `codec`, `json` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
-//! | `committed` | what every snapshot has seen, as a position |
+//! | `committed`, `commits` | what every snapshot has seen, as a position |
+//! | `anonymous` | what was written without a number and would be passed over |
 //! | `unlogged` | what was executed and never comes in the log |
 //! | `runs` | which of the server's runs wrote the log that is still to be read |
 //! | `value`, `charset`, `multibyte`, `reader` | canonical text, character sets, bytes |
 
 mod alter;
+mod anonymous;
 pub mod binlog;
 mod catalog;
 mod charset;
 mod codec;
+mod commits;
 mod committed;
 pub mod copy;
 pub mod dialect;
 mod event;
 mod examine;
+mod following;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gtid;
 mod inventory;
 pub mod json;
 mod key;
+mod log;
 mod multibyte;
+mod place;
 mod reader;
 mod rows;
 mod runs;
@@ -63,6 +71,7 @@ use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, ErrorKind, Result};
 use catalog::Described;
 use dialect::Dialect;
+use following::Following;
 use session::Address;
 use settings::Server;
 
@@ -128,10 +137,25 @@ impl Mysql {
         let Some(ledger) = ledger else { return Ok(Standing::New) };
         let mut connection = self.address.connect().await?;
         let server = settings::read(&self.address, &mut connection).await?;
+        let by = Following::of(ledger);
         if let Some(known) = identity.filter(|known| *known != server.identity()) {
+            let is_own = match by {
+                Following::Files => ", and without GTIDs no server can go on where another one was",
+                Following::Gtids => "",
+            };
             return Ok(Standing::Gap(format!(
-                "this is another server (identity {}, the ledger knows {known})",
+                "this is another server (identity {}, the ledger knows {known}){is_own}",
                 server.identity()
+            )));
+        }
+        if let Position::File(place) = ledger {
+            return following::standing(&self.address, &mut connection, place).await;
+        }
+        if matches!(server.gtid_mode(), "OFF" | "OFF_PERMISSIVE") {
+            return Ok(Standing::Gap(format!(
+                "the server gives its transactions no GTIDs any more (gtid_mode = {}), and the ledger ends \
+                 at {ledger}",
+                server.gtid_mode()
             )));
         }
         let now = server.position()?;
@@ -154,15 +178,25 @@ impl Mysql {
     /// See [`super::Source::recognize`].
     pub(super) async fn recognize(&self, reached: &Reached) -> Result<Standing> {
         let Some(witness) = &reached.witness else { return Ok(Standing::Continues) };
-        let why = witness::contradiction(&self.address, &witness.parse()?).await?;
-        let gap = |why| {
-            Standing::Gap(format!(
+        let witness = witness.parse()?;
+        if let Some(why) = witness::contradiction(&self.address, &witness).await? {
+            return Ok(Standing::Gap(format!(
                 "the server's log is another one than we read up to {}, although its numbers are \
                  the same: {why}; it was restored, or lost transactions in a crash",
                 reached.position
+            )));
+        }
+        if !matches!(reached.position, Position::Gtids(_)) {
+            return Ok(Standing::Continues);
+        }
+        let passed = anonymous::passed_over(&self.address, &witness, &reached.position).await?;
+        Ok(passed.map_or(Standing::Continues, |file| {
+            Standing::Gap(format!(
+                "the server's log holds transactions without GTIDs (in {file}) after {} where the ledger \
+                 ends: gtid_mode was not ON for a while",
+                reached.position
             ))
-        };
-        Ok(why.map_or(Standing::Continues, gap))
+        }))
     }
 
     /// What the oldest binlog file says that came before it; MySQL says it itself.
@@ -204,13 +238,15 @@ impl Mysql {
     ) -> Result<Prepared> {
         let mut connection = self.address.connect().await?;
         let server = settings::read(&self.address, &mut connection).await?;
-        examine::refuse(self.address.source(), &server.findings())?;
+        let by = ledger.map_or(server.following(), Following::of);
+        let findings = self.findings(&mut connection, &server, by).await;
+        examine::refuse(self.address.source(), &findings)?;
         let tables = self.tables(&mut connection, &server, mirrored).await?;
         examine::refuse(self.address.source(), &tables.findings)?;
         self.address.choice().judge(tables.described.iter().map(|found| &found.table))?;
         let start = match ledger {
             Some(ledger) => ledger.clone(),
-            None => self.beginning(&mut connection).await?,
+            None => self.beginning(&mut connection, by).await?,
         };
         let foreign_keys = self.foreign_keys(&server, &tables.described, &start).await?;
         Ok(Prepared {
@@ -221,7 +257,25 @@ impl Mysql {
             added: Vec::new(),
             foreign_keys,
             identity: server.identity(),
+            is_outgrown: (by != server.following()).then(|| {
+                "its transactions have GTIDs by now (gtid_mode = ON), by which it is followed from here on"
+                    .to_owned()
+            }),
         })
+    }
+
+    /// What stands against following the server's log so.
+    async fn findings(
+        &self,
+        connection: &mut Conn,
+        server: &Server,
+        by: Following,
+    ) -> Vec<Finding> {
+        let mut findings = server.findings(by);
+        if by == Following::Files {
+            findings.push(commits::finding(&self.address, connection, server).await);
+        }
+        findings
     }
 
     /// Who tells of what foreign keys do, by now and in the log after `start`.
@@ -248,12 +302,12 @@ impl Mysql {
     /// XA transaction stand in the log where it was prepared: one that lies across the beginning would be
     /// lost, also if it has ended by the time that somebody looks. What is written there may not be
     /// committed yet, and would be in neither log nor copy: that is waited for.
-    async fn beginning(&self, connection: &mut Conn) -> Result<Position> {
+    async fn beginning(&self, connection: &mut Conn, by: Following) -> Result<Position> {
         let until = Instant::now() + PREPARED_PATIENCE;
         loop {
             let before = self.xa_statements(connection).await?;
             let open = prepared_xa(&self.address, connection).await?;
-            let end = committed::end_of_log(&self.address, connection).await?;
+            let end = committed::end_of_log(&self.address, connection, by).await?;
             let still = prepared_xa(&self.address, connection).await?;
             let are_none = open.is_empty() && still.is_empty();
             if are_none && self.xa_statements(connection).await? == before {
@@ -370,7 +424,8 @@ impl Mysql {
         let examined = async {
             let mut connection = self.address.connect().await?;
             let server = settings::read(&self.address, &mut connection).await?;
-            let mut findings = server.findings();
+            let by = server.following();
+            let mut findings = self.findings(&mut connection, &server, by).await;
             match self.tables(&mut connection, &server, None).await {
                 Ok(tables) => {
                     findings.extend(tables.findings);
@@ -404,7 +459,8 @@ pub struct LogEnd {
 
 impl LogEnd {
     /// See [`super::LogEnd::look`].
-    pub(super) async fn look(&mut self) -> Result<Position> {
-        committed::end_of_log(&self.address, &mut self.session).await
+    pub(super) async fn look(&mut self, read: Option<&Position>) -> Result<Position> {
+        let by = Following::asked(&self.address, &mut self.session, read).await?;
+        committed::end_of_log(&self.address, &mut self.session, by).await
     }
 }

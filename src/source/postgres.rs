@@ -216,6 +216,7 @@ impl Postgres {
             added,
             foreign_keys: ForeignKeys::default(),
             identity: self.identity(&server),
+            is_outgrown: None,
         })
     }
 
@@ -433,7 +434,7 @@ async fn transaction_id(client: &Client, sql: &str) -> Result<u64> {
 fn position_lsn(position: &Position) -> Result<u64> {
     match position {
         Position::Lsn(lsn) => Ok(*lsn),
-        Position::Gtid(_) | Position::Gtids(_) => Err(Error::new(
+        Position::Gtid(_) | Position::Gtids(_) | Position::File(_) => Err(Error::new(
             ErrorKind::Bug,
             format!("{position} is not a position of a PostgreSQL source"),
         )),

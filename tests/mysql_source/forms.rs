@@ -77,8 +77,12 @@ async fn what_is_prepared_in_a_mysql_waits_for_its_commit_across_crashes() {
     if !require("mysql") {
         return;
     }
+    waits_for_its_commit(&Options::default());
+}
+
+pub(super) fn waits_for_its_commit(options: &Options) {
     // A server of its own: while something is prepared, no copy begins on it.
-    let server = MysqlServer::start(&Options::default()).unwrap();
+    let server = MysqlServer::start(options).unwrap();
     server.create_database("xa").unwrap();
     let run = |sql: &str| server.sql("xa", sql).unwrap();
     run(

@@ -12,10 +12,10 @@ use crate::support::require::require;
 use crate::support::servers::copy_folder;
 use crate::support::wait::wait_until;
 
-const TABLE: &str =
+pub(super) const TABLE: &str =
     "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)";
 
-fn wait_for_gap(installation: &Installation, why: &str) {
+pub(super) fn wait_for_gap(installation: &Installation, why: &str) {
     wait_until("the gap to be found", PATIENCE, || {
         let said = String::from_utf8_lossy(&installation.output(&["status"]).stdout).into_owned();
         if said.contains("gap") && said.contains(why) { Ok(()) } else { Err(said) }
@@ -23,7 +23,7 @@ fn wait_for_gap(installation: &Installation, why: &str) {
 }
 
 /// A daemon that has copied, and was stopped; then something happens to the log.
-async fn mended(server: &MysqlServer, happens: &dyn Fn(&MysqlServer), why: &str) {
+pub(super) async fn mended(server: &MysqlServer, happens: &dyn Fn(&MysqlServer), why: &str) {
     server.sql("", "DROP DATABASE IF EXISTS gaps; CREATE DATABASE gaps").unwrap();
     server.sql("gaps", TABLE).unwrap();
     let installation = mirrored(server, "gaps", "compare_every_secs = 0");
@@ -52,7 +52,12 @@ async fn a_mysql_whose_log_is_gone_is_followed_anew() {
     if !require("mysql") {
         return;
     }
-    let server = MysqlServer::start(&Options::default()).unwrap();
+    is_followed_anew(&Options::default()).await;
+}
+
+/// Purged, and reset.
+pub(super) async fn is_followed_anew(options: &Options) {
+    let server = MysqlServer::start(options).unwrap();
     let purge = |server: &MysqlServer| {
         let sql = "FLUSH BINARY LOGS; SHOW BINARY LOG STATUS";
         let said = server.sql("", sql).unwrap();
@@ -71,7 +76,11 @@ async fn a_mysql_that_gives_the_same_numbers_to_other_transactions_is_a_gap() {
     if !require("mysql") {
         return;
     }
-    let server = MysqlServer::start(&Options::default()).unwrap();
+    is_told_from_its_restored_copy(&Options::default()).await;
+}
+
+pub(super) async fn is_told_from_its_restored_copy(options: &Options) {
+    let server = MysqlServer::start(options).unwrap();
     server.create_database("gaps").unwrap();
     server.sql("gaps", TABLE).unwrap();
     let installation = mirrored(&server, "gaps", "compare_every_secs = 0");

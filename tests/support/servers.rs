@@ -56,6 +56,18 @@ pub(crate) fn mysql() -> &'static MysqlServer {
     SERVERS.server(None, MysqlServer::start)
 }
 
+/// The shared MySQL whose transactions have no GTIDs.
+pub(crate) fn mysql_without_gtids() -> &'static MysqlServer {
+    static SERVERS: Shared<MysqlServer> = Shared::none();
+    SERVERS.server(None, |options| MysqlServer::start(&without_gtids(options)))
+}
+
+/// The same server without them.
+pub(crate) fn without_gtids(options: &Options) -> Options {
+    let options = options.clone().setting("gtid_mode", "OFF");
+    options.setting("enforce_gtid_consistency", "OFF")
+}
+
 /// The shared PostgreSQL that people have.
 pub(crate) fn postgres() -> &'static PostgresServer {
     postgres_of(None)

@@ -5,3 +5,5 @@ CREATE USER 'trueup'@'%' IDENTIFIED BY 'choose a password' REQUIRE SSL;
 GRANT REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO 'trueup'@'%';
 -- To copy the tables and to read what they are made of.
 GRANT SELECT ON `database`.* TO 'trueup'@'%';
+-- Where gtid_mode is not ON: to see which commits are under way, of which GTIDs would tell.
+GRANT SELECT ON performance_schema.metadata_locks TO 'trueup'@'%';

@@ -16,7 +16,7 @@ use super::rows;
 use super::statement::{self, Effect, Mirrored};
 use super::table_map::{self, Plan};
 use crate::change::{
-    Change, GtidSet, Position, Table, TableName, Transaction, TransactionId, Unread,
+    BinlogPlace, Change, GtidSet, Position, Table, TableName, Transaction, TransactionId, Unread,
 };
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::decode::{self, Tables};
@@ -35,6 +35,8 @@ pub struct BinlogDecoder {
     /// Changes do not count, only which transactions there are: see
     /// [`crate::source::decode::Decoder::of_order`].
     is_of_order: bool,
+    /// Where the next group begins, if that is what it is known by.
+    beginning: Option<Box<BinlogPlace>>,
     group: Option<Box<Group>>,
     sheets: rows::Sheets,
 }
@@ -43,6 +45,8 @@ pub struct BinlogDecoder {
 #[derive(Debug)]
 struct Group {
     gtid: GtidEvent,
+    /// If that is what it is known by.
+    began_at: Option<BinlogPlace>,
     began_at_secs: u32,
     position: Option<Position>,
     /// Tables by the number that this group's rows name them by, each with its table map's frame.
@@ -73,6 +77,7 @@ impl BinlogDecoder {
             plans: HashMap::new(),
             prepared: HashMap::new(),
             is_of_order: false,
+            beginning: None,
             group: None,
             sheets: rows::Sheets::default(),
         };
@@ -103,7 +108,16 @@ impl BinlogDecoder {
             let body = next.slice(next.len().min(1)..);
             match next.first() {
                 Some(&frame::SCHEMA) => self.schema(&body)?,
-                Some(&frame::POSITION) => self.position(&body)?,
+                Some(&frame::POSITION) => {
+                    let position = position(&body)?;
+                    if let Some(group) = &mut self.group {
+                        group.position = Some(position);
+                    }
+                }
+                Some(&frame::BEGINNING) => match position(&body)? {
+                    Position::File(place) => self.beginning = Some(Box::new(place)),
+                    _ => return Err(malformed("where a transaction begins")),
+                },
                 Some(&frame::BINLOG_EVENT) => {
                     let event = Event::parse(&body).ok_or_else(|| malformed("a binlog event"))?;
                     whole.extend(self.event(&event, &next)?);
@@ -155,20 +169,20 @@ impl BinlogDecoder {
         Ok(())
     }
 
-    fn position(&mut self, text: &[u8]) -> Result<()> {
-        let position = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        let position = position.ok_or_else(|| malformed("a position frame"))?;
-        if let Some(group) = &mut self.group {
-            group.position = Some(position);
-        }
-        Ok(())
-    }
-
     fn event(&mut self, event: &Event, frame: &Bytes) -> Result<Option<Transaction>> {
         if GtidEvent::is_one(event.kind) {
             // A group without an end is a tail that the journal dropped: it is sent again.
-            let gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
-            self.group = Some(Box::new(Group::new(gtid, event.timestamp_secs)));
+            let mut gtid = GtidEvent::parse(event).ok_or_else(|| malformed("a GTID event"))?;
+            let began_at = self.beginning.take().map(|place| *place);
+            match &began_at {
+                Some(place) => gtid.id = TransactionId::from(place),
+                None if event.kind == kind::ANONYMOUS_GTID => {
+                    return Err(malformed("a transaction without a number or a place"));
+                }
+                None => {}
+            }
+            let group = Group { began_at, ..Group::new(gtid, event.timestamp_secs) };
+            self.group = Some(Box::new(group));
             return Ok(None);
         }
         let Some(mut group) = self.group.take() else {
@@ -302,6 +316,7 @@ impl Group {
         Self {
             xa: prepared.map(Xa::Prepares),
             gtid,
+            began_at: None,
             began_at_secs,
             position: None,
             plans: HashMap::new(),
@@ -322,6 +337,9 @@ impl Group {
     /// Where the log continues after it, once it was told; the group itself until then.
     fn position(&self) -> Position {
         let own = || {
+            if let Some(place) = &self.began_at {
+                return Position::File(place.clone());
+            }
             let mut own = match self.gtid.id {
                 TransactionId::Tagged(..) => Position::Gtids(GtidSet::default()),
                 _ => Position::Gtid(BTreeMap::new()),
@@ -428,6 +446,11 @@ pub(super) fn nameless(table: &TableName) -> Error {
 fn forgotten_xa(at: &TransactionId) -> Error {
     let what = format!("the XA transaction committed at {at} was prepared before we read the log");
     Error::new(ErrorKind::Gap, what).hint("copy the source again while XA RECOVER lists nothing")
+}
+
+fn position(text: &[u8]) -> Result<Position> {
+    let position = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    position.ok_or_else(|| malformed("a position frame"))
 }
 
 fn malformed(what: &str) -> Error {

@@ -1,5 +1,5 @@
 //! What a server has committed for certain: a position in the log whose transactions every later
-//! snapshot sees. MySQL says it itself.
+//! snapshot sees. MySQL says it itself, or tells at least which commits are under way (`commits`).
 //!
 //! MariaDB does not. The end of the log is not that: a group of transactions is written there first and becomes
 //! visible a moment later. `binlog_snapshot_position` is not that either: when the log is rotated
@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use super::commits;
 use super::dialect::Dialect;
+use super::following::{self, Following};
 use super::session::{self, Address};
 use crate::change::gtid_set::Tsid;
 use crate::change::{Position, TransactionId};
@@ -38,8 +40,9 @@ const REST: Duration = Duration::from_secs(2);
 const REST_AT_END: Duration = Duration::from_millis(100);
 
 /// Follows one server on one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Committed {
+    following: Following,
     known: Option<Position>,
     candidate: Option<Look>,
 }
@@ -55,6 +58,10 @@ struct Look {
 }
 
 impl Committed {
+    pub(super) fn new(following: Following) -> Self {
+        Self { following, known: None, candidate: None }
+    }
+
     /// A position that every snapshot taken from now on includes. It may be some seconds old.
     /// Waits, at most once per connection, until there is one.
     ///
@@ -67,8 +74,12 @@ impl Committed {
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Position> {
         if address.dialect() == Dialect::Mysql {
+            let end = end_of_log(address, connection, self.following).await?;
             // A transaction is in gtid_executed once its engine has committed it.
-            return end_of_log(address, connection).await;
+            if self.following == Following::Files {
+                commits::outwait(address, connection, waiting).await?;
+            }
+            return Ok(end);
         }
         loop {
             self.look(address, connection).await?;
@@ -101,7 +112,7 @@ pub(super) async fn outwait(
     connection: &mut Conn,
     end: &Position,
 ) -> Result<()> {
-    let mut committed = Committed::default();
+    let mut committed = Committed::new(Following::of(end));
     loop {
         let known = committed.position(address, connection, &|_| {}).await?;
         if known.covers(end)? {
@@ -114,7 +125,7 @@ pub(super) async fn outwait(
 impl Look {
     /// In this order, see the diagram above.
     async fn new(address: &Address, connection: &mut Conn) -> Result<Self> {
-        let position = end_of_log(address, connection).await?;
+        let position = end_of_log(address, connection, Following::Gtids).await?;
         let end = end_of_file(address, connection).await?;
         let (last, groups) = last_commit(address, connection).await?;
         let rest = match end.is_some() && end == last {
@@ -166,8 +177,15 @@ async fn semi_sync_timeout(address: &Address, connection: &mut Conn) -> Result<D
     Ok(if waits { Duration::from_millis(timeout_ms) } else { Duration::ZERO })
 }
 
-/// Where the log ends now: everything that is visible (in MySQL nothing else), perhaps more.
-pub(super) async fn end_of_log(address: &Address, connection: &mut Conn) -> Result<Position> {
+/// Where the log ends now: everything that is visible (by GTIDs of MySQL nothing else), perhaps more.
+pub(super) async fn end_of_log(
+    address: &Address,
+    connection: &mut Conn,
+    following: Following,
+) -> Result<Position> {
+    if following == Following::Files {
+        return following::end_of_files(address, connection).await.map(Position::File);
+    }
     let explain = |error| address.explain(error, "could not read where the log ends");
     let sql = address.dialect().log_end();
     let text: Option<String> = connection.query_first(sql).await.map_err(explain)?;
@@ -178,16 +196,17 @@ pub(super) async fn end_of_log(address: &Address, connection: &mut Conn) -> Resu
 pub(super) async fn visible_by(
     address: &Address,
     connection: &mut Conn,
+    following: Following,
     waiting: &(dyn Fn(String) + Send + Sync),
 ) -> Result<Position> {
-    if address.dialect() == Dialect::Mariadb {
-        return end_of_log(address, connection).await;
+    if address.dialect() == Dialect::Mariadb || following == Following::Files {
+        return end_of_log(address, connection, following).await;
     }
     // What an engine has committed is owned by its thread until it is in gtid_executed. In this order:
     // nothing falls between. Whoever owns a number may give it up: it never comes in the log.
     let mut owned = owned(address, connection).await?;
     loop {
-        let position = end_of_log(address, connection).await?;
+        let position = end_of_log(address, connection, following).await?;
         owned.retain(|id| position.includes(*id) == Some(false));
         let Some(first) = owned.first() else { return Ok(position) };
         waiting(format!("whoever owns {first} (gtid_next) to commit it or roll it back"));

@@ -16,6 +16,7 @@ use super::catalog::{self, Described};
 use super::charset::Charset;
 use super::committed::{self, Committed};
 use super::dialect::Dialect;
+use super::following::Following;
 use super::key::{Keys, quote};
 use super::session::Address;
 use super::value::{self, Moment};
@@ -36,6 +37,7 @@ const PREPARED_PAUSE: Duration = Duration::from_millis(200);
 pub struct MysqlCopier {
     address: Address,
     connection: Conn,
+    following: Following,
     committed: Committed,
     fence: Fence,
     /// XA transactions that were prepared when the session was opened, and may be still.
@@ -48,8 +50,14 @@ impl MysqlCopier {
     pub(super) async fn open(address: Address, fence: Fence) -> Result<Self> {
         let mut connection = address.connect().await?;
         let prepared = super::prepared_xa(&address, &mut connection).await?;
-        let committed = Committed::default();
-        Ok(Self { address, connection, committed, fence, prepared, rows_fit: HashMap::new() })
+        let read = match &fence {
+            Fence::Reached(read) => Some(read),
+            Fence::Open | Fence::Xmin(_) => None,
+        };
+        let following = Following::asked(&address, &mut connection, read).await?;
+        let committed = Committed::new(following);
+        let rows_fit = HashMap::new();
+        Ok(Self { address, connection, following, committed, fence, prepared, rows_fit })
     }
 
     /// See [`crate::source::Copier::outwait_prepared`].
@@ -98,7 +106,8 @@ impl MysqlCopier {
         let rows = self.rows(&described, span, rows_max).await?;
         self.run("COMMIT").await?;
         let admit_after =
-            committed::visible_by(&self.address, &mut self.connection, waiting).await?;
+            committed::visible_by(&self.address, &mut self.connection, self.following, waiting)
+                .await?;
 
         if rows.is_cut {
             self.rows_fit.insert(table.clone(), rows.count);
@@ -126,6 +135,12 @@ impl MysqlCopier {
             let Fence::Reached(fence) = &self.fence else { return Ok(seen) };
             if seen.covers(fence)? {
                 return Ok(seen);
+            }
+            if let (Position::File(seen), Position::File(fence)) = (&seen, fence)
+                && !seen.is_of_the_log_of(fence)
+            {
+                let what = format!("the log ends at {seen} by now, which is another one's place");
+                return Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"));
             }
             waiting(format!("the server to have committed its log up to {fence}"));
             tokio::time::sleep(FENCE_PAUSE).await;

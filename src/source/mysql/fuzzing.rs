@@ -144,7 +144,7 @@ fn judge(query: &event::Query) -> bool {
 /// Which event, and its body.
 pub fn gtid(data: &[u8]) -> bool {
     let mut input = Input(data);
-    const KINDS: [u8; 10] = [
+    const KINDS: [u8; 11] = [
         kind::GTID_OF_MYSQL,
         kind::GTID_TAGGED,
         kind::GTID,
@@ -155,6 +155,7 @@ pub fn gtid(data: &[u8]) -> bool {
         kind::QUERY,
         kind::QUERY_COMPRESSED,
         kind::EXECUTE_LOAD_QUERY,
+        kind::ANONYMOUS_GTID,
     ];
     let kind = KINDS[usize::from(input.byte()) % KINDS.len()];
     let body = Bytes::copy_from_slice(input.0);

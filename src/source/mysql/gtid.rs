@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The event that begins a group of events (a transaction, or one statement).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GtidEvent {
-    /// The transaction.
+    /// The transaction; one without a number is told by where it begins, which is not said here.
     pub(super) id: TransactionId,
     /// MariaDB's.
     flags: u8,
@@ -38,13 +38,16 @@ impl GtidEvent {
 
     /// Whether an event is one.
     pub(super) fn is_one(number: u8) -> bool {
-        matches!(number, kind::GTID | kind::GTID_OF_MYSQL | kind::GTID_TAGGED)
+        matches!(
+            number,
+            kind::GTID | kind::GTID_OF_MYSQL | kind::GTID_TAGGED | kind::ANONYMOUS_GTID
+        )
     }
 
     pub(super) fn parse(event: &Event) -> Option<Self> {
         match event.kind {
             kind::GTID => Self::of_mariadb(event),
-            kind::GTID_OF_MYSQL => Self::of_mysql(&event.body),
+            kind::GTID_OF_MYSQL | kind::ANONYMOUS_GTID => Self::of_mysql(event),
             kind::GTID_TAGGED => Self::tagged(&event.body),
             _ => None,
         }
@@ -70,12 +73,16 @@ impl GtidEvent {
         Some(Self { id, flags, xid, committed_at_micros: None })
     }
 
-    fn of_mysql(body: &[u8]) -> Option<Self> {
-        let mut reader = Reader(body);
+    fn of_mysql(event: &Event) -> Option<Self> {
+        let mut reader = Reader(&event.body);
         // Flags: whether statements may be in it.
         reader.u8()?;
         let uuid = Uuid::from_slice(reader.take(16)?).ok()?;
-        let id = tagged_id(uuid, "", reader.le(8)?)?;
+        let number = reader.le(8)?;
+        let id = match event.kind {
+            kind::ANONYMOUS_GTID => Self::none().id,
+            _ => tagged_id(uuid, "", number)?,
+        };
         // Type code and two logical clocks, then the time of the commit on this server: 55 bits, and one
         // that says that the first server's follows.
         let time = reader.take(17).and_then(|_| reader.le(7));

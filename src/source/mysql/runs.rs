@@ -12,10 +12,11 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest};
 
 use super::event::{self, Event, HEARTBEAT, kind};
+use super::gtid::{self, GtidEvent};
 use super::reader::Reader;
 use super::session::Address;
-use super::{gtid, witness};
-use crate::change::{GtidSet, Position};
+use super::witness;
+use crate::change::{BinlogPlace, GtidSet, Position};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of the server's version in a FORMAT_DESCRIPTION.
@@ -28,21 +29,55 @@ struct Head {
     started_at_secs: u64,
     /// What all files before it hold.
     before: GtidSet,
+    /// A transaction follows at once.
+    has_begun: bool,
 }
 
 /// The last run that began and ended in the log after `read`, if it wrote anything: when it began. One of which
 /// anything was read is none of them: whoever read that knew the run, or doubted it then.
 pub(super) async fn unknown(address: &Address, read: &Position) -> Result<Option<String>> {
-    let Position::Gtids(read) = read else { return Ok(None) };
     let mut connection = address.connect().await?;
     let explain = |error| address.explain(error, "could not read the list of binlogs");
     let files: Vec<mysql_async::Row> =
         connection.query("SHOW BINARY LOGS").await.map_err(explain)?;
     connection.disconnect().await.unwrap_or_default();
     let files: Vec<String> = files.iter().filter_map(|row| row.get(0)).collect();
+    match read {
+        Position::Gtids(read) => by_numbers(address, &files, read).await,
+        Position::File(read) => by_place(address, &files, read).await,
+        Position::Lsn(_) | Position::Gtid(_) => Ok(None),
+    }
+}
+
+/// The same where the log was read up to a place: none of what lies in later files was seen.
+async fn by_place(
+    address: &Address,
+    files: &[String],
+    read: &BinlogPlace,
+) -> Result<Option<String>> {
+    let (mut is_over, mut has_written) = (false, false);
+    for file in files.iter().rev() {
+        let begin = BinlogPlace::new(read.server, file, 0);
+        if begin.is_none_or(|begin| begin.number <= read.number) {
+            break;
+        }
+        // (Whether the run by now has written anything is nobody's question.)
+        let head = head(address, file, is_over).await?;
+        has_written |= head.has_begun;
+        if head.started_at_secs > 0 {
+            if is_over && has_written {
+                return Ok(Some(head.started_at_secs.to_string()));
+            }
+            (is_over, has_written) = (true, false);
+        }
+    }
+    Ok(None)
+}
+
+async fn by_numbers(address: &Address, files: &[String], read: &GtidSet) -> Result<Option<String>> {
     let mut later: Option<Head> = None;
     for file in files.iter().rev() {
-        let head = head(address, file).await?;
+        let head = head(address, file, false).await?;
         let is_oldest = read.covers(&head.before);
         if head.started_at_secs > 0 {
             if later.is_some_and(|later| is_unseen(&head.before, &later.before, read)) {
@@ -68,7 +103,8 @@ fn is_unseen(before: &GtidSet, after: &GtidSet, read: &GtidSet) -> bool {
     written > 0 && known.count() - known_count == written
 }
 
-async fn head(address: &Address, file: &str) -> Result<Head> {
+/// `to_its_end`: whether a transaction follows is asked, too.
+async fn head(address: &Address, file: &str, to_its_end: bool) -> Result<Head> {
     let explain = |error| address.explain(error, format!("could not read the binlog {file}"));
     let mut connection = address.connect().await?;
     let setup = format!("SET @master_heartbeat_period = {}", HEARTBEAT.as_nanos());
@@ -78,7 +114,7 @@ async fn head(address: &Address, file: &str) -> Result<Head> {
         .with_filename(file.as_bytes())
         .with_pos(4);
     let mut log = connection.get_binlog_stream(request).await.map_err(explain)?;
-    let found = gather(&mut log).await;
+    let found = gather(&mut log, to_its_end).await;
     log.close().await.unwrap_or_default();
     found.map_err(explain)?.ok_or_else(|| {
         Error::new(ErrorKind::Decode, format!("could not read how the binlog {file} begins"))
@@ -86,20 +122,33 @@ async fn head(address: &Address, file: &str) -> Result<Head> {
 }
 
 /// `None` if the file does not begin as it should.
-async fn gather(log: &mut BinlogStream) -> std::result::Result<Option<Head>, mysql_async::Error> {
+async fn gather(
+    log: &mut BinlogStream,
+    to_its_end: bool,
+) -> std::result::Result<Option<Head>, mysql_async::Error> {
+    let mut head: Option<Head> = None;
     let mut started_at_secs = None;
     loop {
-        let Some(raw) = witness::next_event(log).await? else { return Ok(None) };
+        let Some(raw) = witness::next_event(log).await? else { return Ok(head) };
         let frame = event::frame(&raw);
         let Some(event) = Event::parse(&frame.slice(1..)) else { return Ok(None) };
         match event.kind {
+            number if GtidEvent::is_one(number) => {
+                return Ok(head.map(|head| Head { has_begun: true, ..head }));
+            }
+            // The file, or by now the log, ends.
+            _ if head.is_some() => return Ok(head),
             kind::ROTATE => {}
             kind::FORMAT_DESCRIPTION => started_at_secs = run(&event),
             kind::PREVIOUS_GTIDS => {
                 let before = gtid::previous_gtids(&event);
-                return Ok(started_at_secs
-                    .zip(before)
-                    .map(|(started_at_secs, before)| Head { started_at_secs, before }));
+                let Some((started_at_secs, before)) = started_at_secs.zip(before) else {
+                    return Ok(None);
+                };
+                head = Some(Head { started_at_secs, before, has_begun: false });
+                if !to_its_end {
+                    return Ok(head);
+                }
             }
             _ => return Ok(None),
         }

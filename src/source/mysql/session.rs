@@ -192,6 +192,19 @@ fn class(error: &mysql_async::Error) -> (ErrorKind, Option<&'static str>) {
             ),
             1049 => (ErrorKind::Setup, Some("name an existing database in the source's url")),
             // The binlog's reader fails for many reasons; the lost position is the grave one.
+            1236 if is_without_gtid(error) && server.message.contains("AUTO_POSITION") => (
+                ErrorKind::Gap,
+                Some("the log holds transactions without GTIDs: copy the source again"),
+            ),
+            // Followed by file and position, it could be read; the server does not send it in this mode.
+            1236 if is_without_gtid(error) => (
+                ErrorKind::Setup,
+                Some(
+                    "SET GLOBAL gtid_mode = ON_PERMISSIVE until this part of the log is read, then ON again",
+                ),
+            ),
+            // (Asked again, the server's settings say it better.)
+            1236 if server.message.contains("AUTO_POSITION mode") => (ErrorKind::Unreachable, None),
             1236 if is_lost_position(&server.message) => (
                 ErrorKind::Gap,
                 Some("the server no longer has the log we need: copy the source again"),
@@ -217,6 +230,12 @@ fn is_about_tls(error: &std::io::Error) -> bool {
         inner.is::<rustls::Error>()
             || inner.downcast_ref::<std::io::Error>().is_some_and(is_about_tls)
     })
+}
+
+/// True if the server refuses to send a transaction because it has no GTID.
+pub(super) fn is_without_gtid(error: &mysql_async::Error) -> bool {
+    let says = |message: &str| message.contains("anonymous transaction");
+    matches!(error, mysql_async::Error::Server(error) if error.code == 1236 && says(&error.message))
 }
 
 /// True if the server says that our position is not in its log.

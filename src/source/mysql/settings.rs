@@ -9,6 +9,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::dialect::Dialect;
+use super::following::Following;
 use super::session::{Address, named_values};
 use crate::change::Position;
 use crate::error::Result;
@@ -58,7 +59,20 @@ impl Server {
         self.settings.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Where the log ends.
+    /// By what a new source is followed.
+    pub(super) fn following(&self) -> Following {
+        match self.dialect {
+            Dialect::Mariadb => Following::Gtids,
+            Dialect::Mysql => Following::by_mode(self.gtid_mode()),
+        }
+    }
+
+    /// MySQL's.
+    pub(super) fn gtid_mode(&self) -> &str {
+        self.setting("gtid_mode")
+    }
+
+    /// Where the log ends, by GTIDs.
     pub(super) fn position(&self) -> Result<Position> {
         self.dialect.position(self.setting(match self.dialect {
             Dialect::Mariadb => "gtid_binlog_pos",
@@ -117,10 +131,10 @@ impl Server {
         })
     }
 
-    /// Every rule's finding.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    /// Every rule's finding about a source that is, or would be, followed so.
+    pub(super) fn findings(&self, following: Following) -> Vec<Finding> {
         let mut findings = vec![self.version()];
-        findings.extend(self.log_findings());
+        findings.extend(self.log_findings(following));
         findings.extend(self.right_findings());
         findings.extend(self.risk_findings());
         findings
@@ -155,7 +169,7 @@ impl Server {
         }
     }
 
-    fn log_findings(&self) -> Vec<Finding> {
+    fn log_findings(&self, following: Following) -> Vec<Finding> {
         if self.setting("log_bin") != "ON" {
             let what = "the binlog is off (log_bin = OFF): there is no log to read";
             let (section, gtids) = match self.dialect {
@@ -178,17 +192,38 @@ impl Server {
         let mut findings: Vec<Finding> =
             wanted.map(|(name, want, why)| self.wanted(name, want, why)).into();
         if self.dialect == Dialect::Mysql {
-            findings.push(match self.setting("gtid_mode") {
-                "ON" => Finding::ok("gtid_mode = ON"),
-                is => Finding::error(
-                    format!("gtid_mode = {is}: transactions have no numbers of their own"),
-                    "one after the other: SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode \
-                     = OFF_PERMISSIVE; SET GLOBAL gtid_mode = ON_PERMISSIVE; SET GLOBAL gtid_mode = ON; \
-                     and add both to my.cnf",
-                ),
-            });
+            findings.push(self.numbers(following));
         }
         findings
+    }
+
+    /// MySQL: whether its transactions have numbers, and what it means that they have none.
+    fn numbers(&self, following: Following) -> Finding {
+        const TURN_ON: &str = "one after the other: SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL \
+            gtid_mode = OFF_PERMISSIVE; SET GLOBAL gtid_mode = ON_PERMISSIVE; SET GLOBAL gtid_mode = ON; and \
+            add both to my.cnf";
+        match (self.gtid_mode(), following) {
+            ("ON", Following::Gtids) => Finding::ok("gtid_mode = ON"),
+            (mode, Following::Gtids) => Finding::error(
+                format!(
+                    "gtid_mode = {mode}: the log is followed by GTIDs, and the server gives none out"
+                ),
+                format!("SET GLOBAL gtid_mode = ON; (over what lies between: {TURN_ON})"),
+            ),
+            ("ON", Following::Files) => Finding::warning(
+                "gtid_mode = ON, but the log is followed by file and position, as it was begun",
+                "`trueup resync SOURCE --gap`: it is followed by GTIDs then, and every table is copied again",
+            ),
+            (mode, Following::Files) => Finding::warning(
+                format!(
+                    "gtid_mode = {mode}: the log is followed by file and position, which no other server \
+                     shares: once another one takes this one's place, everything is copied again"
+                ),
+                format!(
+                    "{TURN_ON}; if it is followed already, `trueup resync SOURCE --gap` after that"
+                ),
+            ),
+        }
     }
 
     fn wanted(&self, name: &str, want: &str, why: &str) -> Finding {
@@ -332,7 +367,7 @@ mod tests {
         ];
         let all = ["GRANT ALL PRIVILEGES ON *.* TO `trueup`@`%`"];
         let bad = |settings: &[(&str, &str)]| {
-            let mut findings = server(settings, &all).findings();
+            let mut findings = server(settings, &all).findings(Following::Gtids);
             findings.retain(|finding| finding.severity != Severity::Ok);
             findings
         };
@@ -347,7 +382,7 @@ mod tests {
             assert!(findings[0].what.contains(&name), "{:?}", findings[0]);
             assert!(findings[0].remedy.as_deref().is_some_and(|remedy| remedy.len() > 20));
         }
-        let findings = server(&right, &[]).findings();
+        let findings = server(&right, &[]).findings(Following::Gtids);
         assert!(findings.iter().any(|finding| finding.remedy.as_deref()
             == Some("GRANT REPLICATION SLAVE ON *.* TO 'trueup'@'%';")));
     }

@@ -10,39 +10,33 @@
 //!                      └─ what names a table not met yet waits in `held` for the catalog
 //! ```
 
+mod by_place;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::StreamExt;
 use mysql_async::binlog::events::Event as RawEvent;
-use mysql_async::prelude::Queryable;
-use mysql_async::{BinlogStream, BinlogStreamRequest};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use super::dialect::{self, Dialect};
+use super::dialect::Dialect;
 use super::event::{self, Event, FLAG_ARTIFICIAL, FLAG_IGNORABLE, GroupEnd, kind};
 use super::gtid::{self, GtidEvent, XaWord};
+use super::log::Log;
+use super::place::Place;
 use super::session::Address;
 use super::statement::{self, Effect, Mirrored};
-use super::unlogged::{Place, Unlogged};
+use super::unlogged::Unlogged;
 use super::witness::{Testimony, Witness};
-use super::{binlog, schemas, table_map, witness};
-use crate::change::{Position, Reached, Table, TableName};
+use super::{binlog, schemas, table_map};
+use crate::change::{BinlogPlace, Position, Reached, Table, TableName, TransactionId};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::source::{Captured, frame};
-
-/// After this silence the connection is taken for dead.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// However late a caller comes back, the socket gets this long to show what it has.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// An open log.
 pub struct MysqlStream {
     address: Address,
-    log: BinlogStream,
+    log: Log,
     mirrored: Mirrored,
     /// Tables whose schema this connection has handed over, and no statement changed since; each with
     /// the shape that the log showed, empty if a statement named it.
@@ -61,8 +55,6 @@ pub struct MysqlStream {
     ready: VecDeque<Captured>,
     /// An event that must not be handed over before schemas that are being read.
     held: Option<Held>,
-    /// When we began to wait for the server; `None` while it speaks.
-    waiting_since: Option<Instant>,
     is_open: bool,
     confirmed: Mutex<Option<Position>>,
 }
@@ -72,6 +64,8 @@ struct InFlight {
     gtid: GtidEvent,
     /// The event that began it, until something of it is handed over.
     begin: Option<Bytes>,
+    /// Where it began, if that is what it is known by.
+    began_at: Option<BinlogPlace>,
     /// MySQL: it is more than one statement.
     has_begun: bool,
     /// Log numbers of the tables whose rows are handed over.
@@ -94,34 +88,8 @@ impl MysqlStream {
         start: &Position,
         tables: &[TableName],
     ) -> Result<Self> {
-        let explain =
-            |error| address.explain(error, format!("could not open the binlog at {start}"));
-        let mut connection = address.connect().await?;
-        // A number of our own per connection: the server drops an older one of the same number.
-        let request = BinlogStreamRequest::new(rand::random::<u32>() | 0x4000_0000)
-            .with_hostname(b"trueup")
-            .with_pos(4);
-        let heartbeat = format!("@master_heartbeat_period = {}", event::HEARTBEAT.as_nanos());
-        let (setup, request) = match (address.dialect(), start) {
-            (Dialect::Mariadb, Position::Gtid(_)) => {
-                let setup = format!(
-                    "SET @mariadb_slave_capability = 4, @slave_connect_state = '{}', \
-                     @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0, {heartbeat}",
-                    start.to_string().trim_start_matches("gtid:"),
-                );
-                (setup, request)
-            }
-            (Dialect::Mysql, Position::Gtids(set)) => {
-                let setup = format!("SET {heartbeat}");
-                (setup, request.with_gtid().with_gtid_set(dialect::sids(set)?))
-            }
-            (dialect, _) => {
-                let what = format!("{start} is no position of {}", dialect.name());
-                return Err(Error::new(ErrorKind::Bug, what));
-            }
-        };
-        connection.query_drop(setup).await.map_err(explain)?;
-        let log = connection.get_binlog_stream(request).await.map_err(explain)?;
+        let log = Log::open(address.clone(), start).await?;
+        let has_unlogged = matches!(start, Position::Gtids(_));
         Ok(Self {
             log,
             mirrored: tables.iter().collect(),
@@ -129,12 +97,11 @@ impl MysqlStream {
             position: start.clone(),
             witness: None,
             place: Place::default(),
-            unlogged: (address.dialect() == Dialect::Mysql).then(|| Unlogged::new(address.clone())),
+            unlogged: has_unlogged.then(|| Unlogged::new(address.clone())),
             group: None,
             unpacked: 0,
             ready: VecDeque::new(),
             held: None,
-            waiting_since: None,
             is_open: false,
             confirmed: Mutex::new(None),
             address,
@@ -158,7 +125,8 @@ impl MysqlStream {
                 }
                 continue;
             }
-            let raw = self.read().await?;
+            // What was packed into another event has no checksum of its own.
+            let raw = self.log.next(self.unpacked > 0).await?;
             self.accept(&raw)?;
         }
     }
@@ -173,38 +141,19 @@ impl MysqlStream {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn read(&mut self) -> Result<RawEvent> {
-        let now = Instant::now();
-        let since = *self.waiting_since.get_or_insert(now);
-        let deadline = (since + SILENCE_MAX).max(now + GRACE);
-        let read = tokio::time::timeout_at(deadline, self.log.next()).await;
-        let broken = |what: &str| {
-            let source = self.address.source();
-            Error::new(ErrorKind::Unreachable, format!("the binlog of source `{source}` {what}"))
-        };
-        let raw = match read {
-            Ok(Some(Ok(raw))) => raw,
-            Ok(Some(Err(error))) => {
-                return Err(self.address.explain(error, "could not read the binlog"));
-            }
-            Ok(None) => return Err(broken("was closed by the server")),
-            Err(_) => return Err(broken("fell silent, not even a heartbeat came")),
-        };
-        self.waiting_since = None;
-        // What was packed into another event has none of its own.
-        if self.unpacked == 0 && event::has_bad_checksum(&raw) {
-            return Err(broken("sent an event whose checksum is wrong"));
-        }
-        Ok(raw)
-    }
-
     fn accept(&mut self, raw: &RawEvent) -> Result<()> {
         let frame = event::frame(raw);
         let event = self.parsed(&frame)?;
         if self.unpacked > 0 {
             return self.unpack(&event, raw.header().event_size(), frame);
         }
-        self.place.reach(raw.header().log_pos());
+        let began_at = self.go_on(raw, &event)?;
+        if began_at.is_some() && self.is_read_already() {
+            if event.kind == kind::TRANSACTION_PAYLOAD {
+                self.unpacked = self.packed(&event)?;
+            }
+            return Ok(());
+        }
         match event.kind {
             kind::FORMAT_DESCRIPTION if !self.is_open => {
                 self.is_open = true;
@@ -214,20 +163,24 @@ impl MysqlStream {
             kind::GTID_LIST if event.flags & FLAG_ARTIFICIAL == 0 => {
                 gtid::check_list(&event, &self.position)?;
             }
+            kind::PREVIOUS_GTIDS if self.follows_files() => {
+                // It tells files of one name apart, by when they were made.
+                self.witness = Testimony::begin(&self.place.file, &frame).map(Testimony::finish);
+            }
             kind::PREVIOUS_GTIDS => gtid::check_set(&event, &self.position)?,
-            number if GtidEvent::is_one(number) => self.begin(&event, frame)?,
-            kind::ANONYMOUS_GTID => {
+            kind::ANONYMOUS_GTID if !self.follows_files() => {
                 let what = "the log holds a transaction without a GTID".to_owned();
                 return Err(Error::new(ErrorKind::Gap, what).hint(
                     "SET GLOBAL gtid_mode = ON (over OFF_PERMISSIVE and ON_PERMISSIVE), then copy the \
                      source again",
                 ));
             }
+            number if GtidEvent::is_one(number) => self.begin(&event, frame, began_at)?,
             kind::INCIDENT => {
                 let what = "the server lost events of its own log (an incident event)".to_owned();
                 return Err(Error::new(ErrorKind::Gap, what).hint("copy the source again"));
             }
-            kind::ROTATE => self.place = Place::begin(witness::file_named(raw)),
+            kind::ROTATE => self.place = Place::named(raw),
             kind::FORMAT_DESCRIPTION
             | kind::STOP
             | kind::CHECKPOINT
@@ -241,9 +194,7 @@ impl MysqlStream {
                     testimony.add(&frame);
                 }
                 if event.kind == kind::TRANSACTION_PAYLOAD {
-                    let bytes = gtid::payload_bytes(&event);
-                    let what = || self.unreadable("the head of a compressed transaction");
-                    self.unpacked = bytes.ok_or_else(what)?;
+                    self.unpacked = self.packed(&event)?;
                     return Ok(());
                 }
                 self.in_group(&event, frame)?;
@@ -280,6 +231,9 @@ impl MysqlStream {
         match left {
             Some(left) if !is_of_another => self.unpacked = left,
             _ => return Err(self.unreadable("a compressed transaction")),
+        }
+        if self.is_read_already() {
+            return Ok(());
         }
         self.in_group(event, frame)
     }
@@ -318,7 +272,14 @@ impl MysqlStream {
         Event::parse(&frame.slice(1..)).ok_or_else(|| self.unreadable("an event"))
     }
 
+    /// How many bytes of events are packed into one.
+    fn packed(&self, event: &Event) -> Result<u64> {
+        let what = || self.unreadable("the head of a compressed transaction");
+        gtid::payload_bytes(event).ok_or_else(what)
+    }
+
     fn idle(&mut self) {
+        self.move_on();
         let reached = self.reached();
         self.ready.push_back(Captured::Idle(reached));
     }
@@ -328,8 +289,11 @@ impl MysqlStream {
         Reached { position: self.position.clone(), witness }
     }
 
-    fn begin(&mut self, event: &Event, frame: Bytes) -> Result<()> {
-        let gtid = GtidEvent::parse(event).ok_or_else(|| self.unreadable("a GTID event"))?;
+    fn begin(&mut self, event: &Event, frame: Bytes, began_at: Option<BinlogPlace>) -> Result<()> {
+        let mut gtid = GtidEvent::parse(event).ok_or_else(|| self.unreadable("a GTID event"))?;
+        if let Some(place) = &began_at {
+            gtid.id = TransactionId::from(place);
+        }
         if self.position.includes(gtid.id) != Some(false) {
             let (id, here) = (gtid.id, &self.position);
             let what = format!("{id} comes after {here}: the log's order is ambiguous");
@@ -343,10 +307,13 @@ impl MysqlStream {
         let tail = self.group.take().is_some_and(|group| group.begin.is_none());
         // The end of an XA transaction must find its beginning: all of them are handed over.
         let is_wanted = tail || gtid.is_prepared_xa() || gtid.is_completed_xa();
-        let testimony = Testimony::begin(&self.place.file, &frame);
+        // A place beyond could not be asked for to look at it again.
+        let is_near = u32::try_from(self.place.offset).is_ok();
+        let testimony = is_near.then(|| Testimony::begin(&self.place.file, &frame)).flatten();
         self.group = Some(InFlight {
             gtid,
             begin: Some(frame),
+            began_at,
             has_begun: false,
             wanted: HashSet::new(),
             testimony,
@@ -358,8 +325,11 @@ impl MysqlStream {
     }
 
     fn hand_over_begin(&mut self) {
-        if let Some(begin) = self.group.as_mut().and_then(|group| group.begin.take()) {
-            self.ready.push_back(Captured::Frame(begin));
+        let Some(group) = &mut self.group else { return };
+        if let Some(begin) = group.begin.take() {
+            let place = group.began_at.take().map(Position::File);
+            let said = place.map(|place| said(frame::BEGINNING, &place));
+            self.ready.extend(said.into_iter().chain([begin]).map(Captured::Frame));
         }
     }
 
@@ -432,15 +402,14 @@ impl MysqlStream {
     fn end(&mut self, frame: Bytes) {
         let Some(group) = self.group.take() else { return };
         self.position.advance(group.gtid.id);
+        self.move_on();
         self.witness = group.testimony.map(Testimony::finish);
         if group.begin.is_some() {
             self.idle();
             return;
         }
         let reached = self.reached();
-        let mut said = BytesMut::from(&[frame::POSITION][..]);
-        said.put_slice(reached.position.to_string().as_bytes());
-        self.ready.push_back(Captured::Frame(said.freeze()));
+        self.ready.push_back(Captured::Frame(said(frame::POSITION, &reached.position)));
         self.ready.push_back(Captured::Frame(frame));
         self.ready.push_back(Captured::End(reached));
     }
@@ -478,6 +447,13 @@ impl MysqlStream {
         let here = &self.position;
         Error::new(ErrorKind::Decode, format!("could not read {what} of the log after {here}"))
     }
+}
+
+/// A frame that is a position.
+fn said(first: u8, position: &Position) -> Bytes {
+    let mut frame = BytesMut::from(&[first][..]);
+    frame.put_slice(position.to_string().as_bytes());
+    frame.freeze()
 }
 
 impl std::fmt::Debug for MysqlStream {

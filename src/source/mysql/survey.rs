@@ -11,7 +11,9 @@ use tokio::sync::Mutex;
 
 use super::Mysql;
 use super::catalog;
+use super::commits;
 use super::dialect::Dialect;
+use super::following::{self, Following};
 use super::key::quote;
 use super::session::Address;
 use crate::change::position::parse_gtids;
@@ -44,11 +46,14 @@ impl Mysql {
     ///
     /// # Errors
     /// See there.
-    pub async fn survey(&self) -> Result<MysqlSurvey> {
+    pub async fn survey(&self, read: Option<&Position>) -> Result<MysqlSurvey> {
         let address = self.address.clone();
         let mut connection = address.connect().await?;
         if address.dialect() == Dialect::Mysql {
-            let seen = between_commits(&address, &mut connection).await?;
+            let seen = match Following::asked(&address, &mut connection, read).await? {
+                Following::Gtids => between_commits(&address, &mut connection).await?,
+                Following::Files => still_files(&address, &mut connection).await?,
+            };
             return Ok(MysqlSurvey::new(address, connection, seen));
         }
         for _ in 0..ATTEMPTS {
@@ -101,11 +106,50 @@ async fn between_commits(address: &Address, connection: &mut Conn) -> Result<Pos
             return Dialect::Mysql.position(before);
         }
         run(address, connection, "ROLLBACK").await?;
-        if Instant::now() > end {
-            let secs = STILLNESS_MAX.as_secs();
-            let what = format!("in {secs} s there was no moment without a commit to compare in");
-            return Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"));
+        is_in_time(end)?;
+        tokio::time::sleep(STILLNESS_PAUSE).await;
+    }
+}
+
+fn is_in_time(end: Instant) -> Result<()> {
+    if Instant::now() <= end {
+        return Ok(());
+    }
+    let secs = STILLNESS_MAX.as_secs();
+    let what = format!("in {secs} s there was no moment without a commit to compare in");
+    Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"))
+}
+
+/// The same without GTIDs: the log ended at one place before and after the snapshot, and between the first
+/// look and the snapshot no commit was under way. So it has seen all before that place and nothing else.
+async fn still_files(address: &Address, connection: &mut Conn) -> Result<Position> {
+    let explain = |error| address.explain(error, "could not take a snapshot");
+    let server = following::server_uuid(address, connection).await?;
+    let status = following::status_sql(address, connection).await?;
+    let sql = format!(
+        "{status}; {}; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; {status}",
+        commits::sql()
+    );
+    let end = Instant::now() + STILLNESS_MAX;
+    loop {
+        let mut results = connection.query_iter(&sql).await.map_err(explain)?;
+        let mut said: Vec<Vec<Row>> = Vec::new();
+        while !results.is_empty() {
+            said.push(results.collect().await.map_err(explain)?);
         }
+        said.retain(|rows| !rows.is_empty());
+        let mut said = said.into_iter();
+        let (before, open, after) = (said.next(), said.next(), said.next());
+        let place = |rows: Option<Vec<Row>>| rows?.first().and_then(following::status);
+        let open = commits::read(open.unwrap_or_default())?;
+        let (before, after) = (place(before), place(after));
+        let place = before.clone().ok_or_else(following::no_log)?;
+        if open.is_empty() && before == after {
+            commits::all_are_told(address, connection).await?;
+            return following::place(server, place).map(Position::File);
+        }
+        run(address, connection, "ROLLBACK").await?;
+        is_in_time(end)?;
         tokio::time::sleep(STILLNESS_PAUSE).await;
     }
 }

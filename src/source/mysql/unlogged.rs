@@ -11,12 +11,13 @@
 use std::time::Duration;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::committed;
+use super::following::{self, Following};
+use super::place::Place;
 use super::session::Address;
-use super::{committed, witness};
 use crate::change::{GtidSet, Position};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,33 +25,6 @@ use crate::error::{Error, ErrorKind, Result};
 const PAUSE: Duration = Duration::from_secs(3);
 /// Pause after one that failed: whoever reads the log says so when the server is away.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
-
-/// Where in a server's binlog files a reader is.
-#[derive(Debug, Default)]
-pub(super) struct Place {
-    pub(super) file: String,
-    offset: u64,
-}
-
-impl Place {
-    /// The beginning of a file.
-    pub(super) fn begin(file: Option<String>) -> Self {
-        Self { file: file.unwrap_or_default(), offset: 0 }
-    }
-
-    /// An event ends there; 0: it is in no file. (Numbers have 32 bits: in a larger file they begin anew, which is
-    /// never further than the reader is.)
-    pub(super) fn reach(&mut self, offset: u32) {
-        if offset > 0 {
-            self.offset = offset.into();
-        }
-    }
-
-    fn is_behind(&self, other: &Self) -> bool {
-        self.file == other.file && self.offset >= other.offset
-            || witness::is_older(&other.file, &self.file)
-    }
-}
 
 /// What was executed when the log ended at a place, or before.
 #[derive(Debug)]
@@ -119,19 +93,11 @@ async fn end(address: &Address, connection: &mut Option<Conn>) -> Result<End> {
         Some(open) => open,
         None => address.connect().await?,
     };
-    let Position::Gtids(executed) = committed::end_of_log(address, &mut open).await? else {
+    let end = committed::end_of_log(address, &mut open, Following::Gtids).await?;
+    let Position::Gtids(executed) = end else {
         return Err(Error::new(ErrorKind::Bug, "a MariaDB is asked for what it never logged"));
     };
-    // The name it has from MySQL 8.2 on, and the one before.
-    let mut said: std::result::Result<Option<mysql_async::Row>, _> =
-        open.query_first("SHOW BINARY LOG STATUS").await;
-    if said.is_err() {
-        said = open.query_first("SHOW MASTER STATUS").await;
-    }
-    let row = said.map_err(|error| address.explain(error, "could not read where the log ends"))?;
-    let place = row.and_then(|row| Some((row.get::<String, _>(0)?, row.get::<u64, _>(1)?)));
-    let (file, offset) =
-        place.ok_or_else(|| Error::new(ErrorKind::Setup, "the server keeps no binlog"))?;
+    let (file, offset) = following::log_status(address, &mut open).await?;
     *connection = Some(open);
     Ok(End { executed, place: Place { file, offset } })
 }

@@ -32,9 +32,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// A transaction as it stands in a binlog file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Witness {
-    file: String,
+    pub(super) file: String,
     /// Where in the file it begins.
-    offset: u32,
+    pub(super) offset: u32,
     /// How many bytes of its events, without their checksums, `digest` covers.
     bytes: u64,
     /// SHA-256 of them, hexadecimal.
