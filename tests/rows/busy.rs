@@ -15,21 +15,20 @@ use crate::support::wait::wait_until;
 const PATIENCE: Duration = Duration::from_secs(120);
 const ROWS: u32 = 6_000;
 /// The copy takes some seconds.
-const ROWS_PER_SEC: u32 = 1_500;
+const ROWS_PER_SEC: u32 = 800;
+/// Writes of one round.
+const WRITES: u32 = 16_000;
 
-/// The rows, and who writes to them until told to stop: each write is a transaction of its own. A quarter of
-/// them takes a row out of the choice, and the next one brings it back.
+/// The rows, and who writes to them: each write is a transaction of its own, and one in four takes a row out of
+/// the choice, followed by one that brings it back.
 const SETUP: &str = "
     CREATE TABLE t (id int PRIMARY KEY, company int, n int, note text);
     ALTER TABLE t ALTER COLUMN note SET STORAGE EXTERNAL;
-    CREATE TABLE stop ();
-    CREATE PROCEDURE churn(seed float8) LANGUAGE plpgsql AS $$
+    CREATE PROCEDURE churn(writes int, seed float8) LANGUAGE plpgsql AS $$
     DECLARE of int;
     BEGIN
         PERFORM setseed(seed);
-        FOR i IN 1..1000000 LOOP
-            EXIT WHEN EXISTS (SELECT FROM stop);
-            PERFORM pg_sleep(0.001);
+        FOR i IN 1..writes LOOP
             of := 1 + floor(random() * ROWS);
             IF i % 4 = 0 THEN
                 UPDATE t SET company = 2, note = repeat(i || ' ' || seed || ' ', 400) WHERE id = of;
@@ -76,28 +75,21 @@ fn chosen_amid_writes() {
         server.url(&database)
     );
     store::configure(&installation, (&source, server.password()), None);
-    let churn = |seed: &str| sql(&format!("TRUNCATE stop; CALL churn({seed})"));
-    let stop = || sql("INSERT INTO stop DEFAULT VALUES");
+    let churn = |seed: &str| sql(&format!("CALL churn({WRITES}, {seed})"));
     let theirs = || sql(&format!("SELECT {DIGEST} FROM t")).trim().to_owned();
     // WHEN rows are written to while they are copied first
-    let mut daemon = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| churn("0.1"));
-        let daemon = installation.start(&["run"], &[]);
-        wait_until("the end of the first copy", PATIENCE, || {
-            let state = "SELECT state FROM ops.mirror_table WHERE mirror = 't'";
-            let state = told(&installation, state)?;
-            if state == "done" { Ok(()) } else { Err(state) }
-        });
-        stop();
-        writer.join().unwrap();
-        daemon
+    let mut daemon = installation.start(&["run"], &[]);
+    wait_until("the first copy", PATIENCE, || {
+        let began = "SELECT count(*) FROM ops.mirror_table WHERE mirror_name = 't'";
+        let began = told(&installation, began)?;
+        if began == "1" { Ok(()) } else { Err(began) }
     });
+    churn("0.1");
     wait_for(&installation, "the first copy amid writes", &theirs());
     // AND while they are copied again
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| churn("0.2"));
         let resync = installation.output(&["resync", "hr.public.t", "--json"]);
-        stop();
         writer.join().unwrap();
         assert!(resync.status.success(), "{}", String::from_utf8_lossy(&resync.stderr));
     });
