@@ -267,7 +267,7 @@ pub struct SourceConfig {
     #[serde(default)]
     pub rows: BTreeMap<String, String>,
     /// Patterns of tables that are mirrored without a key: `schema.table`, `*` as wildcard. Their rows are
-    /// known by what they hold, and one long transaction copies each. Only of PostgreSQL.
+    /// known by what they hold, and one long transaction copies each.
     #[serde(default)]
     pub keyless: Vec<String>,
     /// The mapping pack, if this source feeds canonical entities.

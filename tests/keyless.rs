@@ -1,5 +1,7 @@
 //! Tables without a key: the mirror has every row as often as the server, whatever is written, copied,
-//! killed and changed; what is tampered with is found.
+//! killed and changed; what is tampered with is found. Of MariaDB and MySQL: `binlog`.
+
+mod binlog;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -30,6 +30,20 @@ pub struct Piece {
     pub number: u64,
 }
 
+impl Piece {
+    /// What the one before it leaves as the place to go on at. No key looks so: a cell of it is NULL.
+    #[must_use]
+    pub fn place(number: u64) -> Vec<Cell> {
+        vec![Cell::Null, Cell::text(&number.to_string())]
+    }
+
+    /// Whether a place to go on at is one between two pieces.
+    #[must_use]
+    pub fn is_place(after: &[Cell]) -> bool {
+        matches!(after, [Cell::Null, _])
+    }
+}
+
 impl Table {
     /// Whether rows are told apart by what they hold.
     #[must_use]

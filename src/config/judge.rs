@@ -180,7 +180,7 @@ impl Judge<'_> {
         self.patterns(name, &source.tables);
         self.columns(name, &source.columns);
         self.rows(name, &source.rows);
-        self.keyless(name, source);
+        self.keyless(name, &source.keyless);
         self.timezone(name, &source.timezone);
     }
 
@@ -250,9 +250,9 @@ impl Judge<'_> {
         }
     }
 
-    fn keyless(&mut self, name: &str, source: &SourceConfig) {
+    fn keyless(&mut self, name: &str, patterns: &[String]) {
         let place = ["source", name, "keyless"];
-        for pattern in &source.keyless {
+        for pattern in patterns {
             let parts: Vec<&str> = pattern.split('.').collect();
             let is_excluding = pattern.starts_with('!');
             if parts.len() != 2 || is_excluding || parts.iter().any(|part| part.trim().is_empty()) {
@@ -262,15 +262,6 @@ impl Judge<'_> {
                     "write `schema.table`, with `*` as wildcard",
                 );
             }
-        }
-        if !source.keyless.is_empty() && source.kind != SourceKind::Postgres {
-            self.add(
-                &place,
-                format!(
-                    "`keyless` of [source.{name}]: only of PostgreSQL are tables without a key read"
-                ),
-                "remove `keyless`, and give its tables a primary key or exclude them in `tables`",
-            );
         }
     }
 

@@ -12,7 +12,8 @@
 //! | `binlog`, `event`, `gtid`, `table_map`, `rows`, `codec`, `json` | frames to transactions (pure) |
 //! | `statement`, `alter`, `token` | what a statement in the log does (pure) |
 //! | `copy`, `key` | chunks of a copy |
-//! | `committed`, `commits` | what every snapshot has seen, as a position |
+//! | `scan` | the copy of a table without a key |
+//! | `committed`, `commits`, `snapshot` | what every snapshot has seen, and what one has, as a position |
 //! | `anonymous` | what was written without a number and would be passed over |
 //! | `unlogged` | what was executed and never comes in the log |
 //! | `runs` | which of the server's runs wrote the log that is still to be read |
@@ -43,10 +44,12 @@ mod place;
 mod reader;
 mod rows;
 mod runs;
+mod scan;
 mod schemas;
 mod selection;
 mod session;
 mod settings;
+mod snapshot;
 mod statement;
 pub mod stream;
 pub mod survey;
@@ -361,7 +364,8 @@ impl Mysql {
     ) -> Result<(Vec<TableName>, Vec<TableName>)> {
         let (mut forbidden, mut gone) = (Vec::new(), Vec::new());
         for Described { table, .. } in described {
-            let columns = table.columns.iter().map(|column| key::quote(&column.name));
+            let sent = table.columns.iter().take(table.sent_count());
+            let columns = sent.map(|column| key::quote(&column.name));
             let columns = columns.collect::<Vec<_>>().join(", ");
             let table = &table.name;
             let name = format!("{}.{}", key::quote(&table.schema), key::quote(&table.name));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::change::keyless::{Content, content_of};
-use crate::change::{Cells, Row, RowChange, Table, TransactionId, tuple};
+use crate::change::{Cell, Cells, Row, RowChange, Table, TransactionId, tuple};
 
 /// A row's key: its key cells, encoded.
 pub type Key = Bytes;
@@ -35,18 +35,51 @@ pub struct Collapsed {
     pub truncated: Option<(TransactionId, i64)>,
     /// The last state of every key the batch touched.
     pub rows: HashMap<Key, RowState>,
-    /// Of a table without a key, instead: what came and went, in order.
-    pub contents: Vec<Moved>,
+    /// Of a table without a key, instead: what happened to its rows, in order.
+    pub contents: Vec<Step>,
 }
 
-/// A row of a table without a key that came or went.
+/// What happened to rows of a table without a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Equal rows came or went.
+    Moved(Moved),
+    /// A foreign key did something to all rows that refer to one. Only copies need it: what it did to rows
+    /// that are known is told as [`Step::Moved`], too.
+    Swept(Swept),
+    /// A foreign key changed a row of which not every text is known as the log would spell it.
+    Lost,
+}
+
+/// Equal rows of a table without a key that came or went.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moved {
-    /// What it holds.
+    /// What each holds.
     pub content: Content,
-    /// It went.
-    pub is_gone: bool,
+    /// How many more there are; negative: they went.
+    pub more: i64,
     /// Who did that.
+    pub transaction: TransactionId,
+    /// When that was committed, microseconds since 1970-01-01 UTC.
+    pub time_micros: i64,
+    /// No log said so: foreign keys did it, by what is known of the rows.
+    pub derived: bool,
+    /// The hash that the mirror has for it, which may spell values of `content` otherwise.
+    pub hash: Option<String>,
+}
+
+/// What a foreign key did, unseen, to all rows of a table that referred to a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Swept {
+    /// Places of the referring columns.
+    pub places: Vec<usize>,
+    /// What they referred by.
+    pub values: Vec<Cell>,
+    /// How the two are compared.
+    pub ignores_case: bool,
+    /// What they refer by now; `None`: the rows went.
+    pub became: Option<Vec<Cell>>,
+    /// Who changed the row that they referred to.
     pub transaction: TransactionId,
     /// When that was committed, microseconds since 1970-01-01 UTC.
     pub time_micros: i64,
@@ -157,9 +190,11 @@ impl Collapsed {
             return Err(KeyMissing);
         }
         if old != new {
-            let gone = old.map(|content| (content, true));
-            for (content, is_gone) in gone.into_iter().chain(new.map(|content| (content, false))) {
-                self.contents.push(Moved { content, is_gone, transaction, time_micros });
+            let gone = old.map(|content| (content, -1));
+            for (content, more) in gone.into_iter().chain(new.map(|content| (content, 1))) {
+                let (derived, hash) = (false, None);
+                let moved = Moved { content, more, transaction, time_micros, derived, hash };
+                self.contents.push(Step::Moved(moved));
             }
         }
         Ok(())
@@ -195,7 +230,7 @@ fn merge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Cell, Column, Kind, Op, TableName};
+    use crate::change::{Column, Kind, Op, TableName};
 
     fn table() -> Arc<Table> {
         let column = |name: &str, key| Column {

@@ -11,16 +11,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray, UInt64Array};
+use bytes::BytesMut;
 use duckdb::{Connection, OptionalExt, params};
 
-use super::collapse::Moved;
+use super::collapse::{Moved, Step, Swept};
 use super::execute;
 use super::mirror::{MirrorTable, qualified};
 use super::stage::{batch_of, key_from_text, key_text};
 use super::types::quoted;
-use crate::change::Visibility;
-use crate::change::keyless::OWN_NAMES;
+use crate::change::keyless::{Content, OWN_NAMES};
+use crate::change::{Cell, Visibility, tuple};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::store::refusal::InStore;
 
@@ -61,9 +62,14 @@ fn damaged(mirror: &MirrorTable) -> Error {
 pub(super) fn create(connection: &Connection, mirror: &MirrorTable) -> Result<()> {
     remove(connection, mirror)?;
     for (table, columns) in [
-        ("moved", "content VARCHAR, gone BOOLEAN, transaction VARCHAR, time BIGINT"),
+        (
+            "moved",
+            // Without `more`: what a foreign key did to rows that refer by the values in `content`.
+            "number BIGINT, content VARCHAR, more BIGINT, transaction VARCHAR, time BIGINT,
+             places VARCHAR, became VARCHAR, ignores_case BOOLEAN",
+        ),
         ("scan", "scan VARCHAR, next UBIGINT, visibility VARCHAR, whole BOOLEAN"),
-        ("owed", "row VARCHAR, count UBIGINT"),
+        ("owed", "row VARCHAR, count UBIGINT, content VARCHAR"),
     ] {
         let sql = format!("CREATE TABLE {} ({columns})", name(mirror, table));
         execute(connection, &sql, || what(mirror))?;
@@ -91,26 +97,120 @@ pub(super) fn forget_owed(connection: &Connection, mirror: &MirrorTable) -> Resu
     execute(connection, &format!("DELETE FROM {}", name(mirror, "owed")), || what(mirror)).map(drop)
 }
 
-/// Keeps what the log did, for readings that may not see it.
-pub(super) fn keep_moved(
-    connection: &Connection,
-    mirror: &MirrorTable,
-    moved: &[Moved],
-) -> Result<()> {
-    let contents: StringArray = moved.iter().map(|one| Some(key_text(&one.content))).collect();
-    let gone: BooleanArray = moved.iter().map(|one| Some(one.is_gone)).collect();
-    let by: StringArray = moved.iter().map(|one| Some(one.transaction.to_string())).collect();
-    let times: Int64Array = moved.iter().map(|one| Some(one.time_micros)).collect();
-    let arrays: [ArrayRef; 4] = [Arc::new(contents), Arc::new(gone), Arc::new(by), Arc::new(times)];
+/// Keeps what the log did, in its order, for readings that may not see it.
+pub(super) fn keep(connection: &Connection, mirror: &MirrorTable, steps: &[&Step]) -> Result<()> {
+    let sql = format!("SELECT coalesce(max(number), 0) FROM {}", name(mirror, "moved"));
+    let last: i64 = connection.query_row(&sql, [], |row| row.get(0)).in_store(|| what(mirror))?;
+    let kept: Vec<Kept> = steps.iter().filter_map(|step| Kept::of(step)).collect();
+    let numbers: Int64Array = (last + 1..).zip(&kept).map(|(number, _)| Some(number)).collect();
+    fn texts<'a>(kept: &'a [Kept], of: impl Fn(&'a Kept) -> Option<&'a String>) -> ArrayRef {
+        Arc::new(kept.iter().map(of).collect::<StringArray>())
+    }
+    let more: Int64Array = kept.iter().map(|one| one.more).collect();
+    let times: Int64Array = kept.iter().map(|one| Some(one.time_micros)).collect();
+    let ignores: BooleanArray = kept.iter().map(|one| one.ignores_case).collect();
+    let arrays: [ArrayRef; 8] = [
+        Arc::new(numbers),
+        texts(&kept, |one| Some(&one.content)),
+        Arc::new(more),
+        texts(&kept, |one| Some(&one.transaction)),
+        Arc::new(times),
+        texts(&kept, |one| one.places.as_ref()),
+        texts(&kept, |one| one.became.as_ref()),
+        Arc::new(ignores),
+    ];
     append(connection, mirror, "moved", arrays.into())
 }
 
-/// What the log did that a reading does not see. The rest is forgotten: later readings see it, too.
+/// A step as it is kept.
+#[derive(Debug)]
+struct Kept {
+    content: String,
+    more: Option<i64>,
+    transaction: String,
+    time_micros: i64,
+    places: Option<String>,
+    became: Option<String>,
+    ignores_case: Option<bool>,
+}
+
+impl Kept {
+    /// `None` for what is derived once more from the rest.
+    fn of(step: &Step) -> Option<Self> {
+        Some(match step {
+            Step::Moved(one) if !one.derived => Self {
+                content: key_text(&one.content),
+                more: Some(one.more),
+                transaction: one.transaction.to_string(),
+                time_micros: one.time_micros,
+                places: None,
+                became: None,
+                ignores_case: None,
+            },
+            Step::Swept(one) => {
+                let places: Vec<String> = one.places.iter().map(ToString::to_string).collect();
+                Self {
+                    content: cells_text(&one.values),
+                    more: None,
+                    transaction: one.transaction.to_string(),
+                    time_micros: one.time_micros,
+                    places: Some(places.join(",")),
+                    became: one.became.as_deref().map(cells_text),
+                    ignores_case: Some(one.ignores_case),
+                }
+            }
+            Step::Moved(_) | Step::Lost => return None,
+        })
+    }
+
+    fn read(row: &duckdb::Row<'_>) -> duckdb::Result<Self> {
+        Ok(Self {
+            content: row.get(0)?,
+            more: row.get(1)?,
+            transaction: row.get(2)?,
+            time_micros: row.get(3)?,
+            places: row.get(4)?,
+            became: row.get(5)?,
+            ignores_case: row.get(6)?,
+        })
+    }
+
+    /// `None` if it is damaged.
+    fn step(self) -> Option<Step> {
+        let transaction = self.transaction.parse().ok()?;
+        let (content, time_micros) = (key_from_text(&self.content)?, self.time_micros);
+        if let Some(more) = self.more {
+            let (derived, hash) = (false, None);
+            let moved = Moved { content, more, transaction, time_micros, derived, hash };
+            return Some(Step::Moved(moved));
+        }
+        let places: std::result::Result<_, _> = self.places?.split(',').map(str::parse).collect();
+        Some(Step::Swept(Swept {
+            places: places.ok()?,
+            values: tuple::read_row(&mut content.clone())?,
+            ignores_case: self.ignores_case?,
+            became: match self.became {
+                Some(text) => Some(tuple::read_row(&mut key_from_text(&text)?)?),
+                None => None,
+            },
+            transaction,
+            time_micros,
+        }))
+    }
+}
+
+fn cells_text(cells: &[Cell]) -> String {
+    let mut bytes = BytesMut::new();
+    tuple::write_row(&mut bytes, cells);
+    key_text(&bytes)
+}
+
+/// What the log did that a reading does not see, in its order. The rest is forgotten: later readings see it, too.
 pub(super) fn unseen(
     connection: &Connection,
     mirror: &MirrorTable,
     visibility: &Visibility,
-) -> Result<Vec<Moved>> {
+) -> Result<Vec<Step>> {
     let table = name(mirror, "moved");
     let sql = format!("SELECT DISTINCT transaction FROM {table}");
     let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
@@ -122,19 +222,34 @@ pub(super) fn unseen(
             connection.execute(&sql, params![text]).in_store(|| what(mirror))?;
         }
     }
-    let sql = format!("SELECT content, gone, transaction, time FROM {table}");
-    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
-    let rows = statement.query_map([], |row| {
-        let text = |place| row.get::<_, String>(place);
-        Ok((text(0)?, row.get::<_, bool>(1)?, text(2)?, row.get::<_, i64>(3)?))
-    });
-    let mut moved = Vec::new();
-    for row in rows.in_store(|| what(mirror))? {
-        let (content, is_gone, by, time_micros) = row.in_store(|| what(mirror))?;
-        let content = key_from_text(&content).ok_or_else(|| damaged(mirror))?;
-        moved.push(Moved { content, is_gone, transaction: by.parse()?, time_micros });
+    steps(connection, mirror, "true")
+}
+
+/// What foreign keys did that a reading does not see, in the order of the log.
+pub(super) fn sweeps(
+    connection: &Connection,
+    mirror: &MirrorTable,
+    visibility: &Visibility,
+) -> Result<Vec<Swept>> {
+    let mut unseen = Vec::new();
+    for step in steps(connection, mirror, "more IS NULL")? {
+        let Step::Swept(one) = step else { continue };
+        if !visibility.sees(one.transaction)? {
+            unseen.push(one);
+        }
     }
-    Ok(moved)
+    Ok(unseen)
+}
+
+fn steps(connection: &Connection, mirror: &MirrorTable, which: &str) -> Result<Vec<Step>> {
+    let sql = format!(
+        "SELECT content, more, transaction, time, places, became, ignores_case FROM {}
+         WHERE {which} ORDER BY number",
+        name(mirror, "moved")
+    );
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
+    let kept = statement.query_map([], Kept::read).in_store(|| what(mirror))?;
+    kept.map(|one| one.in_store(|| what(mirror))?.step().ok_or_else(|| damaged(mirror))).collect()
 }
 
 /// The reading that is under way, once a part of it is there.
@@ -197,17 +312,36 @@ pub(super) fn counts(
 pub(super) fn set_owed(
     connection: &Connection,
     mirror: &MirrorTable,
-    owed: &[(&String, u64)],
+    owed: &[(&String, u64, &Content)],
 ) -> Result<()> {
     let sql = format!(
         "DELETE FROM {} WHERE row IN (SELECT row FROM temp.main.asked_contents)",
         name(mirror, "owed")
     );
     execute(connection, &sql, || what(mirror))?;
-    let hashes: StringArray = owed.iter().map(|(hash, _)| Some(hash.as_str())).collect();
-    let counts: arrow::array::UInt64Array = owed.iter().map(|(_, count)| Some(*count)).collect();
-    let arrays: [ArrayRef; 2] = [Arc::new(hashes), Arc::new(counts)];
+    let hashes: StringArray = owed.iter().map(|(hash, ..)| Some(hash.as_str())).collect();
+    let counts: UInt64Array = owed.iter().map(|(_, count, _)| Some(*count)).collect();
+    let contents: StringArray = owed.iter().map(|(.., content)| Some(key_text(content))).collect();
+    let arrays: [ArrayRef; 3] = [Arc::new(hashes), Arc::new(counts), Arc::new(contents)];
     append(connection, mirror, "owed", arrays.into())
+}
+
+/// All that is owed: hash, content and how many.
+pub(super) fn owed(
+    connection: &Connection,
+    mirror: &MirrorTable,
+) -> Result<Vec<(String, Content, i64)>> {
+    let sql = format!("SELECT row, content, count::BIGINT FROM {}", name(mirror, "owed"));
+    let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+    });
+    let mut owed = Vec::new();
+    for row in rows.in_store(|| what(mirror))? {
+        let (hash, content, count) = row.in_store(|| what(mirror))?;
+        owed.push((hash, key_from_text(&content).ok_or_else(|| damaged(mirror))?, count));
+    }
+    Ok(owed)
 }
 
 /// How many rows are owed in all.

@@ -396,6 +396,10 @@ fn takes_back(event: &Event) -> bool {
     }
 }
 
+/// Why a row of a table without a key cannot be told from others.
+const PARTIAL: &str = "it does not have all columns, by which alone a row without a key is known: a session wrote it \
+                       with another binlog_row_image than FULL";
+
 /// Rows that cannot be read are set aside with all of their event: where one of them ends, and the
 /// next begins, is not known.
 fn rows_event(
@@ -410,6 +414,7 @@ fn rows_event(
     let before = group.changes.len();
     let mut why = match rows::parse(event.kind, &event.body) {
         None => "its header, or what it was compressed to, is malformed".to_owned(),
+        Some(rows) if plan.table.is_keyless() && !rows.tells_all(&plan) => PARTIAL.to_owned(),
         Some(rows) => match rows::decode(&rows, &plan, sheets, &mut group.changes) {
             Some(()) => return Ok(()),
             None => rows::why_unread(&plan),

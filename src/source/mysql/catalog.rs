@@ -40,6 +40,8 @@ pub(super) struct Described {
     pub(super) has_cascades: bool,
     /// Columns that we cannot read, with the reason.
     pub(super) unreadable: Vec<(String, String)>,
+    /// Columns that the server computes from others.
+    pub(super) generated: Vec<String>,
     /// Character set and collation of the text columns.
     pub(super) collations: HashMap<String, (String, String)>,
 }
@@ -87,9 +89,18 @@ pub(super) async fn describe(
     Ok(names.iter().filter_map(|name| described.remove(name)).collect())
 }
 
-/// Table, column, full type, type, character set, collation, precision, scale.
-type ColumnRow =
-    (String, String, String, String, Option<String>, Option<String>, Option<u64>, Option<u64>);
+/// Table, column, full type, type, character set, collation, precision, scale, whether it is computed.
+type ColumnRow = (
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<u64>,
+    Option<u64>,
+    bool,
+);
 /// Table, constraint, column, parent's database, name and column, both rules.
 type ForeignKeyRow = (String, String, String, String, String, String, String, String);
 
@@ -114,7 +125,9 @@ async fn describe_schema(
         keys.into_iter().map(|(table, column, rank)| ((table, column), rank)).collect();
     let mut cascades = cascades(foreign_keys);
     let mut tables: BTreeMap<String, Described> = BTreeMap::new();
-    for (table, column, source_type, data_type, charset, collation, precision, scale) in columns {
+    for (table, column, source_type, data_type, charset, collation, precision, scale, computed) in
+        columns
+    {
         let described = tables.entry(table.clone()).or_insert_with(|| {
             let name = TableName::new(schema, &table);
             let mut cascades = cascades.remove(&table).unwrap_or_default();
@@ -130,12 +143,15 @@ async fn describe_schema(
                 left_out: Vec::new(),
                 rows: None,
             };
-            let (unreadable, collations) = (Vec::new(), HashMap::new());
-            Described { table, has_cascades, unreadable, collations }
+            let (unreadable, generated, collations) = (Vec::new(), Vec::new(), HashMap::new());
+            Described { table, has_cascades, unreadable, generated, collations }
         });
         let reason = unreadable(&source_type, &data_type, charset.as_deref(), address.dialect());
         if let Some(reason) = reason {
             described.unreadable.push((column.clone(), reason));
+        }
+        if computed {
+            described.generated.push(column.clone());
         }
         if let (Some(charset), Some(collation)) = (charset, collation) {
             described.collations.insert(column.clone(), (charset, collation));
@@ -160,7 +176,9 @@ fn narrow(address: &Address, described: Described) -> Described {
     let table = address.choice().narrow(described.table);
     let mut unreadable = described.unreadable;
     unreadable.retain(|(name, _)| !table.left_out.iter().any(|left_out| left_out.name == *name));
-    Described { table, unreadable, ..described }
+    let mut generated = described.generated;
+    generated.retain(|name| !table.left_out.iter().any(|left_out| left_out.name == *name));
+    Described { table, unreadable, generated, ..described }
 }
 
 /// MySQL from 9.6 on does what foreign keys ask for above its engine, and logs it, unless it is told

@@ -80,6 +80,16 @@ pub(super) enum Codec {
 }
 
 impl Codec {
+    /// The same, where nobody has to find a row by its text.
+    pub(super) fn outside_the_key(self) -> Self {
+        match self {
+            Codec::Text { length_bytes, charset, .. } => {
+                Codec::Text { length_bytes, charset, is_key: false }
+            }
+            other => other,
+        }
+    }
+
     /// How the text of such a column is kept.
     pub(super) fn kind(&self) -> Kind {
         match self {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params, Value};
+use mysql_async::{Conn, Params, Row, Value};
 
 use super::catalog::{self, Described};
 use super::charset::Charset;
@@ -18,15 +18,17 @@ use super::committed::{self, Committed};
 use super::dialect::Dialect;
 use super::following::Following;
 use super::key::{Keys, quote};
+use super::scan::Scan;
 use super::session::Address;
 use super::value::{self, Moment};
+use crate::change::keyless::Piece;
 use crate::change::{Cell, Column, Kind, Position, Table, TableName, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::span::{Bound, Edge, Span};
 use crate::source::{Chunk, Fence};
 
 /// A chunk ends early when its rows take more than this.
-const CHUNK_BYTES_MAX: usize = 8 << 20;
+pub(super) const CHUNK_BYTES_MAX: usize = 8 << 20;
 /// Pause before it is looked again whether the fence is open. Short: most commits are.
 const FENCE_PAUSE: Duration = Duration::from_millis(20);
 /// Pause before it is looked again whether what was prepared is over: that takes as long as people like.
@@ -35,15 +37,17 @@ const PREPARED_PAUSE: Duration = Duration::from_millis(200);
 /// An open copy session.
 #[derive(Debug)]
 pub struct MysqlCopier {
-    address: Address,
-    connection: Conn,
-    following: Following,
-    committed: Committed,
+    pub(super) address: Address,
+    pub(super) connection: Conn,
+    pub(super) following: Following,
+    pub(super) committed: Committed,
     fence: Fence,
     /// XA transactions that were prepared when the session was opened, and may be still.
     prepared: Vec<Vec<u8>>,
     /// Rows that fitted into the last chunk of a table that ended early.
     rows_fit: HashMap<TableName, u32>,
+    /// The table without a key that is being read.
+    pub(super) scan: Option<Scan>,
 }
 
 impl MysqlCopier {
@@ -57,7 +61,16 @@ impl MysqlCopier {
         let following = Following::asked(&address, &mut connection, read).await?;
         let committed = Committed::new(following);
         let rows_fit = HashMap::new();
-        Ok(Self { address, connection, following, committed, fence, prepared, rows_fit })
+        Ok(Self {
+            address,
+            connection,
+            following,
+            committed,
+            fence,
+            prepared,
+            rows_fit,
+            scan: None,
+        })
     }
 
     /// See [`crate::source::Copier::outwait_prepared`].
@@ -92,12 +105,12 @@ impl MysqlCopier {
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Chunk> {
-        let names = [table.clone()];
-        let described = catalog::describe(&self.address, &mut self.connection, &names).await?;
-        let described = described.into_iter().next().ok_or_else(|| {
-            Error::new(ErrorKind::Setup, format!("table {table} is not there any more"))
-                .hint("take it out of `tables`, or make it again")
-        })?;
+        let described = described(&self.address, &mut self.connection, table).await?;
+        if described.table.is_keyless() {
+            return self.piece(table, span.after, rows_max, waiting).await;
+        }
+        // (A table that has a key by now: its rows show that, and it is copied anew.)
+        let span = Span { after: span.after.filter(|after| !Piece::is_place(after)), ..span };
         let fits = self.rows_fit.get(table).map_or(rows_max, |rows| rows.saturating_mul(2));
         let rows_max = rows_max.min(fits).max(1);
 
@@ -125,7 +138,7 @@ impl MysqlCopier {
     }
 
     /// What every snapshot taken from now on has seen, once the fence is open.
-    async fn seen_behind_fence(
+    pub(super) async fn seen_behind_fence(
         &mut self,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Position> {
@@ -169,14 +182,7 @@ impl MysqlCopier {
         let mut rows = Rows::default();
         let mut last = Vec::new();
         while let Some(row) = result.next().await.map_err(explain)? {
-            let mut cells = Vec::with_capacity(formats.len());
-            for (place, format) in formats.iter().enumerate() {
-                let value = row.as_ref(place).ok_or_else(|| unreadable(&table.name))?;
-                if format.is_ambiguous(value) {
-                    return Err(ambiguous(table, place));
-                }
-                cells.push(format.cell(value).ok_or_else(|| unreadable(&table.name))?);
-            }
+            let cells = row_cells(&row, &formats, table)?;
             tuple::write_row(&mut rows.encoded, &cells);
             rows.count += 1;
             last = cells;
@@ -250,6 +256,32 @@ struct Rows {
     is_cut: bool,
 }
 
+/// A table as it is now.
+pub(super) async fn described(
+    address: &Address,
+    connection: &mut Conn,
+    table: &TableName,
+) -> Result<Described> {
+    let found = catalog::describe(address, connection, std::slice::from_ref(table)).await?;
+    found.into_iter().next().ok_or_else(|| {
+        Error::new(ErrorKind::Setup, format!("table {table} is not there any more"))
+            .hint("take it out of `tables`, or make it again")
+    })
+}
+
+/// The canonical texts of a row; `formats` is one for each column of the result.
+pub(super) fn row_cells(row: &Row, formats: &[Format], table: &Table) -> Result<Vec<Cell>> {
+    let mut cells = Vec::with_capacity(formats.len());
+    for (place, format) in formats.iter().enumerate() {
+        let value = row.as_ref(place).ok_or_else(|| unreadable(&table.name))?;
+        if format.is_ambiguous(value) {
+            return Err(ambiguous(table, place));
+        }
+        cells.push(format.cell(value).ok_or_else(|| unreadable(&table.name))?);
+    }
+    Ok(cells)
+}
+
 fn unreadable(table: &TableName) -> Error {
     Error::new(ErrorKind::Decode, format!("could not read a copied row of {table}"))
 }
@@ -272,7 +304,7 @@ fn ambiguous(table: &Table, place: usize) -> Error {
 
 /// How the values of one column of a result become canonical text.
 #[derive(Debug)]
-struct Format {
+pub(super) struct Format {
     kind: Kind,
     sent: ColumnType,
     charset: Charset,
@@ -282,7 +314,7 @@ struct Format {
 }
 
 impl Format {
-    fn new(sent: &mysql_async::Column, column: &Column, dialect: Dialect) -> Self {
+    pub(super) fn new(sent: &mysql_async::Column, column: &Column, dialect: Dialect) -> Self {
         let charset = Charset::of_collation(sent.character_set());
         Self {
             kind: column.kind,

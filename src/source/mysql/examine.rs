@@ -4,8 +4,9 @@
 
 use super::catalog::{Described, Known};
 use super::key;
-use super::settings::Server;
-use crate::change::TableName;
+use super::settings::{Server, THREAD_SCHEDULING};
+use crate::change::keyless::OWN_NAMES;
+use crate::change::{Table, TableName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Finding, Severity};
 
@@ -25,8 +26,8 @@ pub(super) fn tables(
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         described.iter().flat_map(|found| table(known, found, forbidden, server)).collect();
-    let is_mirrored = |name: &TableName| described.iter().any(|found| found.table.name == *name);
-    findings.extend(described.iter().flat_map(|found| hidden_changes(found, &is_mirrored)));
+    let tables: Vec<&Table> = described.iter().map(|found| &found.table).collect();
+    findings.extend(described.iter().flat_map(|found| hidden_changes(&found.table, &tables)));
     findings.push(Finding::ok(format!("{} tables are mirrored", described.len())));
     findings
 }
@@ -43,12 +44,12 @@ pub(super) fn leave_out(
     let mut before = usize::MAX;
     while described.len() < before {
         before = described.len();
-        let names: Vec<TableName> =
-            described.iter().map(|found| found.table.name.clone()).collect();
+        let tables: Vec<Table> = described.iter().map(|found| found.table.clone()).collect();
+        let tables: Vec<&Table> = tables.iter().collect();
         described.retain(|found| {
             let name = &found.table.name;
             let mut findings = table(known, found, forbidden, server);
-            findings.extend(hidden_changes(found, &|parent| names.contains(parent)));
+            findings.extend(hidden_changes(&found.table, &tables));
             let errors = findings.iter().filter(|one| one.severity == Severity::Error);
             let why: Vec<&str> = errors.map(|one| one.what.as_str()).collect();
             if why.is_empty() || mirrored.contains(&name.to_string()) {
@@ -84,6 +85,9 @@ pub(super) fn table(
     if found.table.key().next().is_none() {
         findings.push(finding(&key::no_key(&found.table)));
     }
+    if found.table.is_keyless() {
+        findings.extend(without_key(found, server));
+    }
     for (column, reason) in &found.unreadable {
         findings.push(Finding::error(
             format!("column {column} of table {name} {reason}"),
@@ -118,12 +122,66 @@ fn kind(known: &Known) -> Option<Finding> {
     })
 }
 
+/// What stands against mirroring a table without a key, or else what that costs.
+fn without_key(found: &Described, server: &Server) -> Vec<Finding> {
+    let Described { table, generated, .. } = found;
+    let name = &table.name;
+    let sql = format!("ALTER TABLE {}.{}", key::quote(&name.schema), key::quote(&name.name));
+    let mut sent = table.columns.iter().take(table.sent_count());
+    let mut findings = Vec::new();
+    if sent.any(|column| OWN_NAMES.contains(&column.name.to_lowercase().as_str())) {
+        findings.push(Finding::error(
+            format!("table {name} has no key, and a column named _row or _nth"),
+            format!("{sql} ADD PRIMARY KEY (…); or rename that column"),
+        ));
+    }
+    if let Some(first) = generated.first().filter(|_| server.omits_generated()) {
+        let columns = generated.join(", ");
+        findings.push(Finding::error(
+            format!(
+                "table {name} has no key, and the log does not tell what the server computes of a row that is \
+                 changed or removed ({columns}): the row cannot be known by it"
+            ),
+            format!(
+                "leave out what is computed: columns = [\"*\", \"!{name}.{first}\", …] in its source; or {sql} \
+                 ADD PRIMARY KEY (…);"
+            ),
+        ));
+    }
+    if !server.places_snapshots() {
+        findings.push(Finding::error(
+            format!(
+                "table {name} has no key, and {THREAD_SCHEDULING} = OFF: the server does not say truly what \
+                 a snapshot has seen"
+            ),
+            format!("take {THREAD_SCHEDULING} out of my.cnf and restart the server; or {sql} ADD PRIMARY KEY (…);"),
+        ));
+    }
+    if findings.is_empty() {
+        let grant = server.grant("LOCK TABLES", &format!("{}.*", key::quote(&name.schema)));
+        let still = match server.may_wait_for_stillness() {
+            true => format!("; its copy begins in a moment without commits, or after {grant}"),
+            false => String::new(),
+        };
+        findings.push(Finding::warning(
+            format!(
+                "table {name} has no key: it is copied in one long transaction, which holds back purge; ALTER \
+                 TABLE waits for it, and whoever uses the table waits for that; and any change of its columns \
+                 copies it anew"
+            ),
+            format!("none is needed; {sql} ADD PRIMARY KEY (…); spares it{still}"),
+        ));
+    }
+    findings
+}
+
 /// MariaDB does not log what its foreign keys do. It is derived from the changes of the table
 /// they refer to, so that one must be mirrored too.
-fn hidden_changes(found: &Described, is_mirrored: &dyn Fn(&TableName) -> bool) -> Vec<Finding> {
-    let hidden = |cascade: &&crate::change::schema::Cascade| !is_mirrored(&cascade.parent);
+fn hidden_changes(table: &Table, all: &[&Table]) -> Vec<Finding> {
+    let is_mirrored = |name: &TableName| all.iter().any(|one| one.name == *name);
+    let hidden = table.cascades.iter().filter(|cascade| !is_mirrored(&cascade.parent));
     let refuse = |cascade: &crate::change::schema::Cascade| {
-        let (name, parent) = (&found.table.name, &cascade.parent);
+        let (name, parent) = (&table.name, &cascade.parent);
         let columns: Vec<&str> =
             cascade.columns.iter().map(|(column, _)| column.as_str()).collect();
         Finding::error(
@@ -137,7 +195,30 @@ fn hidden_changes(found: &Described, is_mirrored: &dyn Fn(&TableName) -> bool) -
             format!("add \"{parent}\" to `tables`, or \"!{name}\""),
         )
     };
-    found.table.cascades.iter().filter(hidden).map(refuse).collect()
+    hidden.map(refuse).chain(follows_and_is_followed(table, all)).collect()
+}
+
+/// What a foreign key does to rows without a key is derived while they are copied, too, but not what that does
+/// to the next table.
+fn follows_and_is_followed(table: &Table, all: &[&Table]) -> Option<Finding> {
+    if !table.is_keyless() {
+        return None;
+    }
+    let parent = &table.cascades.first()?.parent;
+    let follows = |one: &&&Table| one.cascades.iter().any(|cascade| cascade.parent == table.name);
+    let child = &all.iter().find(follows)?.name;
+    let name = &table.name;
+    Some(Finding::error(
+        format!(
+            "table {name} has no key; it follows {parent} by a foreign key, and {child} follows it: the log \
+             does not tell what the one does to the other"
+        ),
+        format!(
+            "ALTER TABLE {}.{} ADD PRIMARY KEY (…); or add \"!{name}\" and \"!{child}\" to `tables`",
+            key::quote(&name.schema),
+            key::quote(&name.name)
+        ),
+    ))
 }
 
 /// An error as a finding.

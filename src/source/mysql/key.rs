@@ -178,7 +178,8 @@ impl<'a> Keys<'a> {
 pub(super) fn no_key(table: &Table) -> Error {
     let name = &table.name;
     Error::new(ErrorKind::Setup, format!("table {name} has no primary key")).hint(format!(
-        "ALTER TABLE {}.{} ADD PRIMARY KEY (…); or add \"!{name}\" to `tables`",
+        "ALTER TABLE {}.{} ADD PRIMARY KEY (…); or add \"!{name}\" to `tables`. Or mirror it without: \
+         keyless = [\"{name}\"] in its source.",
         quote(&name.schema),
         quote(&name.name)
     ))

@@ -120,6 +120,15 @@ pub(super) fn decode(
     Some(())
 }
 
+impl RowsEvent<'_> {
+    /// Whether every image has all columns of the table. (Of an update the one before has what the one after
+    /// leaves out: that did not change.)
+    pub(super) fn tells_all(&self, plan: &Plan) -> bool {
+        let mut columns = plan.columns.iter().enumerate();
+        columns.all(|(place, (_, target))| target.is_none() || bit(self.present, place))
+    }
+}
+
 /// Why rows of this plan cannot be read, in words.
 pub(super) fn why_unread(plan: &Plan) -> String {
     let unknown: Vec<String> = plan

@@ -23,6 +23,9 @@ const EXPIRE_SECS: u64 = 7 * 86_400;
 /// MySQL from 9.6 on: whether the engine does what foreign keys ask for, unseen by the log. Fixed at a start.
 const NATIVE_FOREIGN_KEYS: &str = "innodb_native_foreign_keys";
 
+/// MariaDB: whether one thread commits for a whole group. Fixed at a start.
+pub(super) const THREAD_SCHEDULING: &str = "binlog_optimize_thread_scheduling";
+
 /// Settings, load and rights of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
@@ -103,6 +106,19 @@ impl Server {
         (self.dialect == Dialect::Mysql).then(logs)
     }
 
+    /// Whether it says truly what a snapshot has seen. A MariaDB in which each thread commits by itself shows
+    /// a part of a group before the rest.
+    pub(super) fn places_snapshots(&self) -> bool {
+        self.setting(THREAD_SCHEDULING) != "OFF"
+    }
+
+    /// Whether a copy of a table without a key could have to wait for a moment without commits: in MySQL, if
+    /// we may not lock tables.
+    pub(super) fn may_wait_for_stillness(&self) -> bool {
+        let locks = |grant: &String| grant.contains("LOCK TABLES") || grant.contains("ALL PRIV");
+        self.dialect == Dialect::Mysql && !self.grants.iter().any(locks)
+    }
+
     /// Whether it is the server's choice at each of its starts.
     pub(super) fn chooses_cascades(&self) -> bool {
         !self.setting(NATIVE_FOREIGN_KEYS).is_empty()
@@ -140,10 +156,21 @@ impl Server {
         findings
     }
 
-    fn version(&self) -> Finding {
+    /// Whether rows that are changed or removed come without what the server computes: MariaDB 10.11 tells
+    /// that, 11.8 does not.
+    pub(super) fn omits_generated(&self) -> bool {
+        self.dialect == Dialect::Mariadb && self.number() >= (Some(11), Some(0))
+    }
+
+    fn number(&self) -> (Option<u32>, Option<u32>) {
         let version = self.setting("version");
         let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
-        let number = (parts.next(), parts.next());
+        (parts.next(), parts.next())
+    }
+
+    fn version(&self) -> Finding {
+        let version = self.setting("version");
+        let number = self.number();
         let (is_right, wanted, other) = match self.dialect {
             Dialect::Mariadb => {
                 (number >= (Some(10), Some(6)), "MariaDB 10.6 or later", Dialect::Mysql)

@@ -3,20 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use tokio::sync::Mutex;
 
 use super::Mysql;
-use super::catalog;
-use super::commits;
+use super::committed::Committed;
 use super::dialect::Dialect;
-use super::following::{self, Following};
+use super::following::Following;
 use super::key::quote;
 use super::session::Address;
-use crate::change::position::parse_gtids;
+use super::{catalog, snapshot};
 use crate::change::{Position, TableName, Visibility};
 use crate::digest::{Digest, Family, Hash, golden, mariadb};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,10 +23,6 @@ use crate::source::conditions::of_mysql;
 /// Attempts to take a snapshot in whose moment the log is not rotated: then its position is not
 /// that of the snapshot.
 const ATTEMPTS: usize = 5;
-/// How long MySQL is waited for to commit nothing in the moment of a snapshot.
-const STILLNESS_MAX: Duration = Duration::from_secs(20);
-/// Between two attempts.
-const STILLNESS_PAUSE: Duration = Duration::from_millis(2);
 
 /// A snapshot of a source. It ends when it is dropped.
 #[derive(Debug)]
@@ -51,112 +45,30 @@ impl Mysql {
         let mut connection = address.connect().await?;
         if address.dialect() == Dialect::Mysql {
             let seen = match Following::asked(&address, &mut connection, read).await? {
-                Following::Gtids => between_commits(&address, &mut connection).await?,
-                Following::Files => still_files(&address, &mut connection).await?,
+                Following::Gtids => snapshot::between_commits(&address, &mut connection).await?,
+                Following::Files => snapshot::still_files(&address, &mut connection).await?,
             };
             return Ok(MysqlSurvey::new(address, connection, seen));
         }
         for _ in 0..ATTEMPTS {
             let before = log_file(&address, &mut connection).await?;
-            let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-            run(&address, &mut connection, begin).await?;
-            let (file, offset) = snapshot(&address, &mut connection).await?;
+            snapshot::begin(&address, &mut connection).await?;
+            let (file, offset) = snapshot::place(&address, &mut connection).await?;
             if before == file && file == log_file(&address, &mut connection).await? {
-                let explain = |e| address.explain(e, "could not name a snapshot".to_owned());
-                let sql = "SELECT BINLOG_GTID_POS(?, ?)";
-                let gtids: Option<Option<String>> =
-                    connection.exec_first(sql, (&file, offset)).await.map_err(explain)?;
-                let seen = parse_gtids(&gtids.flatten().unwrap_or_default());
-                let seen = Position::Gtid(seen.ok_or_else(|| {
-                    Error::new(ErrorKind::Decode, format!("{file}:{offset} has no GTID"))
-                })?);
-                return Ok(MysqlSurvey::new(address, connection, seen));
+                let seen = snapshot::gtids_at(&address, &mut connection, &file, offset).await?;
+                if let Some(seen) = seen {
+                    return Ok(MysqlSurvey::new(address, connection, seen));
+                }
             }
-            run(&address, &mut connection, "ROLLBACK").await?;
+            snapshot::run(&address, &mut connection, "ROLLBACK").await?;
         }
-        let what = format!("the binlog was rotated at each of {ATTEMPTS} snapshots");
-        Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"))
+        // Until the next commit after a rotation the place is none of the new file.
+        let (mut committed, mut beside) =
+            (Committed::new(Following::Gtids), address.connect().await?);
+        let asking = (&mut committed, &mut beside);
+        let seen = snapshot::exact(&address, &mut connection, asking, &|_| {}).await?;
+        Ok(MysqlSurvey::new(address, connection, seen))
     }
-}
-
-/// A snapshot in whose moment nothing was committed, and what it has seen. MySQL says no more than what
-/// was committed before and after it: one round trip takes all three.
-async fn between_commits(address: &Address, connection: &mut Conn) -> Result<Position> {
-    let explain = |error| address.explain(error, "could not take a snapshot");
-    let end = Instant::now() + STILLNESS_MAX;
-    loop {
-        let mut results = connection
-            .query_iter(
-                "SELECT @@GLOBAL.gtid_executed;
-                 START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;
-                 SELECT @@GLOBAL.gtid_owned; SELECT @@GLOBAL.gtid_executed",
-            )
-            .await
-            .map_err(explain)?;
-        let mut said: Vec<String> = Vec::new();
-        while !results.is_empty() {
-            said.extend(
-                results.collect::<Option<String>>().await.map_err(explain)?.pop().flatten(),
-            );
-        }
-        let [before, owned, after] = said.as_slice() else {
-            return Err(Error::new(ErrorKind::Decode, "the server does not name its transactions"));
-        };
-        if owned.is_empty() && before == after {
-            return Dialect::Mysql.position(before);
-        }
-        run(address, connection, "ROLLBACK").await?;
-        is_in_time(end)?;
-        tokio::time::sleep(STILLNESS_PAUSE).await;
-    }
-}
-
-fn is_in_time(end: Instant) -> Result<()> {
-    if Instant::now() <= end {
-        return Ok(());
-    }
-    let secs = STILLNESS_MAX.as_secs();
-    let what = format!("in {secs} s there was no moment without a commit to compare in");
-    Err(Error::new(ErrorKind::Unreachable, what).hint("it is tried again"))
-}
-
-/// The same without GTIDs: the log ended at one place before and after the snapshot, and between the first
-/// look and the snapshot no commit was under way. So it has seen all before that place and nothing else.
-async fn still_files(address: &Address, connection: &mut Conn) -> Result<Position> {
-    let explain = |error| address.explain(error, "could not take a snapshot");
-    let server = following::server_uuid(address, connection).await?;
-    let status = following::status_sql(address, connection).await?;
-    let sql = format!(
-        "{status}; {}; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; {status}",
-        commits::sql()
-    );
-    let end = Instant::now() + STILLNESS_MAX;
-    loop {
-        let mut results = connection.query_iter(&sql).await.map_err(explain)?;
-        let mut said: Vec<Vec<Row>> = Vec::new();
-        while !results.is_empty() {
-            said.push(results.collect().await.map_err(explain)?);
-        }
-        said.retain(|rows| !rows.is_empty());
-        let mut said = said.into_iter();
-        let (before, open, after) = (said.next(), said.next(), said.next());
-        let place = |rows: Option<Vec<Row>>| rows?.first().and_then(following::status);
-        let open = commits::read(open.unwrap_or_default())?;
-        let (before, after) = (place(before), place(after));
-        let place = before.clone().ok_or_else(following::no_log)?;
-        if open.is_empty() && before == after {
-            commits::all_are_told(address, connection).await?;
-            return following::place(server, place).map(Position::File);
-        }
-        run(address, connection, "ROLLBACK").await?;
-        is_in_time(end)?;
-        tokio::time::sleep(STILLNESS_PAUSE).await;
-    }
-}
-
-async fn run(address: &Address, connection: &mut Conn, statement: &str) -> Result<()> {
-    let failed = |error| address.explain(error, format!("{statement} failed"));
-    connection.query_drop(statement).await.map_err(failed)
 }
 
 async fn log_file(address: &Address, connection: &mut Conn) -> Result<String> {
@@ -164,22 +76,6 @@ async fn log_file(address: &Address, connection: &mut Conn) -> Result<String> {
     let row: Option<Row> = connection.query_first("SHOW MASTER STATUS").await.map_err(explain)?;
     row.and_then(|row| row.get(0))
         .ok_or_else(|| Error::new(ErrorKind::Setup, "the server keeps no binlog".to_owned()))
-}
-
-/// Where in the log the snapshot of the open transaction is.
-async fn snapshot(address: &Address, connection: &mut Conn) -> Result<(String, u64)> {
-    let explain = |error| address.explain(error, "could not read the snapshot".to_owned());
-    let sql = "SHOW STATUS LIKE 'binlog_snapshot_%'";
-    let rows: Vec<(String, String)> = connection.query(sql).await.map_err(explain)?;
-    let of = |name: &str| {
-        let row = rows.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        row.map(|(_, value)| value.clone())
-    };
-    let offset = of("binlog_snapshot_position").and_then(|text| text.parse().ok());
-    of("binlog_snapshot_file").zip(offset).ok_or_else(|| {
-        Error::new(ErrorKind::Setup, "the server does not say where its snapshot is")
-            .hint("comparisons need MariaDB's binlog_snapshot_position")
-    })
 }
 
 impl MysqlSurvey {

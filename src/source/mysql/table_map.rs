@@ -341,6 +341,8 @@ pub(super) fn bind(log: &LogTable, table: &Arc<Table>) -> Option<Plan> {
         let place = table.columns.iter().position(|known| known.name == *name);
         let spelling = place.and_then(|place| table.columns.get(place));
         let codec = own_type(&column.codec, spelling).unwrap_or_else(|| column.codec.clone());
+        // (The log calls the first unique key of a table without a primary key its key.)
+        let codec = if table.is_keyless() { codec.outside_the_key() } else { codec };
         columns.push((codec, place));
     }
     Some(Plan { table: Arc::clone(table), columns })
@@ -358,7 +360,9 @@ fn own_type(codec: &Codec, column: Option<&Column>) -> Option<Codec> {
 }
 
 /// The table as it was in the log: names, order, types and key from the table map, what only the
-/// catalog knows from `catalog` where the two agree. `None` if the log carries no names.
+/// catalog knows from `catalog` where the two agree. `None` if the log carries no names. What the log calls
+/// the key of a table without a primary key is its first unique one; whether it may be taken for the key, the
+/// catalog says.
 pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
     let mut columns = Vec::with_capacity(log.columns.len());
     // MySQL keeps what an index computes as hidden columns.
@@ -376,7 +380,8 @@ pub(super) fn merge(log: &LogTable, catalog: &Table) -> Option<Table> {
             Some(known) if known.kind == kind || own.is_some() => known.source_type.clone(),
             _ => column.codec.spelling(),
         };
-        columns.push(Column { name: name.clone(), source_type, kind, key: column.key });
+        let key = column.key.filter(|_| !catalog.is_keyless());
+        columns.push(Column { name: name.clone(), source_type, kind, key });
     }
     Some(Table {
         id: catalog.id,

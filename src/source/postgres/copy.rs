@@ -19,10 +19,11 @@ use tokio_postgres::Client;
 
 use super::catalog::{self, Listed, Server, quote, quoted};
 use super::copy_text::CopyText;
-use super::scan::{Scan, is_mark};
+use super::scan::Scan;
 use super::session::{Asked, Place, lsn};
 use super::slot::waited_for;
 use super::stream::OUR_PREFIX;
+use crate::change::keyless::Piece;
 use crate::change::tuple::write_row;
 use crate::change::{Cell, Column, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
@@ -119,7 +120,7 @@ impl PostgresCopier {
             return Ok(piece);
         }
         // (A table that has a key by now: its rows show that, and it is copied anew.)
-        let span = Span { after: span.after.filter(|after| !is_mark(after)), ..span };
+        let span = Span { after: span.after.filter(|after| !Piece::is_place(after)), ..span };
         let limit = self.row_limit(table, rows_max);
         let read = self.read_behind_fence(table, Which::Within(span, limit), waiting).await?;
         if let Some(size) = u64::try_from(read.rows.len()).ok().filter(|_| read.row_count > 0) {

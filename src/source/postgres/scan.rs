@@ -43,16 +43,6 @@ pub(super) struct Scan {
     number: u64,
 }
 
-/// What a chunk of a scan leaves as the place to go on at. No key looks so: a cell of it is NULL.
-fn mark(number: u64) -> Vec<Cell> {
-    vec![Cell::Null, Cell::text(&number.to_string())]
-}
-
-/// Whether a place to go on at is one of a scan.
-pub(super) fn is_mark(after: &[Cell]) -> bool {
-    matches!(after, [Cell::Null, _])
-}
-
 impl PostgresCopier {
     /// The next chunk of a table without a key, or the first if the scan was broken off. `None` if the table
     /// has a key.
@@ -63,7 +53,7 @@ impl PostgresCopier {
         rows_max: u32,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Option<Chunk>> {
-        let goes_on = after.is_some_and(is_mark);
+        let goes_on = after.is_some_and(Piece::is_place);
         let known = self.scan.take().filter(|scan| goes_on && scan.table.name == *table);
         let scan = match known {
             Some(scan) => scan,
@@ -177,7 +167,7 @@ impl PostgresCopier {
             rows: rows.freeze(),
             row_count,
             admit_after: Position::Lsn(scan.covered_by),
-            next_after: (!is_over).then(|| mark(scan.number)),
+            next_after: (!is_over).then(|| Piece::place(scan.number)),
             piece: Some(piece),
         };
         self.scan = (!is_over).then_some(scan);

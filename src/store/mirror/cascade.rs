@@ -5,9 +5,11 @@
 //! inserted again" as "still there" and keep the children.) Several levels; a source that logs
 //! its cascades itself has no [`Cascade`]s and costs nothing here.
 //!
-//! Rows of a child that is still being copied may be in no mirror yet: see `copying`.
+//! Rows of a child that is still being copied may be in no mirror yet: see `copying`. Rows of a child without a
+//! key are found and changed by what they hold: see `sweeping`.
 
 pub(super) mod copying;
+mod sweeping;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +89,11 @@ impl Store {
             let cascades = child.table.cascades.iter();
             for cascade in cascades.filter(|cascade| cascade.parent == parent.table.name) {
                 let Some((values, effect)) = effect(parent, cascade)? else { continue };
+                if child.table.is_keyless() {
+                    let swept = sweeping::swept(child, cascade, transaction, (values, effect));
+                    self.sweep(source, transaction, (child, cascade), swept, derivation)?;
+                    continue;
+                }
                 for row in self.referring(child, cascade, &values, derivation.per_table)? {
                     let derived = derived(child, cascade, row, &effect);
                     let change = Change::Row(derived.clone());
@@ -157,31 +164,13 @@ impl Store {
         let what = || format!("could not find what refers from {} to a row", child.name());
         let columns = &child.table.columns;
         let wanted = self.wanted(child);
-        let mut conditions = Vec::new();
-        for ((name, _), value) in cascade.columns.iter().zip(values) {
-            let column = columns.iter().find(|column| column.name == *name);
-            let (Some(column), Some(text)) = (column, value.bytes()) else {
-                return Ok(BTreeMap::new());
-            };
-            // A value that the child cannot have is not there.
-            let text = literal(&String::from_utf8_lossy(text));
-            let (own, value) = (quoted(name), tried(column.kind, &text));
-            conditions.push(match (column.kind, cascade.ignores_case) {
-                (Kind::Text, true) => {
-                    format!("lower(rtrim({own}, ' ')) = lower(rtrim({value}, ' '))")
-                }
-                (Kind::Text, false) => format!("rtrim({own}, ' ') = rtrim({value}, ' ')"),
-                _ => format!("{own} = {value}"),
-            });
-        }
+        let Some(refers) = refers(&child.table, cascade, values) else {
+            return Ok(BTreeMap::new());
+        };
         let texts = wanted.iter().filter_map(|place| columns.get(*place));
         let texts: Vec<String> = texts.map(canonical).collect();
-        let select = format!(
-            "SELECT {} FROM {} WHERE {}",
-            texts.join(", "),
-            sql::mirror_name(child),
-            conditions.join(" AND ")
-        );
+        let select =
+            format!("SELECT {} FROM {} WHERE {refers}", texts.join(", "), sql::mirror_name(child),);
         let mut statement = self.connection.prepare(&select).in_store(what)?;
         let read = |row: &duckdb::Row<'_>| -> duckdb::Result<Vec<Option<String>>> {
             (0..wanted.len()).map(|at| row.get(at)).collect()
@@ -215,6 +204,25 @@ impl Store {
         }
         wanted
     }
+}
+
+/// SQL that is true of the rows of a child's mirror that refer by these values; `None`: none does.
+fn refers(child: &Table, cascade: &Cascade, values: &[Cell]) -> Option<String> {
+    let mut conditions = Vec::new();
+    for ((name, _), value) in cascade.columns.iter().zip(values) {
+        let column = child.columns.iter().find(|column| column.name == *name)?;
+        // A value that the child cannot have is not there.
+        let text = literal(&String::from_utf8_lossy(value.bytes()?));
+        let (own, value) = (quoted(name), tried(column.kind, &text));
+        conditions.push(match (column.kind, cascade.ignores_case) {
+            (Kind::Text, true) => {
+                format!("lower(rtrim({own}, ' ')) = lower(rtrim({value}, ' '))")
+            }
+            (Kind::Text, false) => format!("rtrim({own}, ' ') = rtrim({value}, ' ')"),
+            _ => format!("{own} = {value}"),
+        });
+    }
+    Some(conditions.join(" AND "))
 }
 
 /// What a change of a parent does to the rows that refer to it, and the values they refer by;

@@ -7,18 +7,24 @@
 //! Equal rows cannot be told apart, so which of them goes does not matter, and their numbers stay dense.
 //! A copy is one reading of the table in one snapshot. What the snapshot sees of the log lies in it; the
 //! rest is added and taken away as it comes. A row that goes before its part of the reading has come is
-//! owed, and never written when it comes: at the end of the copy nothing may be owed.
+//! owed, and never written when it comes: at the end of the copy nothing may be owed. What foreign keys did
+//! unseen to all rows that referred to one (see `cascade::sweeping`) is done to rows of later parts, too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::BytesMut;
 
 use super::reshape::Followed;
 use super::{MirrorState, MirrorTable, Touched};
 use crate::change::keyless::{Content, Piece, content_of, hash_of, row_of};
-use crate::change::{Cell, Table, TransactionId, Visibility};
+use crate::change::{Cell, Table, TransactionId, Visibility, tuple};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
-use crate::store::collapse::{Collapsed, Key, Moved, RowState, key_of};
+use crate::store::collapse::{Collapsed, Key, Moved, RowState, Step, Swept, key_of};
 use crate::store::contents::{self, Counts, Scan};
+
+/// Why a table is copied again of which a row cannot be followed.
+const LOST: &str = "a foreign key, in a row whose texts are not known as the log spells them";
 
 /// What happened to the rows of one content.
 #[derive(Debug, PartialEq)]
@@ -48,17 +54,65 @@ fn moved(before: u64, owed: u64, more: i64) -> Standing {
 
 fn net(moved: impl IntoIterator<Item = Moved>) -> HashMap<String, Net> {
     let mut net: HashMap<String, Net> = HashMap::new();
-    for Moved { content, is_gone, transaction, time_micros } in moved {
-        let more = if is_gone { -1 } else { 1 };
-        net.entry(hash_of(&content))
-            .and_modify(|one| {
-                one.more += more;
-                one.transaction = transaction;
-                one.time_micros = time_micros;
-            })
-            .or_insert(Net { content, more, transaction, time_micros });
+    for Moved { content, more, transaction, time_micros, hash, .. } in moved {
+        let is_the_logs = hash.is_none();
+        let one = net.entry(hash.unwrap_or_else(|| hash_of(&content))).or_insert_with(|| Net {
+            content: content.clone(),
+            more: 0,
+            transaction,
+            time_micros,
+        });
+        one.more += more;
+        one.transaction = transaction;
+        one.time_micros = time_micros;
+        if is_the_logs {
+            one.content = content;
+        }
     }
     net
+}
+
+/// What is left of what the log did, once foreign keys did what they did in its course.
+fn folded(steps: Vec<Step>) -> Option<Vec<Moved>> {
+    let mut left: BTreeMap<Content, Moved> = BTreeMap::new();
+    let add = |left: &mut BTreeMap<Content, Moved>, one: Moved| {
+        let known = left.entry(one.content.clone()).or_insert(Moved { more: 0, ..one.clone() });
+        *known = Moved { more: known.more + one.more, ..one };
+    };
+    for step in steps {
+        match step {
+            Step::Moved(one) => add(&mut left, one),
+            Step::Lost => return None,
+            Step::Swept(swept) => {
+                let mut concerned = Vec::new();
+                for content in left.keys() {
+                    let cells = tuple::read_row(&mut content.clone())?;
+                    if swept.concerns(&cells) {
+                        concerned.push((content.clone(), swept.done_to(cells)));
+                    }
+                }
+                for (content, becomes) in concerned {
+                    let Some(was) = left.remove(&content) else { continue };
+                    if let Some(cells) = becomes {
+                        let mut bytes = BytesMut::new();
+                        tuple::write_row(&mut bytes, &cells);
+                        add(&mut left, Moved { content: bytes.freeze(), ..was });
+                    }
+                }
+            }
+        }
+    }
+    Some(left.into_values().collect())
+}
+
+/// A row of a reading after what foreign keys did since; `None` if it went.
+fn swept(mut cells: Vec<Cell>, sweeps: &[Swept]) -> Option<Vec<Cell>> {
+    for one in sweeps {
+        if one.concerns(&cells) {
+            cells = one.done_to(cells)?;
+        }
+    }
+    Some(cells)
 }
 
 impl Store {
@@ -69,20 +123,29 @@ impl Store {
         mirror: &MirrorTable,
         collapsed: Collapsed,
     ) -> Result<Option<Touched>> {
-        let Collapsed { truncated, contents: moved, .. } = collapsed;
+        let Collapsed { truncated, contents: steps, .. } = collapsed;
+        let (source, name) = (&mirror.source, mirror.name());
+        let is_lost = steps.contains(&Step::Lost);
         if mirror.state != MirrorState::Copying {
-            return self.stage_moved(mirror, moved, truncated).map(Some);
+            if is_lost {
+                self.note_unproven(source, &name.to_string(), LOST)?;
+            }
+            return self.stage_moved(mirror, moves(steps), truncated).map(Some);
+        }
+        if is_lost {
+            self.outdate(source, name, LOST, &mut Followed::default())?;
+            return Ok(None);
         }
         if let Some((transaction, _)) = truncated {
             contents::forget_moved(&self.connection, mirror)?;
             self.mirrors.set_truncated(&self.connection, mirror, transaction)?;
         }
-        contents::keep_moved(&self.connection, mirror, &moved)?;
+        contents::keep(&self.connection, mirror, &steps.iter().collect::<Vec<_>>())?;
         let Some(Scan { visibility, .. }) = contents::scan(&self.connection, mirror)? else {
             return Ok(None);
         };
-        let mut unseen = Vec::with_capacity(moved.len());
-        for one in moved {
+        let mut unseen = Vec::with_capacity(steps.len());
+        for one in moves(steps) {
             if !visibility.sees(one.transaction)? {
                 unseen.push(one);
             }
@@ -120,7 +183,8 @@ impl Store {
         let (mut came, mut emptied) = (Vec::with_capacity(rows.len()), None);
         let known = contents::scan(&self.connection, &mirror)?;
         if piece.number == 0 {
-            came = contents::unseen(&self.connection, &mirror, visibility)?;
+            let steps = contents::unseen(&self.connection, &mirror, visibility)?;
+            came = folded(steps).ok_or_else(|| damaged(&mirror))?;
             contents::forget_owed(&self.connection, &mirror)?;
             emptied = Some((TransactionId::Xid(0), time_micros));
         } else if known.is_none_or(|known| known.scan != piece.scan || known.next != piece.number) {
@@ -139,10 +203,13 @@ impl Store {
             Some(transaction) => !visibility.sees(transaction)?,
             None => false,
         };
-        for cells in rows.iter().filter(|_| !is_emptied) {
-            let content = content_of(table, cells).ok_or_else(|| damaged(&mirror))?;
-            let transaction = TransactionId::Xid(0);
-            came.push(Moved { content, is_gone: false, transaction, time_micros });
+        let sweeps = contents::sweeps(&self.connection, &mirror, visibility)?;
+        let left =
+            rows.iter().filter(|_| !is_emptied).filter_map(|row| swept(row.clone(), &sweeps));
+        for cells in left {
+            let content = content_of(table, &cells).ok_or_else(|| damaged(&mirror))?;
+            let (transaction, derived, hash) = (TransactionId::Xid(0), false, None);
+            came.push(Moved { content, more: 1, transaction, time_micros, derived, hash });
         }
         self.stage_moved(&mirror, came, emptied).map(Some)
     }
@@ -190,7 +257,7 @@ impl Store {
             let of = |counts: &Counts| counts.get(hash).copied().unwrap_or(0);
             let now = moved(of(&standing), of(&owed), one.more);
             if now.owed > 0 {
-                owing.push((hash, now.owed));
+                owing.push((hash, now.owed, &one.content));
             }
             place(mirror, hash, one, &now, &mut rows)?;
         }
@@ -228,6 +295,15 @@ fn place(
         rows.insert(key, state);
     }
     Ok(())
+}
+
+/// The rows that come and go.
+fn moves(steps: Vec<Step>) -> Vec<Moved> {
+    let moved = |step| match step {
+        Step::Moved(one) => Some(one),
+        Step::Swept(_) | Step::Lost => None,
+    };
+    steps.into_iter().filter_map(moved).collect()
 }
 
 fn damaged(mirror: &MirrorTable) -> Error {
