@@ -154,7 +154,8 @@ fn no_moment() -> Error {
     )
 }
 
-/// A snapshot of a MySQL without GTIDs, and what it has seen: the log ended at one place before and after the snapshot, and between the first
+/// A snapshot of a MySQL without GTIDs, and what it has seen: the log ended at one place before and after the
+/// snapshot, and between the first
 /// look and the snapshot no commit was under way. So it has seen all before that place and nothing else.
 ///
 /// # Errors
