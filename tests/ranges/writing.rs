@@ -211,3 +211,8 @@ async fn rows_that_move_between_parts_of_a_postgresql_are_neither_lost_nor_doubl
 async fn rows_that_move_between_parts_of_a_mariadb_are_neither_lost_nor_doubled() {
     rows_move_between_parts("mariadb").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_move_between_parts_of_a_mysql_are_neither_lost_nor_doubled() {
+    rows_move_between_parts("mysql").await;
+}
