@@ -84,6 +84,9 @@ pub struct Digest {
     pub lanes: [u128; 2],
 }
 
+/// Rows that hold the same: canonical texts of the compared columns, and how many there are.
+pub type Equals = (Vec<Option<String>>, u64);
+
 impl Digest {
     /// Adds one row.
     pub fn add(&mut self, lanes: [u64; 2]) {

@@ -338,6 +338,14 @@ async fn a_table_without_a_key_needs_the_operators_word(version: Version) {
     let (is_fine, said) = check(&installation(server, &database, "", "\"public.*\""));
     assert!(!is_fine, "{said}");
     assert!(said.contains("table public.odd has no key, and a column named _row"), "{said}");
+    // So is one whose rows the log would tell of some partitions only.
+    let odd = "DROP TABLE odd; CREATE TABLE odd (n int) PARTITION BY LIST (n);
+               CREATE TABLE odd_1 PARTITION OF odd DEFAULT; ALTER TABLE odd_1 REPLICA IDENTITY FULL";
+    client.batch_execute(odd).await.unwrap();
+    let (is_fine, said) = check(&installation(server, &database, "", "\"public.*\""));
+    assert!(!is_fine, "{said}");
+    assert!(said.contains("odd_1 of public.odd has a replica identity of its own"), "{said}");
+    assert!(said.contains("ALTER TABLE \"public\".\"odd\" REPLICA IDENTITY FULL;"), "{said}");
     client.batch_execute("DROP TABLE odd").await.unwrap();
     let (is_fine, said) = check(&installation(server, &database, "", "\"public.*\""));
     assert!(is_fine, "{said}");
@@ -426,6 +434,53 @@ async fn a_mapping_reads_a_table_without_a_key(version: Version) {
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     agree().await;
     assert_eq!(store_rows(&installation, events).unwrap(), before);
+}
+
+/// DuckDB has no interval as long as some of PostgreSQL's: the column becomes text, with one copy more and no
+/// other.
+#[tokio::test(flavor = "multi_thread")]
+async fn intervals_of_a_table_without_a_key_become_text_once() {
+    let server = servers::postgres();
+    let database = servers::database_on(server, "spans");
+    let client = connect(server, &database).await;
+    let long = "178000000 years";
+    client
+        .batch_execute(
+            "CREATE TABLE spans (n int, span interval); ALTER TABLE spans REPLICA IDENTITY FULL;
+             INSERT INTO spans SELECT g % 3, '1 year 2 mons 03:04:05' FROM generate_series(1, 500) AS g",
+        )
+        .await
+        .unwrap();
+    let insert = format!("INSERT INTO spans VALUES (1, '{long}'), (1, '{long}'), (2, NULL)");
+    client.batch_execute(&insert).await.unwrap();
+    let limits = "compare_every_secs = 0\ncopy_chunk_rows = 100";
+    let installation = installation(server, &database, limits, "\"public.spans\"");
+    let daemon = installation.start(&["run"], &[]);
+    store_opens(&installation);
+    let equal = async || {
+        let row = "concat_ws('|', n::text, coalesce(span::text, '~'))";
+        let expected = on_server(&client, "spans", row).await;
+        wait_until("the spans to be equal", PATIENCE, || {
+            let mut found = store_rows(&installation, &counted("erp.spans", row))?;
+            found.sort();
+            if found == expected { Ok(()) } else { Err(format!("{found:?}, not {expected:?}")) }
+        });
+    };
+    equal().await;
+    client.batch_execute("DELETE FROM spans WHERE n = 2").await.unwrap();
+    client.batch_execute(&insert).await.unwrap();
+    equal().await;
+    // WHEN it is asked again and again THEN nothing is unproven, and nothing was copied meanwhile
+    let copies = || daemon.output().matches("a table without a key is copied in one").count();
+    let before = copies();
+    assert!((1..=2).contains(&before), "{}", daemon.output());
+    for _ in 0..10 {
+        let unproven = store_rows(&installation, "SELECT count(*) FROM ops.unproven").unwrap();
+        assert_eq!(unproven[0][0].as_deref(), Some("0"));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(copies(), before, "{}", daemon.output());
+    assert_eq!(installation.output(&["reconcile"]).status.code(), Some(0));
 }
 
 on_versions! { [postgres pg14 pg16 pg17 pg18]

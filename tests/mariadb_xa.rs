@@ -85,10 +85,12 @@ async fn a_table_that_joins_waits_for_what_was_prepared_before() {
     let server = MariadbServer::start(&Options::default()).unwrap();
     server.create_database("xa").unwrap();
     let run = |sql: &str| server.sql("xa", sql).unwrap();
-    run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY)");
+    run("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY);
+         CREATE TABLE f (id int PRIMARY KEY, company int)");
     let installation = Installation::new("");
     let source = format!(
-        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"xa.*\", \"!xa.t\"]",
+        "[source.hr]\nkind = \"mariadb\"\nurl = \"{}\"\ntables = [\"xa.*\", \"!xa.t\"]
+         rows = {{ \"xa.f\" = \"company = 1\" }}",
         server.url("xa")
     );
     store::configure(&installation, (&source, server.password()), None);
@@ -97,17 +99,18 @@ async fn a_table_that_joins_waits_for_what_was_prepared_before() {
     wait_until("the copy", crate::agreement::PATIENCE, || {
         copied()?.first().map(drop).ok_or_else(|| "not yet".to_owned())
     });
-    // GIVEN rows of a table that is not mirrored yet, read as far as that goes
-    run("XA START 'early'; INSERT INTO t VALUES (1); XA END 'early'; XA PREPARE 'early'");
+    // GIVEN rows of a table that is not mirrored yet, and of one of which others are, read as far as that goes
+    run("XA START 'early'; INSERT INTO t VALUES (1); INSERT INTO f VALUES (1, 1), (2, 2), (3, 3);
+         XA END 'early'; XA PREPARE 'early'");
     run("INSERT INTO a VALUES (1)");
     wait_until("the log to be read", crate::agreement::PATIENCE, || {
         let count = store_rows(&installation, "SELECT count(*) FROM hr.a")?;
         if count[0][0].as_deref() == Some("1") { Ok(()) } else { Err(format!("{count:?}")) }
     });
-    // WHEN it joins THEN its copy says what it waits for, over a kill too
+    // WHEN it joins, and more rows of the other THEN the copy says what it waits for, over a kill too
     daemon.terminate();
     daemon.wait(crate::agreement::PATIENCE);
-    let joined = source.replace(", \"!xa.t\"", "");
+    let joined = source.replace(", \"!xa.t\"", "").replace("company = 1", "company IN (1, 2)");
     store::configure(&installation, (&joined, server.password()), None);
     let mut daemon = installation.start(&["run"], &[]);
     let waits = || {
@@ -125,6 +128,11 @@ async fn a_table_that_joins_waits_for_what_was_prepared_before() {
     waits();
     run("XA COMMIT 'early'");
     wait_for(&installation, "1 2");
+    wait_until("what `rows` asks for now", crate::agreement::PATIENCE, || {
+        let sql = "SELECT string_agg(id::VARCHAR, ' ' ORDER BY id) FROM hr.f";
+        let found = store_rows(&installation, sql)?[0][0].clone();
+        if found.as_deref() == Some("1 2") { Ok(()) } else { Err(format!("{found:?}")) }
+    });
 }
 
 /// A log that begins among them would hold the end of one without its rows.

@@ -113,7 +113,7 @@ async fn attempt(
         sessions: Sessions::new(&capture.source, fence, &capture.limits),
         pace: Mutex::new(Pace::new(capture.limits.copy_rows_per_sec)),
     };
-    let mut copies = FuturesUnordered::new();
+    let (mut copies, mut failed) = (FuturesUnordered::new(), None);
     loop {
         while copies.len() < capture.limits.copy_tables {
             let Some(place) = next_free(&waiting, &under_way) else { break };
@@ -124,16 +124,31 @@ async fn attempt(
             let may_be_parted = !is_in_circle(table, tables);
             let copy =
                 TableCopy::new(&shared, &table.name, progress, (looked_from, may_be_parted))?;
-            copies.push(async move { copy.run().await.map(|()| &table.name) });
+            copies.push(async move { (&table.name, copy.run().await) });
         }
         match copies.next().await {
-            None => return Ok(()),
-            Some(done) => {
-                let name = done?;
-                under_way.retain(|other| other != name);
+            None => return failed.map_or(Ok(()), Err),
+            Some((name, Ok(()))) => under_way.retain(|other| other != name),
+            Some((_, Err(error))) if is_everybodys(&error) => return Err(error),
+            // What it is copied before waits for it, the others do not.
+            Some((name, Err(error))) => {
+                let (source, error_text) = (&capture.name, error.chain());
+                tracing::warn!(source, table = %name, error = error_text, "a table is not copied, others are");
+                capture
+                    .state
+                    .update(|seen| seen.copying.retain(|table| *table != name.to_string()));
+                failed.get_or_insert(error);
             }
         }
     }
+}
+
+/// Whether an error in the copy of a table is no matter of that table.
+fn is_everybodys(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Gap | ErrorKind::Ledger | ErrorKind::Bug | ErrorKind::Unreachable
+    )
 }
 
 /// The first of those that wait, in the order of [`parents_first`], whose parents do not wait before it and

@@ -208,7 +208,7 @@ impl Column {
 
 /// Where a cell's text lies in the buffer that all rows of an entry share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
+pub enum CellSpan {
     /// See [`Cell::Missing`].
     Missing,
     /// SQL NULL.
@@ -217,14 +217,14 @@ pub enum Span {
     Text(usize, usize),
 }
 
-impl Span {
+impl CellSpan {
     /// The cell, given the buffer; `None` if it does not lie in it.
     #[must_use]
     pub fn of(self, texts: &[u8]) -> Option<CellRef<'_>> {
         Some(match self {
-            Span::Missing => CellRef::Missing,
-            Span::Null => CellRef::Null,
-            Span::Text(begin, end) => CellRef::Text(texts.get(begin..end)?),
+            CellSpan::Missing => CellRef::Missing,
+            CellSpan::Null => CellRef::Null,
+            CellSpan::Text(begin, end) => CellRef::Text(texts.get(begin..end)?),
         })
     }
 }
@@ -256,10 +256,10 @@ struct Draft {
 impl RowsWriter {
     /// Appends a row of `table`, whose cells lie in `texts`. `None` if it has not the table's columns, or a
     /// cell lies elsewhere, or farther in than 4 GiB, where no view reaches.
-    pub fn push(&mut self, table: &Arc<Table>, spans: &[Span], texts: &[u8]) -> Option<Row> {
-        let in_reach = |span: &Span| match span {
-            Span::Text(_, end) => u32::try_from(*end).is_ok() && span.of(texts).is_some(),
-            Span::Missing | Span::Null => true,
+    pub fn push(&mut self, table: &Arc<Table>, spans: &[CellSpan], texts: &[u8]) -> Option<Row> {
+        let in_reach = |span: &CellSpan| match span {
+            CellSpan::Text(_, end) => u32::try_from(*end).is_ok() && span.of(texts).is_some(),
+            CellSpan::Missing | CellSpan::Null => true,
         };
         if spans.len() != table.columns.len() || !spans.iter().all(in_reach) {
             return None;
@@ -320,14 +320,14 @@ impl Draft {
         Self { views: Vec::new(), valid, known }
     }
 
-    fn push(&mut self, span: Span, texts: &[u8]) {
-        self.known.append(span != Span::Missing);
+    fn push(&mut self, span: CellSpan, texts: &[u8]) {
+        self.known.append(span != CellSpan::Missing);
         let view = match span {
-            Span::Text(begin, end) => {
+            CellSpan::Text(begin, end) => {
                 let text = texts.get(begin..end).unwrap_or_default();
                 Some(make_view(text, 0, u32::try_from(begin).unwrap_or(u32::MAX)))
             }
-            Span::Null | Span::Missing => None,
+            CellSpan::Null | CellSpan::Missing => None,
         };
         self.valid.append(view.is_some());
         self.views.push(view.unwrap_or(0));
@@ -377,14 +377,14 @@ mod tests {
         let (mut writer, mut texts, mut written) = (RowsWriter::default(), Vec::new(), Vec::new());
         for (row, table) in rows.iter().zip(tables.iter().cycle()) {
             let span = |cell: &Cell| match cell {
-                Cell::Missing => Span::Missing,
-                Cell::Null => Span::Null,
+                Cell::Missing => CellSpan::Missing,
+                Cell::Null => CellSpan::Null,
                 Cell::Text(text) => {
                     texts.extend_from_slice(text);
-                    Span::Text(texts.len() - text.len(), texts.len())
+                    CellSpan::Text(texts.len() - text.len(), texts.len())
                 }
             };
-            let spans: Vec<Span> = row.iter().map(span).collect();
+            let spans: Vec<CellSpan> = row.iter().map(span).collect();
             written.push(writer.push(table, &spans, &texts).unwrap());
         }
         writer.close(texts).unwrap();
@@ -423,11 +423,11 @@ mod tests {
     fn what_does_not_lie_in_the_texts_is_refused() {
         let mut writer = RowsWriter::default();
         let table = table(1);
-        assert!(writer.push(&table, &[Span::Text(0, 2)], b"a").is_none());
-        assert!(writer.push(&table, &[Span::Text(2, 1)], b"abc").is_none());
+        assert!(writer.push(&table, &[CellSpan::Text(0, 2)], b"a").is_none());
+        assert!(writer.push(&table, &[CellSpan::Text(2, 1)], b"abc").is_none());
         assert!(writer.push(&table, &[], b"a").is_none());
-        assert!(writer.push(&table, &[Span::Null, Span::Null], b"a").is_none());
-        let kept = writer.push(&table, &[Span::Text(0, 14)], b"fourteen bytes").unwrap();
+        assert!(writer.push(&table, &[CellSpan::Null, CellSpan::Null], b"a").is_none());
+        let kept = writer.push(&table, &[CellSpan::Text(0, 14)], b"fourteen bytes").unwrap();
         assert_eq!(kept.count(), 0, "nobody looks at a row before its entry is read");
         assert!(writer.close(b"thirteen byte".to_vec()).is_err(), "other texts");
         assert_eq!(kept.count(), 0);

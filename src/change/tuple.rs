@@ -6,7 +6,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::rows::Span;
+use super::rows::CellSpan;
 use super::{Cell, CellRef};
 
 /// Appends a row.
@@ -58,17 +58,17 @@ pub fn read_row(input: &mut Bytes) -> Option<Vec<Cell>> {
 
 /// Reads a row of `input` from `at` on, and moves `at` behind it: where its cells lie, added to `spans`.
 /// `None` if it is cut short or malformed.
-pub fn read_spans(input: &[u8], at: &mut usize, spans: &mut Vec<Span>) -> Option<()> {
+pub fn read_spans(input: &[u8], at: &mut usize, spans: &mut Vec<CellSpan>) -> Option<()> {
     let count = u16::from_be_bytes(take(input, at, 2)?.try_into().ok()?);
     for _ in 0..count {
         let span = match take(input, at, 1)? {
-            b"n" => Span::Null,
-            b"u" => Span::Missing,
+            b"n" => CellSpan::Null,
+            b"u" => CellSpan::Missing,
             b"t" => {
                 let len = u32::from_be_bytes(take(input, at, 4)?.try_into().ok()?);
                 let begin = *at;
                 take(input, at, usize::try_from(len).ok()?)?;
-                Span::Text(begin, *at)
+                CellSpan::Text(begin, *at)
             }
             _ => return None,
         };

@@ -74,6 +74,21 @@ pub fn digests(table: &str, all: &[String], key: &[String], digits: usize, hash:
     )
 }
 
+/// SQL for what rows of some buckets of a table `t` hold, and how many hold the same: canonical texts, and a
+/// count. (Grouped by a hash: collations hold for equal what is not.)
+#[must_use]
+pub fn equals(
+    table: &str,
+    all: &[String],
+    (digits, hash): (usize, Hash),
+    buckets: &[String],
+) -> String {
+    let one_of = all.iter().map(|text| format!("MIN({text})"));
+    let counted: Vec<String> = one_of.chain(["COUNT(*)".to_owned()]).collect();
+    let rows = rows(table, &counted, all, (digits, hash), buckets);
+    format!("{rows} GROUP BY {}", hashed(hash, &row_text(all)))
+}
+
 /// SQL for the rows of some buckets of a table `t`: their canonical texts.
 #[must_use]
 pub fn rows(

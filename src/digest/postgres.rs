@@ -89,6 +89,14 @@ pub fn digests(table: &str, all: &[String], key: &[String], digits: usize) -> St
     )
 }
 
+/// SQL for what rows of some buckets of a table `t` hold, and how many hold the same: an array of canonical
+/// texts, and a count.
+#[must_use]
+pub fn equals(table: &str, all: &[String], digits: usize, buckets: &[String]) -> String {
+    let rows = rows(table, all, all, digits, buckets);
+    format!("SELECT cells, count(*) FROM ({rows}) AS found (cells) GROUP BY cells")
+}
+
 /// SQL for the rows of some buckets of a table `t`: an array of their canonical texts.
 #[must_use]
 pub fn rows(

@@ -21,7 +21,7 @@ use super::{Outcome, Reconcile};
 use crate::change::{Position, Visibility};
 use crate::config::SourceKind;
 use crate::conform::fence::Fence;
-use crate::digest::{Family, bucket, row_text};
+use crate::digest::{Equals, Family, bucket, row_text};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::ledger::drift::{Comparison, Drift};
 use crate::ledger::journal::{Border, Journal, Portion, Reader as JournalReader};
@@ -290,16 +290,22 @@ impl Work {
         let ours = mirror.digests(table, &compared, digits)?;
         let (mut drifts, mut rows_differ) = (Vec::new(), 0);
         for buckets in differing(&theirs, &ours).chunks(BUCKETS_AT_ONCE) {
-            let must = self.survey.rows(name, columns, keys, digits, buckets);
-            let must = self.runtime.block_on(must)?;
-            let is = mirror.rows(table, &compared, digits, buckets)?;
-            let found = match compared.is_keyless {
-                true => counted(&compared, must, is),
-                false => judged(&compared, must, is),
-            };
-            rows_differ += found.len() as u64;
             let room = self.drift_max.saturating_sub(drifts.len());
-            drifts.extend(found.into_iter().take(room));
+            if compared.is_keyless {
+                let must = self.survey.equals(name, columns, digits, buckets);
+                let must = self.runtime.block_on(must)?;
+                let is = mirror.equals(table, &compared, digits, buckets)?;
+                let surplus = surplus(must, is);
+                rows_differ += surplus.iter().map(Surplus::count).sum::<u64>();
+                drifts.extend(counted(&compared, surplus).take(room));
+            } else {
+                let must = self.survey.rows(name, columns, keys, digits, buckets);
+                let must = self.runtime.block_on(must)?;
+                let is = mirror.rows(table, &compared, digits, buckets)?;
+                let found = judged(&compared, must, is);
+                rows_differ += found.len() as u64;
+                drifts.extend(found.into_iter().take(room));
+            }
         }
         let comparison = Comparison {
             pair: self.pair.clone(),
@@ -314,37 +320,55 @@ impl Work {
     }
 }
 
-/// Rows of a table without a key, as the source has them and as the mirror does: each that one side has
-/// more often than the other, as often.
-fn counted(
-    compared: &Compared,
-    must: Vec<Vec<Option<String>>>,
-    is: Vec<Vec<Option<String>>>,
-) -> Vec<Drift> {
-    let mut all: BTreeMap<String, (Vec<Option<String>>, usize, usize)> = BTreeMap::new();
-    let text = |cells: &[Option<String>]| row_text(cells.iter().map(Option::as_deref));
-    for cells in must {
-        all.entry(text(&cells)).or_insert((cells, 0, 0)).1 += 1;
+/// Rows that hold the same, of which one side has more than the other.
+struct Surplus {
+    cells: Cells,
+    /// How many the source has.
+    must: u64,
+    /// How many the mirror has.
+    is: u64,
+}
+
+impl Surplus {
+    fn count(&self) -> u64 {
+        self.must.abs_diff(self.is)
     }
-    for cells in is {
-        all.entry(text(&cells)).or_insert((cells, 0, 0)).2 += 1;
+}
+
+/// What one side has more often than the other, in the order of what it is.
+fn surplus(must: Vec<Equals>, is: Vec<Equals>) -> Vec<Surplus> {
+    let mut all: BTreeMap<String, Surplus> = BTreeMap::new();
+    let text = |cells: &Cells| row_text(cells.iter().map(Option::as_deref));
+    let new = |cells| Surplus { cells, must: 0, is: 0 };
+    for (cells, count) in must {
+        all.entry(text(&cells)).or_insert(new(cells)).must += count;
     }
+    for (cells, count) in is {
+        all.entry(text(&cells)).or_insert(new(cells)).is += count;
+    }
+    all.into_values().filter(|one| one.count() > 0).collect()
+}
+
+/// Each row of a table without a key that one side has and the other has not.
+fn counted(compared: &Compared, surplus: Vec<Surplus>) -> impl Iterator<Item = Drift> {
     let names: Vec<String> = compared.columns.iter().map(|(name, _)| name.clone()).collect();
-    let judge = Judge { columns: &names, key_count: compared.key_count, is_shared: false };
-    let mut drifts = Vec::new();
-    for (text, (cells, must, is)) in all {
-        // Many rows of a long table may be equal: each has a key of its own, which tells no value.
-        let key = |nth: usize| format!("{} {}", bucket(&text, KEY_DIGITS), nth + 1);
-        for nth in is..must {
-            let expected = Expected { key: key(nth), cells: cells.clone() };
-            drifts.extend(judge.judge(Some(&expected), &[], |_| Vec::new()));
-        }
-        for nth in must..is {
-            let found = judge.judge(None, std::slice::from_ref(&cells), |_| Vec::new());
-            drifts.extend(found.map(|drift| Drift { key: key(nth), ..drift }));
-        }
-    }
-    drifts
+    let key_count = compared.key_count;
+    surplus.into_iter().flat_map(move |Surplus { cells, must, is }| {
+        let text = row_text(cells.iter().map(Option::as_deref));
+        let names = names.clone();
+        (must.min(is)..must.max(is)).filter_map(move |nth| {
+            // Many rows of a long table may be equal: each has a key of its own, which tells no value.
+            let key = format!("{} {}", bucket(&text, KEY_DIGITS), nth + 1);
+            let judge = Judge { columns: &names, key_count, is_shared: false };
+            if must > is {
+                let expected = Expected { key, cells: cells.clone() };
+                judge.judge(Some(&expected), &[], |_| Vec::new())
+            } else {
+                let found = judge.judge(None, std::slice::from_ref(&cells), |_| Vec::new());
+                found.map(|drift| Drift { key, ..drift })
+            }
+        })
+    })
 }
 
 /// Rows as the source has them, and as the mirror does.

@@ -74,22 +74,29 @@ impl Choice {
         self.keyless.iter().any(|pattern| matches(pattern, &name))
     }
 
+    /// Whether only some rows of a table are mirrored.
+    pub(crate) fn chooses_rows(&self, table: &TableName) -> bool {
+        self.conditions.of(table).is_some()
+    }
+
     /// Whether a column of a table is mirrored.
-    fn keeps(&self, table: &TableName, column: &str) -> bool {
+    pub(crate) fn keeps(&self, table: &TableName, column: &str) -> bool {
         let last = self.patterns.iter().rev().find(|pattern| pattern.is_about(table, column));
         last.map_or(self.patterns.is_empty(), |pattern| pattern.chooses)
     }
 
-    /// A table as the log has it, without the columns that are left out. What rows are told apart and
-    /// followed by stays; who asked for less is told by [`Choice::judge`] and [`Choice::follow`].
-    pub(crate) fn narrow(&self, table: Table) -> Table {
+    /// A table as the log has it, without the columns that are left out, by the operator or because they are
+    /// `untold`: the log has not all of their values. What rows are told apart and followed by stays; who
+    /// asked for less is told by [`Choice::judge`] and [`Choice::follow`].
+    pub(crate) fn narrow(&self, table: Table, untold: &[String]) -> Table {
         let Table { id, name, columns, cascades, .. } = table;
         let rows = self.conditions.of(&name);
         let (mut kept, mut left_out) = (Vec::with_capacity(columns.len()), Vec::new());
         for (place, column) in columns.into_iter().enumerate() {
             let is_asked = rows.is_some_and(|rows| rows.is_about(&column.name));
             let is_needed = column.key.is_some() || is_asked || follows(&cascades, &column.name);
-            if is_needed || self.keeps(&name, &column.name) {
+            let is_kept = !untold.contains(&column.name) && self.keeps(&name, &column.name);
+            if is_needed || is_kept {
                 kept.push(column);
             } else {
                 left_out.push(LeftOut { place, name: column.name });
@@ -272,7 +279,7 @@ mod tests {
 
     /// The columns that are kept.
     fn kept(patterns: &[&str], table: Table) -> Vec<String> {
-        let narrowed = columns(patterns).narrow(table);
+        let narrowed = columns(patterns).narrow(table, &[]);
         narrowed.columns.into_iter().map(|column| column.name).collect()
     }
 
@@ -292,14 +299,15 @@ mod tests {
         ] {
             assert_eq!(kept(patterns, person()), expected, "{patterns:?}");
         }
-        let narrowed = columns(&["*", "!name", "!iban"]).narrow(person());
+        let narrowed = columns(&["*", "!name", "!iban"]).narrow(person(), &[]);
         let left_out = |place, name: &str| LeftOut { place, name: name.to_owned() };
         assert_eq!(narrowed.left_out, [left_out(1, "name"), left_out(3, "iban")]);
     }
 
     fn judged(patterns: &[&str], tables: &[Table]) -> Error {
         let choice = columns(patterns);
-        let narrowed: Vec<Table> = tables.iter().map(|one| choice.narrow(one.clone())).collect();
+        let narrowed: Vec<Table> =
+            tables.iter().map(|one| choice.narrow(one.clone(), &[])).collect();
         let kept = narrowed.iter().map(|table| table.columns.len());
         assert!(kept.eq(tables.iter().map(|table| table.columns.len())), "it is kept nevertheless");
         choice.judge(&narrowed).unwrap_err()
@@ -329,20 +337,20 @@ mod tests {
     #[test]
     fn a_pattern_that_matches_nothing_names_what_is_near() {
         let choice = columns(&["*", "!salry"]);
-        let person = choice.narrow(table("person", &["id", "salary"]));
+        let person = choice.narrow(table("person", &["id", "salary"]), &[]);
         let error = choice.judge([&person]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("`!salry`"), "{error}");
         assert!(error.remedy().unwrap().contains("hr.person.salary"), "{error:?}");
         let choice = columns(&["*", "!salary"]);
-        let person = choice.narrow(person);
+        let person = choice.narrow(person, &[]);
         choice.judge([&person]).unwrap();
     }
 
     #[test]
     fn a_column_that_was_left_out_does_not_come_back_under_another_name() {
         let choice = columns(&["*", "!salary"]);
-        let narrow = |columns: &[&str]| choice.narrow(table("person", columns));
+        let narrow = |columns: &[&str]| choice.narrow(table("person", columns), &[]);
         let before = narrow(&["id", "name", "salary"]);
         for (now, is_refused) in [
             (&["id", "name", "salary"][..], false),
@@ -357,12 +365,14 @@ mod tests {
         }
         // The table got another name, to which the pattern does not apply.
         let choice = columns(&["*", "!person.salary"]);
-        let before = choice.narrow(table("person", &["id", "salary"]));
-        let people = choice.narrow(table("people", &["id", "salary"]));
+        let before = choice.narrow(table("person", &["id", "salary"]), &[]);
+        let people = choice.narrow(table("people", &["id", "salary"]), &[]);
         choice.follow(Some(&before), &people).unwrap_err();
         // The operator says what is to become of it.
         let choice = columns(&["*", "!people.salary"]);
-        choice.follow(Some(&before), &choice.narrow(table("people", &["id", "salary"]))).unwrap();
+        choice
+            .follow(Some(&before), &choice.narrow(table("people", &["id", "salary"]), &[]))
+            .unwrap();
         let choice = columns(&[]);
         choice.follow(Some(&before), &table("person", &["id", "pay"])).unwrap();
     }

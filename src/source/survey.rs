@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{mysql, postgres};
 use crate::change::{Position, TableName, Visibility};
-use crate::digest::{Digest, Family, Hash};
+use crate::digest::{Digest, Equals, Family, Hash};
 use crate::error::Result;
 
 /// A source as it is in one snapshot.
@@ -90,6 +90,24 @@ impl Survey {
                 survey.rows(table, columns, key_count, digits, buckets).await
             }
             Survey::Mysql(survey) => survey.rows(table, columns, key_count, digits, buckets).await,
+        }
+    }
+
+    /// What rows of some buckets hold, and how often, of a table without a key: the buckets are those of
+    /// whole rows.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn equals(
+        &self,
+        table: &TableName,
+        columns: &[(String, Family)],
+        digits: usize,
+        buckets: &[String],
+    ) -> Result<Vec<Equals>> {
+        match self {
+            Survey::Postgres(survey) => survey.equals(table, columns, digits, buckets).await,
+            Survey::Mysql(survey) => survey.equals(table, columns, digits, buckets).await,
         }
     }
 }

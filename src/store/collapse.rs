@@ -134,7 +134,8 @@ impl Collapsed {
         self.table = Arc::clone(&change.table);
         let table = &change.table;
         if table.is_keyless() {
-            return self.contents_of(change, (transaction, time_micros));
+            self.contents_of(change, (transaction, time_micros));
+            return Ok(());
         }
         let new_key = match &change.new {
             Some(cells) => Some(key_of(table, cells).ok_or(KeyMissing)?),
@@ -170,25 +171,23 @@ impl Collapsed {
         Ok(())
     }
 
-    /// A row without a key changed: what it held went, and what it holds came. Both must be known whole.
+    /// A row without a key changed: what it held went, and what it holds came. What is not known whole is
+    /// lost: then the table is copied again.
     fn contents_of(
         &mut self,
         change: &RowChange,
         (transaction, time_micros): (TransactionId, i64),
-    ) -> Result<(), KeyMissing> {
-        let content = |row: &Option<Row>| match row {
-            Some(row) => content_of(&change.table, row).map(Some).ok_or(KeyMissing),
-            None => Ok(None),
+    ) {
+        let content = |row: &Option<Row>| row.as_ref().map(|row| content_of(&change.table, row));
+        let told = match (change.op, content(&change.old), content(&change.new)) {
+            (crate::change::Op::Insert, _, Some(Some(new))) => Some((None, Some(new))),
+            (crate::change::Op::Update, Some(Some(old)), Some(Some(new))) => {
+                Some((Some(old), Some(new)))
+            }
+            (crate::change::Op::Delete, Some(Some(old)), _) => Some((Some(old), None)),
+            _ => None,
         };
-        let (old, new) = (content(&change.old)?, content(&change.new)?);
-        let is_told = match change.op {
-            crate::change::Op::Insert => new.is_some(),
-            crate::change::Op::Update => old.is_some() && new.is_some(),
-            crate::change::Op::Delete => old.is_some(),
-        };
-        if !is_told {
-            return Err(KeyMissing);
-        }
+        let Some((old, new)) = told else { return self.contents.push(Step::Lost) };
         if old != new {
             let gone = old.map(|content| (content, -1));
             for (content, more) in gone.into_iter().chain(new.map(|content| (content, 1))) {
@@ -197,7 +196,6 @@ impl Collapsed {
                 self.contents.push(Step::Moved(moved));
             }
         }
-        Ok(())
     }
 
     /// What is known of the row under `key` just before a change.
@@ -355,5 +353,27 @@ mod tests {
         };
         let mut collapsed = Collapsed::new(table());
         assert_eq!(collapsed.row(&change, false, (TransactionId::Xid(1), 0)), Err(KeyMissing));
+    }
+
+    #[test]
+    fn what_is_not_known_whole_of_a_row_without_a_key_is_lost() {
+        let mut table = table().as_ref().clone();
+        table.columns.iter_mut().for_each(|column| column.key = None);
+        let table = Arc::new(table.with_own_key());
+        let mut whole = ["1", "a", "b"].map(Cell::text).to_vec();
+        crate::change::keyless::fill_up(&table, &mut whole);
+        let row = |op, old: Option<Vec<Cell>>, new: Option<Vec<Cell>>| {
+            let (old, new) = (old.map(Row::from), new.map(Row::from));
+            let change = RowChange { table: Arc::clone(&table), op, old, new, cascades: false };
+            let mut collapsed = Collapsed::new(Arc::clone(&table));
+            collapsed.row(&change, false, (TransactionId::Xid(1), 0)).unwrap();
+            collapsed.contents == [Step::Lost]
+        };
+        let there = || Some(whole.clone());
+        assert!(row(Op::Delete, None, None));
+        assert!(row(Op::Update, None, there()));
+        assert!(row(Op::Update, there(), None));
+        assert!(!row(Op::Delete, there(), None));
+        assert!(!row(Op::Insert, None, there()));
     }
 }

@@ -216,11 +216,17 @@ pub(super) fn unseen(
     let mut statement = connection.prepare(&sql).in_store(|| what(mirror))?;
     let texts = statement.query_map([], |row| row.get::<_, String>(0));
     let texts: Vec<String> = texts.and_then(Iterator::collect).in_store(|| what(mirror))?;
-    for text in texts {
+    let mut seen = Vec::new();
+    for text in &texts {
         if visibility.sees(text.parse()?)? {
-            let sql = format!("DELETE FROM {table} WHERE transaction = ?");
-            connection.execute(&sql, params![text]).in_store(|| what(mirror))?;
+            seen.push(text);
         }
+    }
+    if !seen.is_empty() {
+        ask(connection, mirror, &seen)?;
+        let sql =
+            format!("DELETE FROM {table} WHERE transaction IN (SELECT text FROM temp.main.asked)");
+        execute(connection, &sql, || what(mirror))?;
     }
     steps(connection, mirror, "true")
 }
@@ -294,7 +300,7 @@ pub(super) fn counts(
     let [row, nth] = OWN_NAMES.map(quoted);
     let standing = format!(
         "SELECT m.{row}::VARCHAR, max(m.{nth})::UBIGINT FROM {} AS m
-         WHERE m.{row} IN (SELECT CAST(row AS UUID) FROM temp.main.asked_contents) GROUP BY 1",
+         WHERE m.{row} IN (SELECT CAST(text AS UUID) FROM temp.main.asked) GROUP BY 1",
         qualified(mirror)
     );
     let standing = read_counts(connection, mirror, &standing)?;
@@ -302,7 +308,7 @@ pub(super) fn counts(
         return Ok((standing, Counts::new()));
     }
     let owed = format!(
-        "SELECT row, count FROM {} WHERE row IN (SELECT row FROM temp.main.asked_contents)",
+        "SELECT row, count FROM {} WHERE row IN (SELECT text FROM temp.main.asked)",
         name(mirror, "owed")
     );
     Ok((standing, read_counts(connection, mirror, &owed)?))
@@ -315,7 +321,7 @@ pub(super) fn set_owed(
     owed: &[(&String, u64, &Content)],
 ) -> Result<()> {
     let sql = format!(
-        "DELETE FROM {} WHERE row IN (SELECT row FROM temp.main.asked_contents)",
+        "DELETE FROM {} WHERE row IN (SELECT text FROM temp.main.asked)",
         name(mirror, "owed")
     );
     execute(connection, &sql, || what(mirror))?;
@@ -356,15 +362,14 @@ fn read_counts(connection: &Connection, mirror: &MirrorTable, sql: &str) -> Resu
     rows.and_then(Iterator::collect).in_store(|| what(mirror))
 }
 
-/// Fills the temp table `asked_contents`.
-fn ask(connection: &Connection, mirror: &MirrorTable, hashes: &[&String]) -> Result<()> {
-    let sql = "CREATE OR REPLACE TEMP TABLE asked_contents (row VARCHAR)";
+/// Fills the temp table `asked`.
+fn ask(connection: &Connection, mirror: &MirrorTable, texts: &[&String]) -> Result<()> {
+    let sql = "CREATE OR REPLACE TEMP TABLE asked (text VARCHAR)";
     execute(connection, sql, || what(mirror))?;
-    let array: StringArray = hashes.iter().map(|hash| Some(hash.as_str())).collect();
+    let array: StringArray = texts.iter().map(|text| Some(text.as_str())).collect();
     let batch = batch_of(vec![Arc::new(array)], || what(mirror))?;
-    let mut appender = connection
-        .appender_to_catalog_and_db("asked_contents", "temp", "main")
-        .in_store(|| what(mirror))?;
+    let mut appender =
+        connection.appender_to_catalog_and_db("asked", "temp", "main").in_store(|| what(mirror))?;
     appender.append_record_batch(batch).in_store(|| what(mirror))?;
     appender.flush().in_store(|| what(mirror))
 }

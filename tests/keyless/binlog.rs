@@ -133,12 +133,8 @@ fn started(version: Version, settings: &[(&str, &str)]) -> Server {
 fn installation(version: Version, server: &BinlogServer, keyless: &str) -> Installation {
     let installation = Installation::new("");
     let kind = if is_mysql(version) { "mysql" } else { "mariadb" };
-    let left_out = match version {
-        Some("11.8") => "\ncolumns = [\"*\", \"!computed.twice\", \"!computed.thrice\"]",
-        _ => "",
-    };
     let source = format!(
-        "[source.hr]\nkind = \"{kind}\"\nurl = \"{}\"\ntables = [\"shop.*\"]\nkeyless = [{keyless}]{left_out}",
+        "[source.hr]\nkind = \"{kind}\"\nurl = \"{}\"\ntables = [\"shop.*\"]\nkeyless = [{keyless}]",
         server.url("shop")
     );
     store::configure(&installation, (&source, server.password()), None);

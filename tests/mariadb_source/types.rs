@@ -388,6 +388,8 @@ pub(crate) fn writes(kind: SourceKind, random: &mut StdRng, table: &str) -> Stri
         statements.push_str(&format!("UPDATE {table} SET `{}` = {value} WHERE id = {id};", case.0));
     }
     statements.push_str(&format!("DELETE FROM {table} WHERE id % 20 = 7;"));
+    // What is computed of it changes, too.
+    statements.push_str(&format!("UPDATE {table} SET id = id + 500 WHERE id % 10 = 3;"));
     statements
 }
 
@@ -402,17 +404,17 @@ pub(crate) fn table(kind: SourceKind, name: &str) -> String {
 }
 
 async fn every_type_reads_the_same_in_copy_log_and_server(version: Version) {
-    every_type_reads_the_same(SourceKind::Mariadb, servers::mariadb_of(version)).await;
+    every_type_reads_the_same(SourceKind::Mariadb, servers::mariadb_of(version), version).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_reads_the_same_in_copy_log_and_server_of_a_mysql() {
     if require("mysql") {
-        every_type_reads_the_same(SourceKind::Mysql, servers::mysql()).await;
+        every_type_reads_the_same(SourceKind::Mysql, servers::mysql(), None).await;
     }
 }
 
-async fn every_type_reads_the_same(kind: SourceKind, server: &BinlogServer) {
+async fn every_type_reads_the_same(kind: SourceKind, server: &BinlogServer, version: Version) {
     let mut random = seeded();
     let database = servers::binlog_database(server, "types");
     server.sql(&database, &table(kind, "every")).unwrap();
@@ -435,6 +437,11 @@ async fn every_type_reads_the_same(kind: SourceKind, server: &BinlogServer) {
     let printed = server_rows(kind, server, &database);
     assert_eq!(copied.len(), ROWS as usize);
     let columns = &chunks[0].table.columns;
+    // (MariaDB 11 does not tell all of what it computes: that is left out.)
+    let are_told = version != Some("11.8");
+    for (name, ..) in GENERATED {
+        assert_eq!(columns.iter().any(|column| column.name == *name), are_told, "{name}");
+    }
     let witness = |name: &str| {
         let cases = cases(kind).into_iter().map(|(name, _, witness, _)| (name, witness));
         let generated = GENERATED.iter().map(|(name, _, witness)| (*name, *witness));

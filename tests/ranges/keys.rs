@@ -1,6 +1,7 @@
 //! Keys of every kind, cut at every place: a part has its rows and no others, by the server's own order, and is
 //! parted at a key of its own.
 
+use trueup::change::condition::Condition;
 use trueup::change::{Cell, TableName, tuple};
 use trueup::config::{SourceConfig, SourceKind, Tls};
 use trueup::source::{Chunk, Copier, Fence, Source, Span};
@@ -162,4 +163,50 @@ async fn keys_of_every_kind_of_a_mariadb_are_cut_anywhere() {
 #[tokio::test]
 async fn keys_of_every_kind_of_a_mysql_are_cut_anywhere() {
     keys_of_every_kind_are_cut("mysql").await;
+}
+
+/// Of many rows a few are wanted: each statement looks at so many keys and no more, and the few are found.
+async fn few_of_many_are_found(kind: &'static str) {
+    let Some(side) = Side::new(kind, "few") else { return };
+    side.sql("CREATE TABLE many (a int, b varchar(9), n int, PRIMARY KEY (a, b))");
+    let rows: Vec<String> = (0..2_000).map(|i| format!("({i}, 'b', {})", i % 400)).collect();
+    side.sql(&format!("INSERT INTO many VALUES {}", rows.join(", ")));
+    let (table, source) = (TableName::new(side.schema(), "many"), source(&side));
+    let mut copier = source.copier(Fence::Open).await.unwrap();
+    let only = Condition::parse("n = 7").unwrap();
+    let key = |a: usize| vec![Cell::text(&a.to_string()), Cell::text("b")];
+    for (from, to, chunks) in [(None, None, 25), (Some(7), Some(1_207), 15), (Some(1_950), None, 1)]
+    {
+        let (mut after, upto) = (from.map(key), to.map(key));
+        let (mut found, mut read) = (Vec::new(), 0);
+        loop {
+            let span = Span { after: after.as_deref(), upto: upto.as_deref(), only: Some(&only) };
+            let chunk = copier.chunk(&table, span, 10, &|_| {}).await.unwrap();
+            found.extend(keys(&chunk));
+            read += 1;
+            after = chunk.next_after;
+            if after.is_none() {
+                break;
+            }
+        }
+        let is_within =
+            |a: &usize| from.is_none_or(|from| *a > from) && to.is_none_or(|to| *a <= to);
+        let expected: Vec<_> = (7..2_000).step_by(400).filter(is_within).map(key).collect();
+        assert_eq!((found, read), (expected, chunks), "{kind} {from:?} {to:?}");
+    }
+}
+
+#[tokio::test]
+async fn few_of_many_of_a_postgresql_are_found() {
+    few_of_many_are_found("postgres").await;
+}
+
+#[tokio::test]
+async fn few_of_many_of_a_mariadb_are_found() {
+    few_of_many_are_found("mariadb").await;
+}
+
+#[tokio::test]
+async fn few_of_many_of_a_mysql_are_found() {
+    few_of_many_are_found("mysql").await;
 }

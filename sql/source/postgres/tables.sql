@@ -15,12 +15,16 @@ SELECT c.oid AS id,
         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
         WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND k.rank <= i.indnkeyatts
           AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) AS key,
-       -- A leaf whose identity differs from its root's would send other key columns.
+       -- A leaf whose identity differs from its root's would send other key columns; one that sends the
+       -- whole row sends the key, if there is one.
        CASE WHEN c.relkind = 'p' THEN
            (SELECT min(l.oid::pg_catalog.regclass::text)
             FROM pg_catalog.pg_partition_tree(c.oid) p
             JOIN pg_catalog.pg_class l ON l.oid = p.relid
-            WHERE p.isleaf AND l.relreplident NOT IN (c.relreplident, 'f'))
+            WHERE p.isleaf AND l.relreplident <> c.relreplident
+              AND NOT (l.relreplident = 'f'
+                       AND EXISTS (SELECT FROM pg_catalog.pg_index i
+                                   WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident))))
        END AS odd_leaf,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
            AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,

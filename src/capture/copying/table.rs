@@ -73,7 +73,8 @@ impl<'a> TableCopy<'a> {
         self.capture.state.update(|seen| seen.copying.push(self.name.to_string()));
         let begun = self.parts().progress().clone();
         let mut session = self.shared.sessions.take().await?;
-        if begun.is_first_copy() {
+        if begun.state == CopyState::Copying {
+            // (Also where it was copied before: then other columns or rows may have been wanted.)
             let mut copier = session.open(&self.shared.sessions).await?;
             copier.outwait_prepared(&self.waiting()).await?;
             session.put_back(copier);

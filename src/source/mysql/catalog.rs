@@ -40,8 +40,9 @@ pub(super) struct Described {
     pub(super) has_cascades: bool,
     /// Columns that we cannot read, with the reason.
     pub(super) unreadable: Vec<(String, String)>,
-    /// Columns that the server computes from others.
-    pub(super) generated: Vec<String>,
+    /// Columns that the server computes from others, where its log leaves them out of rows that are changed
+    /// or removed: they are not mirrored.
+    pub(super) untold: Vec<String>,
     /// Character set and collation of the text columns.
     pub(super) collations: HashMap<String, (String, String)>,
 }
@@ -120,6 +121,7 @@ async fn describe_schema(
     let foreign_keys: Vec<ForeignKeyRow> =
         connection.exec(FOREIGN_KEYS, arguments()).await.map_err(explain)?;
     let are_logged = logs_cascades(address, connection).await?;
+    let are_untold = omits_generated(address.dialect(), connection.server_version());
 
     let key: HashMap<(String, String), u16> =
         keys.into_iter().map(|(table, column, rank)| ((table, column), rank)).collect();
@@ -143,15 +145,15 @@ async fn describe_schema(
                 left_out: Vec::new(),
                 rows: None,
             };
-            let (unreadable, generated, collations) = (Vec::new(), Vec::new(), HashMap::new());
-            Described { table, has_cascades, unreadable, generated, collations }
+            let (unreadable, untold, collations) = (Vec::new(), Vec::new(), HashMap::new());
+            Described { table, has_cascades, unreadable, untold, collations }
         });
         let reason = unreadable(&source_type, &data_type, charset.as_deref(), address.dialect());
         if let Some(reason) = reason {
             described.unreadable.push((column.clone(), reason));
         }
-        if computed {
-            described.generated.push(column.clone());
+        if computed && are_untold {
+            described.untold.push(column.clone());
         }
         if let (Some(charset), Some(collation)) = (charset, collation) {
             described.collations.insert(column.clone(), (charset, collation));
@@ -173,12 +175,19 @@ async fn describe_schema(
 
 /// Without the columns that are left out. What cannot be read of them is no objection.
 fn narrow(address: &Address, described: Described) -> Described {
-    let table = address.choice().narrow(described.table);
+    let table = address.choice().narrow(described.table, &described.untold);
     let mut unreadable = described.unreadable;
     unreadable.retain(|(name, _)| !table.left_out.iter().any(|left_out| left_out.name == *name));
-    let mut generated = described.generated;
-    generated.retain(|name| !table.left_out.iter().any(|left_out| left_out.name == *name));
-    Described { table, unreadable, generated, ..described }
+    // (What the operator leaves out, he knows of.)
+    let mut untold = described.untold;
+    untold.retain(|name| address.choice().keeps(&table.name, name));
+    Described { table, unreadable, untold, ..described }
+}
+
+/// Whether rows that are changed or removed come without what the server computes, also with full images:
+/// MariaDB 10.11 and MySQL tell that, MariaDB 11.8 does not (read in the bytes of its log).
+fn omits_generated(dialect: Dialect, (major, _, _): (u16, u16, u16)) -> bool {
+    dialect == Dialect::Mariadb && major >= 11
 }
 
 /// MySQL from 9.6 on does what foreign keys ask for above its engine, and logs it, unless it is told

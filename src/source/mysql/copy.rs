@@ -94,6 +94,11 @@ impl MysqlCopier {
         Ok(())
     }
 
+    /// Whether only some rows of a table are mirrored.
+    pub(in crate::source) fn chooses_rows(&self, table: &TableName) -> bool {
+        self.address.choice().chooses_rows(table)
+    }
+
     /// See [`crate::source::Copier::chunk`]; `waiting` is told of commits that are under way.
     ///
     /// # Errors
@@ -199,15 +204,15 @@ impl MysqlCopier {
         Ok(rows)
     }
 
-    /// See [`crate::source::Copier::part`]. One entry of the index is looked at; whether it lies `within` the
-    /// bounds is asked of that one.
+    /// See [`crate::source::Copier::part`]. One entry of the index is looked at, or so many as are passed over;
+    /// whether it lies `within` the bounds is asked of that one.
     ///
     /// # Errors
     /// As [`MysqlCopier::chunk`].
     pub(in crate::source) async fn key(
         &mut self,
         name: &TableName,
-        which: (Option<Bound<'_>>, Edge),
+        which: (Option<Bound<'_>>, Edge, u32),
         within: &[Bound<'_>],
     ) -> Result<Option<Vec<Cell>>> {
         let names = [name.clone()];

@@ -12,7 +12,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 pub enum Dialect {
     /// MariaDB 10.6 or later.
     Mariadb,
-    /// MySQL 8.0 or later, with GTIDs.
+    /// MySQL 8.0 or later.
     Mysql,
 }
 

@@ -100,6 +100,39 @@ pub(super) fn table(
             ),
         ));
     }
+    findings.extend(untold(found));
+    findings
+}
+
+/// Columns of which the log does not tell every value.
+fn untold(found: &Described) -> Vec<Finding> {
+    let Described { table, untold, .. } = found;
+    let name = &table.name;
+    let is_kept = |column: &&String| table.columns.iter().any(|kept| kept.name == **column);
+    let (kept, left_out): (Vec<&String>, Vec<&String>) = untold.iter().partition(is_kept);
+    let mut findings: Vec<Finding> = kept
+        .into_iter()
+        .map(|column| {
+            Finding::error(
+                format!(
+                    "column {column} of table {name} is computed by the server, whose log leaves it out of rows \
+                     that are changed or removed, and it is part of the key, of a foreign key or of `rows`"
+                ),
+                format!("add a key, or a condition, of other columns; or add \"!{name}\" to `tables`"),
+            )
+        })
+        .collect();
+    if !left_out.is_empty() {
+        let columns: Vec<&str> = left_out.into_iter().map(String::as_str).collect();
+        let columns = columns.join(", ");
+        findings.push(Finding::warning(
+            format!(
+                "table {name} is mirrored without what the server computes ({columns}): its log leaves that out \
+                 of rows that are changed or removed"
+            ),
+            "none is needed; compute it in the mapping, or in a query",
+        ));
+    }
     findings
 }
 
@@ -124,7 +157,7 @@ fn kind(known: &Known) -> Option<Finding> {
 
 /// What stands against mirroring a table without a key, or else what that costs.
 fn without_key(found: &Described, server: &Server) -> Vec<Finding> {
-    let Described { table, generated, .. } = found;
+    let table = &found.table;
     let name = &table.name;
     let sql = format!("ALTER TABLE {}.{}", key::quote(&name.schema), key::quote(&name.name));
     let mut sent = table.columns.iter().take(table.sent_count());
@@ -133,19 +166,6 @@ fn without_key(found: &Described, server: &Server) -> Vec<Finding> {
         findings.push(Finding::error(
             format!("table {name} has no key, and a column named _row or _nth"),
             format!("{sql} ADD PRIMARY KEY (…); or rename that column"),
-        ));
-    }
-    if let Some(first) = generated.first().filter(|_| server.omits_generated()) {
-        let columns = generated.join(", ");
-        findings.push(Finding::error(
-            format!(
-                "table {name} has no key, and the log does not tell what the server computes of a row that is \
-                 changed or removed ({columns}): the row cannot be known by it"
-            ),
-            format!(
-                "leave out what is computed: columns = [\"*\", \"!{name}.{first}\", …] in its source; or {sql} \
-                 ADD PRIMARY KEY (…);"
-            ),
         ));
     }
     if !server.places_snapshots() {

@@ -81,14 +81,15 @@ impl<'a> Keys<'a> {
         Ok((sql, parameters))
     }
 
-    /// The statement for one key on one side of a bound, if it lies `within` others. `None` if the table's key
+    /// The statement for one key on one side of a bound, the `nth` after the first, if it lies `within` others.
+    /// `None` if the table's key
     /// does not stand in the order in which it is walked.
     ///
     /// # Errors
     /// As [`Keys::select`].
     pub(super) fn probe(
         &self,
-        (bound, edge): (Option<Bound<'_>>, Edge),
+        (bound, edge, nth): (Option<Bound<'_>>, Edge, u32),
         within: &[Bound<'_>],
     ) -> Result<Option<(String, Vec<Value>)>> {
         if !self.is_in_order() {
@@ -104,12 +105,15 @@ impl<'a> Keys<'a> {
             conditions.push(self.condition(*bound, &mut parameters)?);
         }
         let names: Vec<String> = self.columns().map(|column| quote(&column.name)).collect();
+        let within = match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", conditions.join(" AND ")),
+        };
         let sql = format!(
-            "SELECT * FROM (SELECT {} FROM {}{FORCED}{bound} ORDER BY {} LIMIT 1) AS found WHERE {}",
+            "SELECT * FROM (SELECT {} FROM {}{FORCED}{bound} ORDER BY {} LIMIT 1 OFFSET {nth}) AS found{within}",
             names.join(", "),
             self.table_name(),
             self.order(edge),
-            conditions.join(" AND ")
         );
         Ok(Some((sql, parameters)))
     }

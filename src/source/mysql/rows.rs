@@ -1,6 +1,6 @@
 //! Rows events to row changes: which columns an image carries, and each cell through its codec.
 //!
-//! What an image does not carry is [`Span::Missing`], never NULL; for an update it is taken from
+//! What an image does not carry is [`CellSpan::Missing`], never NULL; for an update it is taken from
 //! the other image where that has it, because a column the later image leaves out did not change.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use super::event::{self, RowsKind};
 use super::json;
 use super::reader::{Reader, bit};
 use super::table_map::Plan;
-use crate::change::rows::{RowsWriter, Span};
+use crate::change::rows::{CellSpan, RowsWriter};
 use crate::change::{Change, Op, RowChange, Table};
 use crate::error::Result;
 
@@ -65,7 +65,7 @@ pub(super) struct Sheets {
     /// What all cells lie in.
     text: Vec<u8>,
     /// The cells of the row that is read, before and after the change.
-    spans: [Vec<Span>; 2],
+    spans: [Vec<CellSpan>; 2],
 }
 
 impl Sheets {
@@ -109,7 +109,7 @@ pub(super) fn decode(
                 (Op::Update, tells_more.then_some(&*first), Some(&*second))
             }
         };
-        let mut push = |row: Option<&Vec<Span>>| match row {
+        let mut push = |row: Option<&Vec<CellSpan>>| match row {
             Some(row) => rows.push(&plan.table, row, text).map(Some),
             None => Some(None),
         };
@@ -198,12 +198,12 @@ fn image(
     plan: &Plan,
     present: &[u8],
     partial: Option<Partial<'_>>,
-    (text, spans): (&mut Vec<u8>, &mut Vec<Span>),
+    (text, spans): (&mut Vec<u8>, &mut Vec<CellSpan>),
 ) -> Option<()> {
     let count = (0..plan.columns.len()).filter(|place| bit(present, *place)).count();
     let nulls = reader.take(count.div_ceil(8))?;
     spans.clear();
-    spans.resize(plan.table.columns.len(), Span::Missing);
+    spans.resize(plan.table.columns.len(), CellSpan::Missing);
     let (mut carried, mut jsons) = (0, 0);
     for (place, (codec, target)) in plan.columns.iter().enumerate() {
         let changes = match (codec, &partial) {
@@ -229,8 +229,8 @@ fn image(
             }
         }
         match target.and_then(|target| spans.get_mut(target)) {
-            Some(span) if is_null => *span = Span::Null,
-            Some(span) => *span = Span::Text(begin, text.len()),
+            Some(span) if is_null => *span = CellSpan::Null,
+            Some(span) => *span = CellSpan::Text(begin, text.len()),
             None => text.truncate(begin),
         }
     }
@@ -239,14 +239,14 @@ fn image(
 
 /// Fills what the image after does not carry, because it did not change, from the one before. Whether
 /// that is told: when it holds more than an unchanged key.
-fn update(table: &Table, old: &[Span], new: &mut [Span], text: &[u8]) -> bool {
+fn update(table: &Table, old: &[CellSpan], new: &mut [CellSpan], text: &[u8]) -> bool {
     for (after, before) in new.iter_mut().zip(old) {
-        if *after == Span::Missing {
+        if *after == CellSpan::Missing {
             *after = *before;
         }
     }
     let is_key = |place: usize| table.columns.get(place).is_some_and(|column| column.key.is_some());
     old.iter().zip(new.iter()).enumerate().any(|(place, (before, after))| {
-        *before != Span::Missing && (!is_key(place) || before.of(text) != after.of(text))
+        *before != CellSpan::Missing && (!is_key(place) || before.of(text) != after.of(text))
     })
 }

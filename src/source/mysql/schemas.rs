@@ -20,8 +20,9 @@ pub(super) async fn read(
     connection.disconnect().await.unwrap_or_default();
     let mut tables = Vec::with_capacity(names.len());
     for name in &names {
-        let known = described.iter().find(|described| described.table.name == *name);
-        let known = known.map_or_else(|| gone(name), |described| described.table.clone());
+        let described = described.iter().find(|described| described.table.name == *name);
+        let untold = described.map_or(&[][..], |described| &described.untold);
+        let known = described.map_or_else(|| gone(name), |described| described.table.clone());
         if event.kind != kind::TABLE_MAP {
             tables.push(known);
             continue;
@@ -30,7 +31,7 @@ pub(super) async fn read(
             Error::new(ErrorKind::Decode, format!("could not read the table map of {name}"))
         })?;
         let merged = table_map::merge(&log, &known).ok_or_else(|| binlog::nameless(name))?;
-        tables.push(address.choice().narrow(merged));
+        tables.push(address.choice().narrow(merged, untold));
     }
     Ok(tables)
 }

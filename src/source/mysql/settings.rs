@@ -156,12 +156,6 @@ impl Server {
         findings
     }
 
-    /// Whether rows that are changed or removed come without what the server computes: MariaDB 10.11 tells
-    /// that, 11.8 does not.
-    pub(super) fn omits_generated(&self) -> bool {
-        self.dialect == Dialect::Mariadb && self.number() >= (Some(11), Some(0))
-    }
-
     fn number(&self) -> (Option<u32>, Option<u32>) {
         let version = self.setting("version");
         let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());

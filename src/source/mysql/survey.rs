@@ -16,7 +16,7 @@ use super::key::quote;
 use super::session::Address;
 use super::{catalog, snapshot};
 use crate::change::{Position, TableName, Visibility};
-use crate::digest::{Digest, Family, Hash, golden, mariadb};
+use crate::digest::{Digest, Equals, Family, Hash, golden, mariadb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::conditions::of_mysql;
 
@@ -177,14 +177,37 @@ impl MysqlSurvey {
         let explain = |error| self.address.explain(error, format!("could not compare {table}"));
         let mut connection = self.connection.lock().await;
         let rows: Vec<Row> = connection.query(&sql).await.map_err(explain)?;
-        let cells = |row: Row| {
-            (0..columns.len()).map(|place| row.get_opt(place)?.ok()).collect::<Option<Vec<_>>>()
-        };
-        rows.into_iter()
-            .map(cells)
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::new(ErrorKind::Bug, format!("rows of {table} cannot be read")))
+        let cells = |row: &Row| cells(row, columns.len());
+        rows.iter().map(cells).collect::<Option<_>>().ok_or_else(|| unreadable(table))
     }
+
+    /// What rows of some buckets hold, and how often. The buckets are those of whole rows.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn equals(
+        &self,
+        table: &TableName,
+        columns: &[(String, Family)],
+        digits: usize,
+        buckets: &[String],
+    ) -> Result<Vec<Equals>> {
+        let (all, _) = texts(columns, columns.len());
+        let sql = mariadb::equals(&self.from(table).await?, &all, (digits, self.hash()), buckets);
+        let explain = |error| self.address.explain(error, format!("could not compare {table}"));
+        let mut connection = self.connection.lock().await;
+        let rows: Vec<Row> = connection.query(&sql).await.map_err(explain)?;
+        let equals = |row: Row| Some((cells(&row, all.len())?, row.get_opt(all.len())?.ok()?));
+        rows.into_iter().map(equals).collect::<Option<_>>().ok_or_else(|| unreadable(table))
+    }
+}
+
+fn cells(row: &Row, count: usize) -> Option<Vec<Option<String>>> {
+    (0..count).map(|place| row.get_opt(place)?.ok()).collect()
+}
+
+fn unreadable(table: &TableName) -> Error {
+    Error::new(ErrorKind::Bug, format!("rows of {table} cannot be read"))
 }
 
 fn texts(columns: &[(String, Family)], key_count: usize) -> (Vec<String>, Vec<String>) {

@@ -178,9 +178,13 @@ pub(crate) fn objection(table: &Listed, choice: &Choice) -> Option<(String, Stri
         ),
         _ => {
             let leaf = table.odd_leaf.as_ref()?;
+            let default = format!("ALTER TABLE {leaf} REPLICA IDENTITY DEFAULT;");
+            let full = format!(
+                "ALTER TABLE {name} REPLICA IDENTITY FULL; ALTER TABLE {leaf} REPLICA IDENTITY FULL;"
+            );
             (
                 format!("partition {leaf} of {} has a replica identity of its own", table.name),
-                format!("ALTER TABLE {leaf} REPLICA IDENTITY DEFAULT;"),
+                if is_allowed { full } else { default },
             )
         }
     };
@@ -250,7 +254,7 @@ pub(crate) async fn describe(
         let (cascades, left_out) = (Vec::new(), Vec::new());
         let id = u64::from(table.oid);
         let table = Table { id, name, columns, cascades, left_out, rows: None };
-        Arc::new(choice.narrow(table))
+        Arc::new(choice.narrow(table, &[]))
     };
     Ok(listed.iter().map(describe).collect())
 }

@@ -103,6 +103,11 @@ impl PostgresCopier {
         })
     }
 
+    /// Whether only some rows of a table are mirrored.
+    pub(in crate::source) fn chooses_rows(&self, table: &TableName) -> bool {
+        self.choice.chooses_rows(table)
+    }
+
     /// See [`crate::source::Copier::chunk`].
     ///
     /// # Errors

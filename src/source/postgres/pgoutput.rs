@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::change::rows::{RowsWriter, Span};
+use crate::change::rows::{CellSpan, RowsWriter};
 use crate::change::tuple::read_spans;
 use crate::change::{Change, Op, Position, RowChange, Table, Transaction, TransactionId, Unread};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -25,7 +25,7 @@ pub struct PgoutputDecoder {
     open: Option<Open>,
     rows: RowsWriter,
     /// The cells before and after a change, of the row that is read.
-    spans: [Vec<Span>; 2],
+    spans: [Vec<CellSpan>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -175,7 +175,7 @@ impl PgoutputDecoder {
         if has_old && has_new {
             fill_unchanged(new, old);
         }
-        let mut push = |has_row: bool, row: &[Span]| match has_row {
+        let mut push = |has_row: bool, row: &[CellSpan]| match has_row {
             true => self.rows.push(table, row, entry).map(Some),
             false => Some(None),
         };
@@ -225,7 +225,7 @@ fn commit_end(body: &mut Bytes) -> Option<u64> {
 }
 
 /// The cells of a row of the log that are mirrored; `None` if it is not one of the table.
-fn mirrored(table: &Table, row: &mut Vec<Span>) -> Option<()> {
+fn mirrored(table: &Table, row: &mut Vec<CellSpan>) -> Option<()> {
     if row.len() != table.sent_count() + table.left_out.len() {
         return None;
     }
@@ -237,7 +237,7 @@ fn mirrored(table: &Table, row: &mut Vec<Span>) -> Option<()> {
         });
     }
     // Columns of our own.
-    row.resize(table.columns.len(), Span::Missing);
+    row.resize(table.columns.len(), CellSpan::Missing);
     Some(())
 }
 
@@ -257,15 +257,15 @@ fn unread(table: Arc<Table>, message: &Bytes) -> Change {
 
 /// An old key comes as a whole row in which everything but the key is NULL. Those are not NULL:
 /// they were not sent.
-fn key_only(table: &Table, row: &mut [Span]) {
+fn key_only(table: &Table, row: &mut [CellSpan]) {
     let others = row.iter_mut().zip(&table.columns).filter(|(_, column)| column.key.is_none());
-    others.for_each(|(span, _)| *span = Span::Missing);
+    others.for_each(|(span, _)| *span = CellSpan::Missing);
 }
 
 /// A value out of line that did not change is not sent again; under REPLICA IDENTITY FULL the
 /// old row carries it. (Under an old key nothing can be filled: that cell is missing there too.)
-fn fill_unchanged(new: &mut [Span], old: &[Span]) {
-    let missing = new.iter_mut().zip(old).filter(|(new, _)| **new == Span::Missing);
+fn fill_unchanged(new: &mut [CellSpan], old: &[CellSpan]) {
+    let missing = new.iter_mut().zip(old).filter(|(new, _)| **new == CellSpan::Missing);
     missing.for_each(|(new, old)| *new = *old);
 }
 

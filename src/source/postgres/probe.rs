@@ -13,15 +13,15 @@ use crate::error::Result;
 use crate::source::span::{Bound, Edge};
 
 impl PostgresCopier {
-    /// See [`crate::source::Copier::part`]. One index entry is looked at; whether it lies within the bounds is
-    /// asked of that one, so that no server gets the idea of beginning at another.
+    /// See [`crate::source::Copier::part`]. One index entry is looked at, or so many as are passed over; whether
+    /// it lies within the bounds is asked of that one, so that no server gets the idea of beginning at another.
     ///
     /// # Errors
     /// As [`PostgresCopier::chunk`].
     pub(in crate::source) async fn key(
         &self,
         name: &TableName,
-        (bound, edge): (Option<Bound<'_>>, Edge),
+        (bound, edge, nth): (Option<Bound<'_>>, Edge, u32),
         within: &[Bound<'_>],
     ) -> Result<Option<Vec<Cell>>> {
         let what = || format!("could not look for a key of {name}");
@@ -39,13 +39,17 @@ impl PostgresCopier {
         // (Children by plain inheritance are tables of their own.)
         let only = if listed.is_partitioned { "" } else { "ONLY " };
         let sql = format!(
-            "COPY (SELECT * FROM (SELECT {} FROM {only}{}{} ORDER BY {} LIMIT 1) AS found \
-             WHERE {}) TO STDOUT",
+            "COPY (SELECT * FROM (SELECT {} FROM {only}{}{} ORDER BY {} LIMIT 1 OFFSET {nth}) AS found \
+             {}) TO STDOUT",
             names.join(", "),
             quoted(name),
             bound.map(|bound| format!(" WHERE {bound}")).unwrap_or_default(),
             order.join(", "),
-            within.join(" AND "),
+            if within.is_empty() {
+                String::new()
+            } else {
+                format!("WHERE {}", within.join(" AND "))
+            },
         );
         let mut data = pin!(self.client.copy_out(&sql).await.asking(what)?);
         let mut text = CopyText::default();

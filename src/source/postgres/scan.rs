@@ -23,8 +23,11 @@ use crate::change::{Cell, Position, Table, TableName, Visibility};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Chunk;
 
-/// Rows that are fetched at once, and so are held by the client beside what a chunk has.
-const FETCH_ROWS: usize = 200;
+/// Most rows that are fetched at once: the client holds them all, beside what a chunk has, and the next ones
+/// may be wider than those before.
+const FETCH_ROWS_MAX: usize = 64;
+/// Size of what is fetched at once, as the rows before were.
+const FETCH_BYTES_GOAL: usize = 1 << 20;
 /// Size at which a chunk ends.
 const CHUNK_BYTES_GOAL: usize = 8 << 20;
 /// Longest pause between two chunks: a journal that is full may take a while. After it the server ends the
@@ -41,6 +44,14 @@ pub(super) struct Scan {
     name: String,
     /// Chunks so far.
     number: u64,
+    /// Rows that are fetched next.
+    fetch_rows: usize,
+}
+
+/// How many rows to fetch after some that took so much: no more than twice as many.
+fn fetched_next(rows: usize, bytes: usize) -> usize {
+    let fit = rows.saturating_mul(FETCH_BYTES_GOAL) / bytes.max(1);
+    fit.min(rows.saturating_mul(2)).clamp(1, FETCH_ROWS_MAX)
 }
 
 impl PostgresCopier {
@@ -106,7 +117,14 @@ impl PostgresCopier {
             let sql = "SELECT pg_catalog.pg_logical_emit_message(true, $1, 'chunk')";
             beside.execute(sql, &[&OUR_PREFIX]).await.asking(what)?;
             tracing::info!(table = %name, "a table without a key is copied in one transaction");
-            return Ok(Some(Scan { table, visibility, covered_by, name: scan, number: 0 }));
+            return Ok(Some(Scan {
+                table,
+                visibility,
+                covered_by,
+                name: scan,
+                number: 0,
+                fetch_rows: 1,
+            }));
         }
     }
 
@@ -141,8 +159,9 @@ impl PostgresCopier {
         let (mut rows, mut row_count, mut is_over) = (BytesMut::new(), 0, false);
         let width = scan.table.sent_count();
         while !is_over && rows.len() < CHUNK_BYTES_GOAL && row_count < u64::from(rows_max.max(1)) {
-            let sql = format!("FETCH FORWARD {FETCH_ROWS} FROM trueup_scan");
-            let mut fetched = 0;
+            let asked = scan.fetch_rows;
+            let sql = format!("FETCH FORWARD {asked} FROM trueup_scan");
+            let (mut fetched, before) = (0, rows.len());
             for message in self.client.simple_query(&sql).await.asking(what)? {
                 let SimpleQueryMessage::Row(row) = message else { continue };
                 let cell = |place| {
@@ -153,7 +172,8 @@ impl PostgresCopier {
                 fetched += 1;
             }
             row_count += fetched as u64;
-            is_over = fetched < FETCH_ROWS;
+            is_over = fetched < asked;
+            scan.fetch_rows = fetched_next(asked, rows.len() - before);
         }
         if is_over {
             self.client.batch_execute("COMMIT").await.asking(what)?;
@@ -172,5 +192,20 @@ impl PostgresCopier {
         };
         self.scan = (!is_over).then_some(scan);
         Ok(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_fetched_than_fits_by_the_rows_before() {
+        assert_eq!(fetched_next(1, 100), 2);
+        assert_eq!(fetched_next(32, 3_200), FETCH_ROWS_MAX);
+        assert_eq!(fetched_next(FETCH_ROWS_MAX, 0), FETCH_ROWS_MAX);
+        assert_eq!(fetched_next(64, 64 << 20), 1);
+        assert_eq!(fetched_next(64, 16 << 20), 4);
+        assert_eq!(fetched_next(1, 64 << 20), 1);
     }
 }

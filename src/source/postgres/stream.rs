@@ -179,7 +179,7 @@ impl PostgresStream {
                 let typed = catalog::type_columns(&self.catalog, &relation.columns).await?;
                 let listed = catalog::list(&self.catalog, Some(relation.oid)).await?;
                 let key = listed.first().map(|table| table.key.as_slice());
-                Ok(Some(Arc::new(self.choice.narrow(relation.table(typed, key)))))
+                Ok(Some(Arc::new(self.choice.narrow(relation.table(typed, key), &[]))))
             }
             _ => Ok(None),
         }

@@ -11,7 +11,7 @@ use super::catalog::{self, quote, quoted};
 use super::session::{Asked, lsn};
 use super::stream::OUR_PREFIX;
 use crate::change::{Position, TableName, Visibility};
-use crate::digest::{Digest, Family, golden, postgres};
+use crate::digest::{Digest, Equals, Family, golden, postgres};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::choice::Choice;
 use crate::source::conditions::of_postgres;
@@ -111,6 +111,26 @@ impl PostgresSurvey {
         let rows = self.ask(&table.to_string(), &sql).await?;
         let cells = |row: &Row| row.try_get(0).ok();
         rows.iter().map(cells).collect::<Option<_>>().ok_or_else(|| unreadable(table))
+    }
+
+    /// What rows of some buckets hold, and how often. The buckets are those of whole rows.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn equals(
+        &self,
+        table: &TableName,
+        columns: &[(String, Family)],
+        digits: usize,
+        buckets: &[String],
+    ) -> Result<Vec<Equals>> {
+        let (all, _) = texts(columns, columns.len());
+        let sql = postgres::equals(&self.from(table).await?, &all, digits, buckets);
+        let rows = self.ask(&table.to_string(), &sql).await?;
+        let equals = |row: &Row| {
+            Some((row.try_get(0).ok()?, u64::try_from(row.try_get::<_, i64>(1).ok()?).ok()?))
+        };
+        rows.iter().map(equals).collect::<Option<_>>().ok_or_else(|| unreadable(table))
     }
 
     /// Children by plain inheritance are tables of their own; a partitioned table has no rows without

@@ -22,8 +22,12 @@ impl Store {
         name: &TableName,
         followed: &mut Followed,
     ) -> Result<()> {
-        let what = "by an ALTER TABLE";
-        match self.mirrors.find(source, name).map(|mirror| mirror.state) {
+        let mirror = self.mirrors.find(source, name);
+        let what = match mirror.is_some_and(|mirror| mirror.table.rows.is_some()) {
+            true => "by an ALTER TABLE, or what `rows` asks for of a row that does not tell it",
+            false => "by an ALTER TABLE",
+        };
+        match mirror.map(|mirror| mirror.state) {
             None => Ok(()),
             Some(state) if state.is_whole() => {
                 followed.has_changed = true;

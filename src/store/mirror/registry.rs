@@ -293,7 +293,7 @@ impl Store {
         let mirror = MirrorTable {
             source: source.to_owned(),
             mirror: mirror_name.to_owned(),
-            table: table.clone(),
+            table: self.spelled_as_before(source, table),
             state: MirrorState::Copying,
             truncated: None,
         };
@@ -317,6 +317,23 @@ impl Store {
             .in_store(what)?;
         self.mirrors.ready.retain(|ready| ready != source);
         self.mirrors.put(&self.connection, mirror)
+    }
+
+    /// A table without a key is mended by a copy from its beginning. In one that is made because intervals
+    /// became text they are text at once, or it would be for ever.
+    fn spelled_as_before(&self, source: &str, table: &Table) -> Table {
+        let mut table = table.clone();
+        let known = self.mirrors.find(source, &table.name).filter(|_| table.is_keyless());
+        let Some(known) = known else { return table };
+        for column in table.columns.iter_mut().filter(|column| column.kind == Kind::Interval) {
+            let became = known.table.columns.iter().find(|kept| kept.name == column.name);
+            if became.is_some_and(|kept| {
+                kept.kind == Kind::Text && kept.source_type == column.source_type
+            }) {
+                column.kind = Kind::Text;
+            }
+        }
+        table
     }
 
     /// A table's copy is done. Returns true if with it every table of the source is.

@@ -9,7 +9,7 @@ use super::registry::Mirrors;
 use super::sql::mirror_name;
 use crate::change::keyless::is_own;
 use crate::change::{Column, Kind};
-use crate::digest::{Digest, Family, Hash, golden, store};
+use crate::digest::{Digest, Equals, Family, Hash, golden, store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::reader::{self, Reader};
 use crate::store::refusal::InStore;
@@ -209,21 +209,47 @@ impl MirrorSurvey<'_> {
         digits: usize,
         buckets: &[String],
     ) -> Result<Vec<Vec<Option<String>>>> {
-        let what = || format!("could not read the mirror of {}", table.name());
         let (all, key) = texts(compared);
-        let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
         let sql = format!(
-            "SELECT {} FROM {} AS t WHERE substr({}, 1, {digits}) IN ({})",
+            "SELECT {} {}",
             all.join(", "),
-            mirror_name(table),
-            store::hash(compared.hash, &store::row_text(&key)),
-            wanted.join(", "),
+            in_buckets(table, compared, &key, (digits, buckets))
         );
-        let mut statement = self.connection.prepare(&sql).in_store(what)?;
-        let width = all.len();
-        let rows = statement.query_map([], |row| {
-            (0..width).map(|place| row.get(place)).collect::<duckdb::Result<Vec<_>>>()
-        });
+        self.read(table, &sql, |row| cells(row, all.len()))
+    }
+
+    /// What rows of some buckets hold, and how often, of a table without a key: the buckets are those of
+    /// whole rows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn equals(
+        &self,
+        table: &MirrorTable,
+        compared: &Compared,
+        digits: usize,
+        buckets: &[String],
+    ) -> Result<Vec<Equals>> {
+        let (all, _) = texts(compared);
+        let named: Vec<String> =
+            all.iter().enumerate().map(|(place, text)| format!("{text} AS c{place}")).collect();
+        let sql = format!(
+            "SELECT *, count(*)::UBIGINT FROM (SELECT {} {}) GROUP BY ALL",
+            named.join(", "),
+            in_buckets(table, compared, &all, (digits, buckets))
+        );
+        self.read(table, &sql, |row| Ok((cells(row, all.len())?, row.get(all.len())?)))
+    }
+
+    fn read<T>(
+        &self,
+        table: &MirrorTable,
+        sql: &str,
+        of: impl FnMut(&duckdb::Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<Vec<T>> {
+        let what = || format!("could not read the mirror of {}", table.name());
+        let mut statement = self.connection.prepare(sql).in_store(what)?;
+        let rows = statement.query_map([], of);
         rows.in_store(what)?.collect::<duckdb::Result<_>>().in_store(what)
     }
 
@@ -237,6 +263,27 @@ impl MirrorSurvey<'_> {
         let count: i64 = self.connection.query_row(&sql, [], |row| row.get(0)).in_store(what)?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+}
+
+/// SQL for the rows of a mirror in some buckets of what `key` says.
+fn in_buckets(
+    table: &MirrorTable,
+    compared: &Compared,
+    key: &[String],
+    (digits, buckets): (usize, &[String]),
+) -> String {
+    // Hexadecimal digits: nothing to be quoted.
+    let wanted: Vec<String> = buckets.iter().map(|bucket| format!("'{bucket}'")).collect();
+    format!(
+        "FROM {} AS t WHERE substr({}, 1, {digits}) IN ({})",
+        mirror_name(table),
+        store::hash(compared.hash, &store::row_text(key)),
+        wanted.join(", "),
+    )
+}
+
+fn cells(row: &duckdb::Row<'_>, count: usize) -> duckdb::Result<Vec<Option<String>>> {
+    (0..count).map(|place| row.get(place)).collect()
 }
 
 /// SQL for the canonical texts of all compared columns, and of the key's.
