@@ -145,7 +145,7 @@ impl Writers {
                     // Two that change one row, or a TRUNCATE: the server may refuse one of them.
                     written += u64::from(client.batch_execute(&statements).await.is_ok());
                     client.batch_execute("ROLLBACK").await.unwrap();
-                    tokio::time::sleep(Duration::from_millis(8)).await;
+                    tokio::time::sleep(Duration::from_millis(25)).await;
                 }
                 written
             });
@@ -443,7 +443,7 @@ async fn intervals_of_a_table_without_a_key_become_text_once() {
     let server = servers::postgres();
     let database = servers::database_on(server, "spans");
     let client = connect(server, &database).await;
-    let long = "178000000 years";
+    let long = "2562047788:00:54.775807";
     client
         .batch_execute(
             "CREATE TABLE spans (n int, span interval); ALTER TABLE spans REPLICA IDENTITY FULL;
@@ -483,7 +483,11 @@ async fn intervals_of_a_table_without_a_key_become_text_once() {
     assert_eq!(installation.output(&["reconcile"]).status.code(), Some(0));
 }
 
-on_versions! { [postgres pg14 pg16 pg17 pg18]
+on_versions! { [pg14 pg18]
+    tables_without_a_key_are_mirrored_through_kills
+}
+
+on_versions! { [postgres]
     tables_without_a_key_are_mirrored_through_kills
     what_is_tampered_with_in_a_table_without_a_key_is_counted_and_mended
     a_table_without_a_key_needs_the_operators_word

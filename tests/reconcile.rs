@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const COMPARISONS: u32 = 12;
 /// Rows of the table.
 const ROWS: u32 = 20_000;
+/// Between two statements of a writer: writers that daemons on a busy machine cannot follow prove nothing.
+const PAUSE: Duration = Duration::from_millis(30);
 
 const POSTGRES: &str = "
     CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -203,7 +205,7 @@ async fn a_postgresql_and_its_mirror_agree_under_load_and_what_was_changed_is_fo
                 let sql = format!("{begin}{}{end}", CHANGE.replace("{r}", &row));
                 client.batch_execute(&sql).await.unwrap();
                 written.fetch_add(10, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(6)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         });
     }
@@ -271,7 +273,7 @@ async fn of_a_binlog(kind: &str, server: &'static BinlogServer, tables: &str) {
                 // Two writers of the same rows may meet: one of them is told to try again.
                 let done = connection.query_drop(CHANGE.replace("{r}", &row)).await;
                 written.fetch_add(if done.is_ok() { 10 } else { 0 }, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(6)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         });
     }

@@ -41,10 +41,10 @@ async fn under_load_nothing_that_is_on_its_way_is_called_drift() {
     chain.ready();
     chain.settled();
     // GIVEN writers that change many rows at once, and a daemon that is killed in between
-    let work = chain.work(rng.random(), 60.0);
+    let work = chain.work(rng.random(), 30.0);
     let (mut rows, mut busy) = (0, 0);
     for round in 0..COMPARISONS {
-        chain.erp_sql("UPDATE zeit_pos SET minuten = minuten + 1 WHERE random() < 0.3");
+        chain.erp_sql("UPDATE zeit_pos SET minuten = minuten + 1 WHERE random() < 0.05");
         let before = chain.rows("SELECT max(sequence) FROM ops.event");
         let (compared, differing) = compared(&chain, &[]);
         let after = chain.rows("SELECT max(sequence) FROM ops.event");
