@@ -19,7 +19,7 @@ use crate::support::process::Installation;
 use crate::support::wait::wait_until;
 
 /// How long a side may take to follow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A row as text; `None` is NULL.
 pub(crate) type Row = Vec<Option<String>>;

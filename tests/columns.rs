@@ -16,7 +16,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What is done to table `t (id, a int, b text, c int)`, and the columns afterwards. `{w}` writes a row.
 const POSTGRES: [(&str, &str); 6] = [

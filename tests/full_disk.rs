@@ -14,7 +14,7 @@ use crate::support::servers;
 use crate::support::small_disk::SmallDisk;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 const TABLE: &str = "
     CREATE TABLE note (id int PRIMARY KEY, v int NOT NULL, body text NOT NULL);
     INSERT INTO note SELECT g, 0, repeat(md5(g::text), 20) FROM generate_series(1, 500) AS g;";

@@ -12,7 +12,7 @@ use crate::support::process::Installation;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Two sources, each a database with one table, and a daemon's configuration.
 struct Stage {

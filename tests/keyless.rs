@@ -21,7 +21,7 @@ use crate::support::servers;
 use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// `tally` and `parts` may change any of their rows; into `entries` one only inserts.
 const TABLES: &str = "

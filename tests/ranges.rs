@@ -22,7 +22,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ROWS: usize = 20_000;
 /// Parts at once; one table at a time.
 const RANGES: usize = 3;

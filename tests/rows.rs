@@ -17,7 +17,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// What rows have that are never chosen.
 const SECRET: &str = "SECRET-5518";
 

@@ -18,7 +18,7 @@ use writers::Writers;
 /// Columns whose text is the same in PostgreSQL and DuckDB.
 const ROWS: &str = "SELECT id, v, amount, coalesce(big, '-'), changed_at FROM {t} ORDER BY id";
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(crate) fn installation(server: &PostgresServer, database: &str, limits: &str) -> Installation {
     let installation = Installation::new("");

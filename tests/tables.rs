@@ -14,7 +14,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ROWS: usize = 150;
 
 /// A source, its writer, and how its rows are read as one text.

@@ -19,7 +19,7 @@ use crate::support::servers;
 use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ROWS: u32 = 60;
 
 fn counted(installation: &Installation, source: &str, table: &str, rows: u32) {

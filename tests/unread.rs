@@ -12,7 +12,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// What stands in the rows whose bytes are damaged.
 const MARK: &[u8] = b"DAMAGED";
 

@@ -9,7 +9,7 @@ use crate::support::require::require;
 use crate::support::servers::{mariadb, mariadb_database, postgres, postgres_database};
 use crate::support::wait::wait_until;
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(super) fn sql_file(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/demo").join(path)

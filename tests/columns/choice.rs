@@ -13,7 +13,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// What stands in every cell that is left out.
 const SECRET: &str = "SECRET-7291";
 

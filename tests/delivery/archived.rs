@@ -13,7 +13,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Sealed as often as it can be.
 const EAGER: &str = "archive_every_secs = 1\nsql_rows_max = 1000000";
 

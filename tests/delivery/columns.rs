@@ -10,7 +10,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_whose_column_is_gone_waits_alone_and_catches_up() {

@@ -11,7 +11,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 
 /// Comparisons of the target's eleven tables under load.
-const COMPARISONS: u32 = 20;
+const COMPARISONS: u32 = 8;
 
 /// One comparison: rows, and rows that differ.
 fn compared(chain: &Chain, arguments: &[&str]) -> (u64, u64) {

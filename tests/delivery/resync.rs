@@ -10,7 +10,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_log_never_said_is_found_and_brought_to_store_and_target() {

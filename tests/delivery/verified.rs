@@ -13,7 +13,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits until every entity was verified after `since`.
 fn verified(chain: &Chain, since: jiff::Timestamp) -> Vec<serde_json::Value> {

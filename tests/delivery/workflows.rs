@@ -11,7 +11,7 @@ use crate::support::random::seeded;
 use crate::support::require::require;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 const WORKFLOWS: &str = "
 [workflow.approved-time]

@@ -20,7 +20,7 @@ use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 use writing::Writers;
 
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// `tally` has values of many kinds; `unique_n` has what the log calls a key; `gone` and `nulled` follow `keeper`.
 const TABLES: &str = "

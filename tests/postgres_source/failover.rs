@@ -14,7 +14,7 @@ use crate::support::servers::copy_folder;
 use crate::support::versions::{Version, on_versions};
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ROWS: &str = "SELECT string_agg(concat_ws(' ', id, v), ',' ORDER BY id) FROM {t}";
 
 /// Makes `standby` follow `primary`, with the slots that may be carried.

@@ -19,7 +19,7 @@ use trueup::target::postgres::PostgresTarget;
 use super::rig::{Psa, claim, range, server, target, worker};
 
 /// Nobody waits longer than this for the moments a test needs.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 const KEYS: u64 = 7;
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::support::require::require;
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ROWS: u32 = 6_000;
 /// The copy takes some seconds.
 const ROWS_PER_SEC: u32 = 800;

@@ -11,7 +11,7 @@ use crate::support::process::{Installation, Running};
 use crate::support::servers;
 use crate::support::wait::wait_until;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 pub(crate) const PASSWORD: &str = "what 'only' analysts know";
 
 /// A canonical table, for its comments.
