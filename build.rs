@@ -6,6 +6,7 @@ fn main() {
     println!("cargo:rerun-if-changed=sql/mappings");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
+    failpoints();
     if std::env::var_os("CARGO_FEATURE_BUNDLED").is_some() {
         // DuckDB is part of the binary.
         return;
@@ -17,6 +18,14 @@ fn main() {
         }
         Ok(folder) => stop(&format!("there is no libduckdb.so in {folder} (DUCKDB_LIB_DIR)")),
         Err(_) => stop("DUCKDB_LIB_DIR is not set: the prebuilt libduckdb was not set up"),
+    }
+}
+
+/// Places to die at are in builds for tests only: those of the dev profile, whatever it asserts.
+fn failpoints() {
+    println!("cargo::rustc-check-cfg=cfg(failpoints)");
+    if std::env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
+        println!("cargo::rustc-cfg=failpoints");
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `TRUEUP_FAILPOINT=name` or `name:N` aborts at the first or the N-th pass through that place;
 //! `name:N:unwind` ends only the loop that passes, as a panic there would.
-//! Only in builds with debug assertions; in others a failpoint is nothing, and it is never a
-//! way to handle an error.
+//! Only in builds of the dev profile (`cfg(failpoints)`, set by `build.rs`); in others a failpoint
+//! is nothing, and it is never a way to handle an error.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,9 +41,9 @@ pub const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Dies here if this failpoint is armed. `name` is one of [`NAMES`].
-#[cfg(debug_assertions)]
+#[cfg(failpoints)]
 pub fn reach(name: &str) {
-    debug_assert!(NAMES.iter().any(|(known, _)| *known == name), "unknown failpoint {name}");
+    assert!(NAMES.iter().any(|(known, _)| *known == name), "unknown failpoint {name}");
     static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
     static PASSES: AtomicU64 = AtomicU64::new(0);
     // A value that cannot be read was refused at the start, by `check`.
@@ -58,8 +58,8 @@ pub fn reach(name: &str) {
     }
 }
 
-/// Nothing, in builds without debug assertions.
-#[cfg(not(debug_assertions))]
+/// Nothing, in builds without failpoints.
+#[cfg(not(failpoints))]
 pub fn reach(_name: &str) {}
 
 /// Refuses a variable that names no failpoint; to be called once at the start.
@@ -68,10 +68,10 @@ pub fn reach(_name: &str) {}
 /// `Usage`, with the known names; also when this build has no failpoints.
 pub fn check() -> Result<()> {
     match from_environment()? {
-        Some(Armed { name, pass, .. }) if !cfg!(debug_assertions) => {
+        Some(Armed { name, pass, .. }) if !cfg!(failpoints) => {
             let what = format!("{VARIABLE}={name}:{pass} is set, and this build has no failpoints");
             Err(Error::new(ErrorKind::Usage, what)
-                .hint(format!("unset {VARIABLE}, or use a build with debug assertions")))
+                .hint(format!("unset {VARIABLE}, or use a build of the dev profile")))
         }
         _ => Ok(()),
     }

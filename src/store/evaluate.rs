@@ -143,13 +143,13 @@ impl Evaluator {
     pub fn new(set: &MappingSet, schemas: &BTreeMap<String, String>) -> Result<Self> {
         let parser = Connection::open_in_memory()
             .map_err(|error| failed("could not start DuckDB".to_owned(), &error))?;
-        let functions = Functions::read(&parser)?;
+        let functions = Functions::known(&parser)?;
         let mut mappings = Vec::new();
         for one in set.contributions() {
             let entity = set.entities().get(&one.mapping.entity);
             let entity = entity.ok_or_else(|| bug(&one.mapping.entity))?;
             let schema = schemas.get(&one.source).unwrap_or(&one.source);
-            mappings.push(Compiled::new(&parser, one, entity, schema, &functions)?);
+            mappings.push(Compiled::new(&parser, one, entity, schema, functions)?);
         }
         let mut merges = Vec::new();
         for (number, entity) in set.contributed().enumerate() {

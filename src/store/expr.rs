@@ -37,7 +37,7 @@ impl Expr {
     /// attribute.
     pub fn compile(entity: &Entity, columns: &[(String, String)]) -> Result<Self> {
         let connection = connect()?;
-        let functions = Functions::read(&connection)?;
+        let functions = Functions::known(&connection)?;
         let create = create_batch(entity);
         connection.execute_batch(&create).map_err(|error| {
             failed(format!("could not make a batch of {}", entity.name), &error)

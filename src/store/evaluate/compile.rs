@@ -5,6 +5,7 @@
 //! judged tree, so no second statement can hide in it. No table is touched.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use duckdb::Connection;
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ pub(super) enum SqlWay {
 }
 
 /// What DuckDB knows about its functions.
+#[derive(Debug)]
 pub(in crate::store) struct Functions {
     /// Names of aggregates.
     pub(in crate::store) aggregates: BTreeSet<String>,
@@ -72,20 +74,37 @@ pub(in crate::store) struct Functions {
 }
 
 impl Functions {
-    /// Reads the catalog.
-    pub(in crate::store) fn read(connection: &Connection) -> Result<Self> {
-        let names = |condition: &str| -> duckdb::Result<BTreeSet<String>> {
-            let sql = format!(
-                "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE {condition}"
-            );
-            let mut statement = connection.prepare(&sql)?;
-            let rows = statement.query_map([], |row| row.get(0))?;
-            rows.collect()
-        };
-        let what = || "could not read the functions of the store".to_owned();
-        let aggregates = names("function_type = 'aggregate'").map_err(|e| failed(what(), &e))?;
-        let volatile = names("stability <> 'CONSISTENT'").map_err(|e| failed(what(), &e))?;
-        Ok(Self { aggregates, volatile })
+    /// What the catalog says. It is read once for all connections of the process (it costs 20 ms,
+    /// and every mapping and target asks): only what DuckDB brings along is in it.
+    pub(in crate::store) fn known(connection: &Connection) -> Result<&'static Self> {
+        static KNOWN: OnceLock<Functions> = OnceLock::new();
+        if let Some(known) = KNOWN.get() {
+            return Ok(known);
+        }
+        let read = Self::read(connection).map_err(|error| {
+            failed("could not read the functions of the store".to_owned(), &error)
+        })?;
+        Ok(KNOWN.get_or_init(|| read))
+    }
+
+    fn read(connection: &Connection) -> duckdb::Result<Self> {
+        let mut functions = Self { aggregates: BTreeSet::new(), volatile: BTreeSet::new() };
+        let mut statement = connection.prepare(
+            "SELECT DISTINCT lower(function_name), function_type = 'aggregate',
+                    coalesce(stability <> 'CONSISTENT', false)
+             FROM duckdb_functions()",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            if row.get(1)? {
+                functions.aggregates.insert(name.clone());
+            }
+            if row.get(2)? {
+                functions.volatile.insert(name);
+            }
+        }
+        Ok(functions)
     }
 }
 
