@@ -1,6 +1,7 @@
 //! One large table that is read in several parts at once, on every engine: by so many sessions and no more,
 //! each row once, whatever is killed and written meanwhile.
 
+mod changing;
 mod keys;
 mod writing;
 
@@ -106,6 +107,20 @@ impl Side {
         self.sql(&format!(
             "{depth} CREATE TABLE {table} (id bigint PRIMARY KEY, k int NOT NULL, v varchar(40));
              INSERT INTO {table} {numbers}"
+        ));
+    }
+
+    /// What the log does not tell.
+    fn unheard(&self, table: &str, sql: &str) {
+        if self.kind != "postgres" {
+            self.sql(&format!("SET SESSION sql_log_bin = 0; {sql}"));
+            return;
+        }
+        let publication = self.sql("SELECT pubname FROM pg_publication");
+        let publication = publication.trim();
+        self.sql(&format!(
+            "ALTER PUBLICATION {publication} DROP TABLE {table}; {sql};
+             ALTER PUBLICATION {publication} ADD TABLE {table}"
         ));
     }
 

@@ -1,6 +1,7 @@
 //! Tables that come, go and take each other's places while they are mirrored and written to, on every
 //! engine: the mirror ends as the source, nobody has to ask for it, and nothing is a gap.
 
+mod denied;
 mod partitions;
 
 use std::time::Duration;
