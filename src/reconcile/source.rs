@@ -240,7 +240,8 @@ fn last_beginning(
 
 fn unlike(why: &str) -> Error {
     let what = format!("the source and its mirror could not be seen as of one moment: {why}");
-    Error::new(ErrorKind::Unreachable, what).hint("it is tried again")
+    Error::new(ErrorKind::Unreachable, what)
+        .hint("the daemon compares again by itself; whoever asked may ask again in a moment")
 }
 
 /// One comparison.
