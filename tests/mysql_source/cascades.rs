@@ -40,7 +40,10 @@ impl Scene {
 
     /// One whose log is followed by the places in its files.
     async fn without_gtids(choice: &str) -> Self {
-        Self::of(Options::default().setting(CHOICE, choice).setting("gtid_mode", "OFF")).await
+        let options = Options::default().setting(CHOICE, choice).setting("gtid_mode", "OFF");
+        let scene = Self::of(options).await;
+        assert_eq!(scene.server.sql("", "SELECT @@gtid_mode").unwrap().trim(), "OFF");
+        scene
     }
 
     async fn of(options: Options) -> Self {
